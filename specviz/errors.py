@@ -1,0 +1,81 @@
+"""The errors a person can cause, each with what was wrong, what was expected, and what to do.
+
+Every exception that specviz raises on purpose derives from :class:`SpecvizError`. A view shows ``str(error)`` as it stands,
+so the text is written for the person in front of the screen: no codes, no blame, no traceback.
+"""
+
+from __future__ import annotations
+
+
+class SpecvizError(Exception):
+    """Base of the family.
+
+    Parameters
+    ----------
+    what : str
+        What went wrong, in one sentence.
+    expected : str, optional
+        What would have been right.
+    remedy : str, optional
+        What the person can do now.
+    """
+
+    def __init__(self, what: str, *, expected: str = "", remedy: str = "") -> None:
+        self.what, self.expected, self.remedy = what, expected, remedy
+        super().__init__(what, expected, remedy)
+
+    def __str__(self) -> str:
+        parts = [self.what.rstrip(".") + "."]
+        if self.expected:
+            parts.append(f"Expected: {self.expected.rstrip('.')}.")
+        if self.remedy:
+            parts.append(self.remedy.rstrip(".") + ".")
+        return " ".join(parts)
+
+
+class ReadError(SpecvizError):
+    """A file exists but is damaged, or claims a layout that it does not have."""
+
+
+class UnknownLayoutError(ReadError):
+    """No registered reader recognises the content."""
+
+
+class NotASpectrumError(ReadError):
+    """The file is sound but holds something else (a catalogue, an image, a light curve where a spectrum is needed)."""
+
+
+class FileTooLargeError(ReadError):
+    """The file, or what it unpacks to, is beyond the limit for one spectrum."""
+
+
+class SpectrumError(SpecvizError):
+    """Arrays that do not make a spectrum: wrong shapes, no finite pixel, a wavelength that does not increase."""
+
+
+class CoverageError(SpectrumError):
+    """The spectrum does not reach over the range that was asked for."""
+
+
+class CheckpointError(SpecvizError):
+    """Weights that do not fit the module, or a file that is not safe to open."""
+
+
+class ModelError(SpecvizError):
+    """A model was asked for something it cannot do."""
+
+
+class UnknownModelError(ModelError):
+    """No model of that name."""
+
+
+class CatalogError(SpecvizError):
+    """A catalogue that is damaged or was made by other weights."""
+
+
+class NotFoundError(SpecvizError):
+    """A star, a file or a row that was named does not exist."""
+
+
+class CancelledError(SpecvizError):
+    """The person stopped the work."""
