@@ -1,0 +1,68 @@
+"""specviz: stellar spectra in Jupyter, with foundation models beside them.
+
+``import specviz`` is light: nothing here imports torch, Panel, astroquery or astropy's readers. A name is imported from its
+room the first time it is used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from specviz.analysis.report import Report
+    from specviz.api import analyse, load_model, open, open_all, similar, translate
+    from specviz.app import explore, serve
+    from specviz.errors import SpecvizError
+    from specviz.models.posterior import Posterior
+    from specviz.spectra.spectrum import Spectrum
+    from specviz.spectra.star import Star
+
+_ROOMS = {
+    "open": "specviz.api",
+    "open_all": "specviz.api",
+    "analyse": "specviz.api",
+    "translate": "specviz.api",
+    "similar": "specviz.api",
+    "load_model": "specviz.api",
+    "explore": "specviz.app",
+    "serve": "specviz.app",
+    "Spectrum": "specviz.spectra.spectrum",
+    "Star": "specviz.spectra.star",
+    "Report": "specviz.analysis.report",
+    "Posterior": "specviz.models.posterior",
+    "SpecvizError": "specviz.errors",
+}
+
+__all__ = [
+    "open",
+    "open_all",
+    "analyse",
+    "translate",
+    "similar",
+    "explore",
+    "serve",
+    "load_model",
+    "Spectrum",
+    "Star",
+    "Report",
+    "Posterior",
+    "SpecvizError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its room on first use, and keep it."""
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module 'specviz' has no attribute {name!r}; it has {', '.join(__all__)}")
+    value = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
