@@ -1,7 +1,7 @@
 """specviz: stellar spectra in Jupyter, with foundation models beside them.
 
-``import specviz`` is light: nothing here imports torch, Panel, astroquery or astropy's readers. A name is imported from its
-room the first time it is used (PEP 562).
+``import specviz`` is light: nothing here imports torch, Panel, astroquery or astropy's readers. A name is imported from
+its room the first time it is used (PEP 562).
 """
 
 from __future__ import annotations

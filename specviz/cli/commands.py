@@ -1,0 +1,83 @@
+"""The short commands: serve, models, and the doors to the recipes (train, evaluate)."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from specviz.cli.console import OK
+from specviz.errors import SpecvizError
+
+
+def add_serve(commands: Any) -> None:
+    """Add ``serve`` to the subcommands."""
+    parser = commands.add_parser(
+        "serve",
+        help="the Explorer in a browser tab, without Jupyter",
+        description="Serve the Explorer on this machine. Stop it with Ctrl-C.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra to open (default: a demo star)")
+    parser.add_argument("--port", type=_port, default=5006, help="default: %(default)s; 0 takes a free one")
+    parser.add_argument("--address", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    parser.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from specviz.app import serve
+
+    paths = list(arguments.paths)
+    serve(
+        paths if len(paths) > 1 else paths[0] if paths else None,
+        port=arguments.port,
+        address=arguments.address,
+        browser=not arguments.no_browser,
+    )
+    return OK
+
+
+def add_models(commands: Any) -> None:
+    """Add ``models`` (and ``models list``) to the subcommands."""
+    parser = commands.add_parser("models", help="the models that are installed", allow_abbrev=False)
+    parser.add_argument("action", choices=("list",), nargs="?", default="list", help="default: list")
+    parser.set_defaults(run=_models)
+
+
+def _models(arguments: argparse.Namespace) -> int:
+    from specviz.models.registry import available_models
+
+    for name in available_models():
+        print(name)
+    return OK
+
+
+def train(words: Sequence[str]) -> int:
+    """``specviz train``: every argument goes to the recipe."""
+    return _recipe("specviz.training.recipe", words)
+
+
+def evaluate(words: Sequence[str]) -> int:
+    """``specviz evaluate``: every argument goes to the evaluation."""
+    return _recipe("specviz.training.evaluate", words)
+
+
+def _recipe(module: str, words: Sequence[str]) -> int:
+    """Run ``main(argv)`` of a recipe; a library that only recipes need may be missing."""
+    try:
+        main = import_module(module).main
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("specviz"):
+            raise
+        raise SpecvizError(
+            f"The library {error.name!r} is not installed", remedy="pip install 'jupyter-specviz[train]'"
+        ) from error
+    return int(main(list(words)) or OK)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
