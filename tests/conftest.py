@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,3 +28,13 @@ def _one_torch_thread() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.get_num_threads() != 1:
         torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def fake_model_class() -> Any:
+    """``FakeModel`` of tests/analysis/fake_model.py: a numpy model for tests of the rooms above, no weights needed."""
+    spec = importlib.util.spec_from_file_location("specviz_fake_model", _ROOT / "tests" / "analysis" / "fake_model.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.FakeModel

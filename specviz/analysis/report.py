@@ -41,7 +41,9 @@ class Reason:
 class Anomaly:
     """How odd the star is: ``score`` (larger = odder), its percentile among ``n_reference`` reference stars, and why.
 
-    ``reference`` holds the reference set's scores, for the histogram.
+    ``reference`` holds the reference set's scores, sorted, for the histogram. ``misfit`` (root mean square of the residual in
+    sigma) and ``ood`` (the model's latent distance) are what the score is made of; NaN where unknown.
+    See :func:`specviz.analysis.anomaly.anomaly`.
     """
 
     score: float
@@ -49,6 +51,8 @@ class Anomaly:
     n_reference: int
     reasons: tuple[Reason, ...] = ()
     reference: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    misfit: float = float("nan")
+    ood: float = float("nan")
 
 
 @dataclass(frozen=True)

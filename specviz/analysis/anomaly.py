@@ -1,0 +1,190 @@
+"""How odd a star is, compared with the stars the model knows, and where in the spectrum that shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specviz.analysis.features import name_feature
+from specviz.analysis.report import Anomaly, Reason
+from specviz.models.protocol import PredictedSpectrum, Prepared
+
+#: Fraction of the flux below which no model of a stellar spectrum is trusted; added in quadrature to every error.
+MODEL_FLOOR = 0.01
+#: A single pixel (cosmic ray, dead pixel) counts as at most this many sigma in the misfit.
+CLIP = 10.0
+#: Running mean that finds the stretches: 17 LAMOST pixels are about 20 Angstrom, 7 XP points are 14 nm.
+RUNNING_PIXELS: Mapping[str, int] = {"gaia_xp": 7}
+_DEFAULT_RUNNING = 17
+#: A stretch counts from this mean on: 17 pixels of pure noise average to 0.24 sigma.
+_LEAST_SIGMA = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceScores:
+    """Scores of the reference stars of one survey, in parallel arrays of shape (n,).
+
+    ``misfit`` as :func:`misfit` gives it, ``ood`` as the model's ``ood_score`` does. Both empty where a model brings none.
+    """
+
+    misfit: NDArray[np.float64]
+    ood: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        misfit = np.asarray(self.misfit, np.float64).ravel()
+        ood = np.asarray(self.ood, np.float64).ravel()
+        good = np.isfinite(misfit)
+        if ood.size == misfit.size:
+            good &= np.isfinite(ood)
+            ood = ood[good]
+        else:
+            ood = np.empty(0)
+        object.__setattr__(self, "misfit", misfit[good])
+        object.__setattr__(self, "ood", ood)
+
+    @classmethod
+    def of(cls, model: Any, survey: str) -> ReferenceScores:
+        """What ``model.reference[survey]`` holds: a mapping or an object with ``misfit`` and ``ood``."""
+        reference = getattr(model, "reference", None)
+        entry = reference.get(survey) if isinstance(reference, Mapping) else None
+        if entry is None:
+            return cls(np.empty(0), np.empty(0))
+        get = entry.get if isinstance(entry, Mapping) else lambda key, default: getattr(entry, key, default)
+        return cls(get("misfit", np.empty(0)), get("ood", np.empty(0)))
+
+    def excess(self, misfit: float, ood: float | None) -> tuple[float, NDArray[np.float64]]:
+        """The star's score and the reference stars' scores on the same scale (see :func:`anomaly`)."""
+        ours, theirs = _robust_sigma(misfit, self.misfit)
+        if ood is not None and np.isfinite(ood) and self.ood.size:
+            latent, latents = _robust_sigma(ood, self.ood)
+            ours, theirs = max(ours, latent), np.maximum(theirs, latents)
+        return ours, theirs
+
+
+def _robust_sigma(value: float, reference: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Distance above the median in units of (84th percentile - median), for one value and for the reference itself."""
+    middle, upper = np.percentile(reference, (50.0, 84.135))
+    width = max(float(upper - middle), 1e-9 * max(abs(float(middle)), 1.0))
+    return float((value - middle) / width), (reference - middle) / width
+
+
+def residual_sigma(prepared: Prepared, model: PredictedSpectrum) -> NDArray[np.float64]:
+    """(observed - model) / sigma on the model's grid, shape (L,); NaN where nothing was observed.
+
+    ``sigma^2 = 1 / ivar + sigma_model^2 + (MODEL_FLOOR * |model|)^2``: the error of the pixel, the model's own error of its
+    reconstruction, and a floor of 1 % of the flux. A spectrum without errors is judged against the last two.
+    """
+    values = np.asarray(prepared.values, np.float64)
+    ivar = np.asarray(prepared.ivar, np.float64)
+    flux = np.asarray(model.flux, np.float64)
+    known = ivar > 0
+    floor = (MODEL_FLOOR * np.abs(flux)) ** 2 + np.nan_to_num(np.asarray(model.sigma, np.float64)) ** 2
+    if known.any():
+        variance = 1.0 / np.where(known, ivar, 1.0) + floor
+    else:
+        variance, known = floor, np.ones_like(known)
+    out = (values - flux) / np.sqrt(np.maximum(variance, 1e-12))
+    return np.where(known & np.isfinite(out), out, np.nan)
+
+
+def misfit(prepared: Prepared, model: PredictedSpectrum) -> float:
+    """Root mean square of :func:`residual_sigma`, each pixel clipped at :data:`CLIP`; NaN where no pixel was observed.
+
+    About 1 for a star that the model describes within the errors.
+    """
+    residual = residual_sigma(prepared, model)
+    residual = residual[np.isfinite(residual)]
+    return float(np.sqrt(np.mean(np.clip(residual, -CLIP, CLIP) ** 2))) if residual.size else float("nan")
+
+
+def find_reasons(
+    prepared: Prepared, model: PredictedSpectrum, *, survey: str | None = None, z: float = 0.0, most: int = 4
+) -> tuple[Reason, ...]:
+    """The stretches that differ most from the model: at most ``most``, apart from each other, the strongest first.
+
+    The residual is smoothed by a running mean; from its highest point a stretch reaches to where the mean has fallen to half or
+    changed sign; that stretch and half a window beside it are taken out, and the search goes on. A line in the star is named in
+    the star's frame (``z``), sky and detector in the observed one.
+    """
+    survey = survey or prepared.survey
+    residual = residual_sigma(prepared, model)
+    wave = np.asarray(prepared.wavelength, np.float64) * (10.0 if survey == "gaia_xp" else 1.0)
+    width = min(RUNNING_PIXELS.get(survey, _DEFAULT_RUNNING), residual.size)
+    smooth = _running_mean(np.clip(residual, -3 * CLIP, 3 * CLIP), width)
+    found: list[Reason] = []
+    free = np.isfinite(smooth)
+    while len(found) < most and free.any():
+        peak = int(np.argmax(np.where(free, np.abs(smooth), 0.0)))
+        if abs(smooth[peak]) < _LEAST_SIGMA:
+            break
+        inside = free & (smooth * np.sign(smooth[peak]) > 0.5 * abs(smooth[peak]))
+        first, last = _reach(inside, peak)
+        free[max(0, first - width // 2) : last + 1 + width // 2] = False
+        stretch = residual[first : last + 1]
+        mean = float(np.nanmean(stretch)) if np.isfinite(stretch).any() else 0.0
+        if abs(mean) < _LEAST_SIGMA:
+            continue
+        low, high = float(wave[first]), float(wave[last])
+        name, kind = name_feature(low, high, float(wave[peak]), survey=survey, z=z)
+        found.append(Reason(name, kind, float(wave[peak]), low, high, mean, survey))
+    return tuple(sorted(found, key=lambda reason: -abs(reason.mean_sigma)))
+
+
+def anomaly(
+    prepared: Prepared,
+    model: PredictedSpectrum,
+    reference: ReferenceScores,
+    *,
+    ood: float | None = None,
+    survey: str | None = None,
+    z: float = 0.0,
+) -> Anomaly:
+    """Score, percentile and reasons of one star.
+
+    ``score = max((misfit - median) / (p84 - median), the same of the latent distance)``, where median and 84th percentile are
+    those of the reference stars: how many robust sigma the star lies above the typical star, by its spectrum or by its
+    place in the embedding, whichever is odder. Zero is typical and there is no upper end, so the score ranks outliers where the
+    percentile is already 100. Without reference scores the score is the misfit itself and the percentile is NaN.
+
+    Parameters
+    ----------
+    prepared, model : Prepared, PredictedSpectrum
+        The star as the model saw it, and its reconstruction.
+    reference : ReferenceScores
+    ood : float, optional
+        The model's own distance from its training set (larger = farther).
+    survey : str, optional
+        Under which survey the reasons are filed (an SDSS spectrum is prepared as LAMOST).
+    z : float
+        Redshift of the star's lines in ``prepared``, from its radial velocity.
+    """
+    value = misfit(prepared, model)
+    reasons = find_reasons(prepared, model, survey=survey, z=z)
+    latent = float("nan") if ood is None else float(ood)
+    if not reference.misfit.size or not np.isfinite(value):
+        return Anomaly(value, float("nan"), 0, reasons, misfit=value, ood=latent)
+    score, scores = reference.excess(value, ood)
+    below = float(np.mean(scores < score)) + 0.5 * float(np.mean(scores == score))
+    return Anomaly(score, 100.0 * below, int(scores.size), reasons, np.sort(scores), misfit=value, ood=latent)
+
+
+def _reach(inside: NDArray[np.bool_], peak: int) -> tuple[int, int]:
+    """First and last index of the run of True that holds ``peak``."""
+    before, after = np.flatnonzero(~inside[:peak]), np.flatnonzero(~inside[peak:])
+    return (int(before[-1]) + 1 if before.size else 0), (peak + int(after[0]) - 1 if after.size else inside.size - 1)
+
+
+def _running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Mean over the finite pixels of a centred window; NaN where fewer than half of the window is there."""
+    good = np.isfinite(values)
+    left = width // 2
+    sums = np.concatenate([[0.0], np.cumsum(np.where(good, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(good)])
+    low = np.clip(np.arange(values.size) - left, 0, None)
+    high = np.clip(np.arange(values.size) - left + width, None, values.size)
+    number = counts[high] - counts[low]
+    return np.where(2 * number >= width, (sums[high] - sums[low]) / np.maximum(number, 1), np.nan)

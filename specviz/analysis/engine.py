@@ -1,0 +1,394 @@
+"""``Engine``: one model, from stars to reports, each star and survey encoded once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specviz.analysis.anomaly import ReferenceScores, anomaly
+from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees
+from specviz.analysis.report import Anomaly, Provenance, QualityFlag, Report
+from specviz.errors import CancelledError, ModelError, SpecvizError
+from specviz.models.posterior import Posterior
+from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared, StellarModel
+from specviz.spectra.spectrum import Spectrum
+from specviz.spectra.star import Star
+
+Progress = Callable[[float, str], None]
+Target = Star | Spectrum
+
+#: The spectrum that leads a report is the first of these that the model could use (as ``Report.survey``).
+LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
+#: Surveys that a model which does not know them may read as another one, if the wavelengths cover its window.
+READ_AS: Mapping[str, str] = {"sdss": "lamost_lrs", "other": "lamost_lrs"}
+_SHOWN = {"lamost_lrs": "LAMOST", "gaia_xp": "Gaia XP", "sdss": "SDSS", "other": "Spectrum"}
+
+
+@dataclass
+class _Draft:
+    """What has been found of one star so far."""
+
+    star: Star
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    posteriors: dict[str, Posterior] = field(default_factory=dict)
+    reconstructions: dict[str, PredictedSpectrum] = field(default_factory=dict)
+    translations: dict[tuple[str, str], PredictedSpectrum] = field(default_factory=dict)  # (from, to)
+    ood: dict[str, float] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs one model over stars. Making one costs nothing; the model is loaded when it is first needed.
+
+    Parameters
+    ----------
+    model : str or StellarModel
+        A name known to :func:`specviz.models.registry.load_model`, or a model that is already there.
+    device : str
+        "auto" (cuda, mps, cpu in this order), or a device by name. Only used with a model name.
+    batch_size : int
+        Spectra encoded at once.
+    samples : int
+        Posterior samples a star.
+    seed : int or None
+        Seed of the posterior samples; the same star gives the same samples whatever else is in its batch only if the model
+        draws per star.
+
+    Notes
+    -----
+    Safe to use from several threads: one lock guards the loading, and the work itself shares no state.
+
+    Examples
+    --------
+    >>> engine = Engine("specclip-small")                                    # doctest: +SKIP
+    >>> report = engine.analyse(specviz.open("spec-55859-F5902_sp01-034.fits"))  # doctest: +SKIP
+    >>> report.posterior.summary()["teff"]                                   # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | StellarModel = "specclip-small",
+        *,
+        device: str = "auto",
+        batch_size: int = 64,
+        samples: int = 10_000,
+        seed: int | None = 0,
+    ) -> None:
+        if batch_size < 1 or samples < 1:
+            raise ModelError(f"batch_size={batch_size}, samples={samples}", expected="both at least 1")
+        self.device, self.batch_size, self.samples, self.seed = device, int(batch_size), int(samples), seed
+        self._name = model if isinstance(model, str) else None
+        self._model: StellarModel | None = None if isinstance(model, str) else model
+        self._description: ModelDescription | None = None
+        self._references: dict[str, ReferenceScores] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<Engine {self._name or self.describe().name}{'' if self.loaded else ', not loaded'}>"
+
+    # ------------------------------------------------------------------------------------------ the model
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._model is not None
+
+    @property
+    def model(self) -> StellarModel:
+        """The model; loads it at the first call, once, whichever thread comes first."""
+        if self._model is None:
+            with self._lock:
+                if self._model is None:
+                    from specviz.models.registry import load_model
+
+                    assert self._name is not None
+                    self._model = load_model(self._name, device=self.device)
+        return self._model
+
+    def describe(self) -> ModelDescription:
+        """The model's name card."""
+        if self._description is None:
+            self._description = self.model.describe()
+        return self._description
+
+    # ------------------------------------------------------------------------------------------ the work
+    @overload
+    def analyse(
+        self, x: Target, *, samples: int | None = None, progress: Progress | None = None, cancel: Any = None
+    ) -> Report: ...
+    @overload
+    def analyse(
+        self, x: Sequence[Target], *, samples: int | None = None, progress: Progress | None = None, cancel: Any = None
+    ) -> list[Report]: ...
+    def analyse(
+        self,
+        x: Target | Sequence[Target],
+        *,
+        samples: int | None = None,
+        progress: Progress | None = None,
+        cancel: Any = None,
+    ) -> Report | list[Report]:
+        """Everything the model can say of a star, or of each star of a list, in the order given.
+
+        Parameters
+        ----------
+        x : Star, Spectrum or a list of them
+            A spectrum counts as a star known by that spectrum alone.
+        samples : int, optional
+            Posterior samples for this call.
+        progress : callable(fraction, text), optional
+            Called after each batch, in the calling thread.
+        cancel : threading.Event or callable() -> bool, optional
+            Asked between batches.
+
+        Returns
+        -------
+        Report, or a list of them for a list
+            A star that the model cannot use has the reason in ``report.problem``; it never stops the others.
+
+        Raises
+        ------
+        CancelledError
+            When ``cancel`` says so.
+        ModelError
+            If ``x`` holds something else than stars and spectra.
+        """
+        single = isinstance(x, (Star, Spectrum))
+        stars = [_as_star(item) for item in ([x] if single else _listed(x))]
+        say = progress or (lambda fraction, text: None)
+        stop = _cancel_check(cancel)
+        reports: list[Report] = []
+        if stars and not self.loaded:
+            say(0.0, "Loading the model")
+        for start in range(0, len(stars), self.batch_size):
+            stop()
+            reports += self._analyse_batch(stars[start : start + self.batch_size], samples or self.samples, stop)
+            say(len(reports) / len(stars), f"{len(reports)} of {len(stars)} stars")
+        return reports[0] if single else reports
+
+    def translate(self, x: Any, to: str = "gaia_xp") -> Any:
+        """The star(s) as the survey ``to`` would see them; no posterior is drawn.
+
+        Returns
+        -------
+        PredictedSpectrum, or a list of them for a list
+
+        Raises
+        ------
+        ModelError
+            If the model cannot translate to ``to`` from what the star has.
+        """
+        single = isinstance(x, (Star, Spectrum))
+        stars = [_as_star(item) for item in ([x] if single else _listed(x))]
+        if "translate" not in self.model.capabilities or to not in self.describe().surveys:
+            can = ", ".join(self.describe().surveys) if "translate" in self.model.capabilities else "nothing"
+            raise ModelError(f"{self.describe().name} does not translate to {to!r}", expected=f"one of {can}")
+        out: list[PredictedSpectrum] = []
+        for start in range(0, len(stars), self.batch_size):
+            drafts = [_Draft(star) for star in stars[start : start + self.batch_size]]
+            self._encode(drafts, {"translate"}, 0, lambda: None)
+            for draft in drafts:
+                predicted = self._predictions(draft).get(to)
+                if predicted is None:
+                    why = "; ".join(draft.refusals.values()) or f"it has no spectrum other than {_SHOWN.get(to, to)}"
+                    raise ModelError(f"{draft.star.name} cannot be translated to {_SHOWN.get(to, to)}: {why}")
+                out.append(predicted)
+        return out[0] if single else out
+
+    # ------------------------------------------------------------------------------------------ one batch
+    def _analyse_batch(self, stars: Sequence[Star], samples: int, stop: Callable[[], None]) -> list[Report]:
+        began = time.perf_counter()
+        drafts = [_Draft(star) for star in stars]
+        self._encode(drafts, set(self.model.capabilities), samples, stop)
+        made = [self._assemble(draft) for draft in drafts]
+        provenance = self._provenance((time.perf_counter() - began) / len(drafts))
+        return [replace(report, provenance=provenance) for report in made]
+
+    def _encode(self, drafts: Sequence[_Draft], want: set[str], samples: int, stop: Callable[[], None]) -> None:
+        """Prepare, encode and ask, survey by survey; the results go into the drafts."""
+        model, surveys = self.model, self.describe().surveys
+        queue: dict[str, list[tuple[_Draft, str, Prepared]]] = {}
+        for draft in drafts:
+            for survey, spectrum in draft.star.spectra.items():
+                name = survey if survey in surveys else READ_AS.get(survey, survey)
+                if name not in surveys:
+                    draft.refusals[survey] = f"{self.describe().name} does not read {_SHOWN.get(survey, survey)} spectra"
+                    continue
+                try:
+                    prepared = model.prepare(spectrum if name == survey else spectrum.with_(survey=name))
+                except SpecvizError as error:
+                    draft.refusals[survey] = str(error)
+                except (ValueError, ArithmeticError) as error:  # a numerical failure on odd data is a fact about the star
+                    draft.refusals[survey] = f"This spectrum could not be prepared ({error})."
+                else:
+                    queue.setdefault(name, []).append((draft, survey, prepared))
+        for name, items in queue.items():
+            stop()
+            encoding = model.embed([prepared for _, _, prepared in items])
+            finite = np.isfinite(encoding.vectors).all(axis=1)
+            if not finite.all():  # one bad row must not reach the flow: the rest is encoded again without it
+                for (draft, survey, _), good in zip(items, finite, strict=True):
+                    if not good:
+                        draft.refusals[survey] = f"The model gave no finite answer for this {_SHOWN.get(survey, survey)} spectrum."
+                items = [item for item, good in zip(items, finite, strict=True) if good]
+                if not items:
+                    continue
+                encoding = model.embed([prepared for _, _, prepared in items])
+            self._ask(encoding, items, name, want, samples)
+
+    def _ask(
+        self, encoding: Encoding, items: Sequence[tuple[_Draft, str, Prepared]], name: str, want: set[str], samples: int
+    ) -> None:
+        """Everything wanted of one encoding."""
+        model = self.model
+        for row, (draft, survey, prepared) in enumerate(items):
+            draft.prepared[survey] = prepared if survey == name else replace(prepared, survey=survey)
+            draft.embeddings[survey] = encoding.vectors[row]
+        if "posterior" in want and self.describe().labels.get(name):
+            posteriors = model.posterior(encoding, samples=samples, seed=self.seed)
+            for (draft, survey, _), posterior in zip(items, posteriors, strict=True):
+                draft.posteriors[survey] = posterior if posterior.survey == survey else replace(posterior, survey=survey)
+        if "reconstruct" in want:
+            for (draft, survey, prepared), spectrum in zip(items, model.reconstruct(encoding), strict=True):
+                draft.reconstructions[survey] = replace(spectrum, survey=survey, scale=prepared.scale, source=survey)
+        if "translate" in want:
+            for to in self.describe().surveys:
+                if to != name:
+                    for (draft, survey, _), spectrum in zip(items, model.translate(encoding, to), strict=True):
+                        draft.translations[survey, to] = replace(spectrum, source=survey)
+        ood_score = getattr(model, "ood_score", None)
+        if ood_score is not None and "posterior" in want:
+            for (draft, survey, _), value in zip(items, np.asarray(ood_score(encoding), np.float64), strict=True):
+                draft.ood[survey] = float(value)
+
+    # ------------------------------------------------------------------------------------------ one star
+    def _assemble(self, draft: _Draft) -> Report:
+        lead = next((s for s in LEADING if s in draft.embeddings), None)
+        if lead is None:
+            problem = " ".join(draft.refusals.values()) or "This star has no spectrum."
+            first = next((draft.star.spectra[s] for s in LEADING if s in draft.star.spectra), None)
+            flags = () if first is None else spectrum_flags(first)
+            return Report(draft.star, _NOBODY, flags=flags, problem=problem)
+        predictions = self._predictions(draft)
+        return Report(
+            star=draft.star, provenance=_NOBODY, embeddings=draft.embeddings, prepared=draft.prepared,
+            posteriors=draft.posteriors, reconstructions=draft.reconstructions, predictions=predictions,
+            anomaly=self._anomaly(draft, lead), flags=self._flags(draft, lead, predictions),
+        )
+
+    def _anomaly(self, draft: _Draft, lead: str) -> Anomaly | None:
+        if lead not in draft.reconstructions:
+            return None
+        z = draft.star.spectra[lead].meta.get("z")
+        shift = float(z) if isinstance(z, (int, float)) and abs(z) < 0.01 and draft.star.spectra[lead].frame == "observed" else 0.0
+        return anomaly(
+            draft.prepared[lead], draft.reconstructions[lead], self._reference(lead), ood=draft.ood.get(lead), survey=lead, z=shift
+        )
+
+    def _flags(self, draft: _Draft, lead: str, predictions: Mapping[str, PredictedSpectrum]) -> tuple[QualityFlag, ...]:
+        spectrum, reference = draft.star.spectra[lead], self._reference(lead).ood
+        window = self.describe().windows.get(lead) or self.describe().windows.get(READ_AS.get(lead, lead))
+        flags = {flag.name: flag for flag in spectrum_flags(spectrum, window)}
+        ood = draft.ood.get(lead)
+        classed = next((s for s in draft.star.spectra.values() if s.meta.get("class")), spectrum)
+        flags["not_a_star"] = not_a_star(classed, ood, reference)
+        flags["out_of_range"] = out_of_range(draft.posteriors.get(lead), self.describe().ranges, ood, reference)
+        xp = predictions.get("gaia_xp")
+        flags["xp_disagrees"] = xp_disagrees(draft.prepared.get("gaia_xp") if xp is not None else None, xp)
+        for survey, why in draft.refusals.items():
+            flags[f"coverage_{survey}"] = QualityFlag("coverage", False, f"{_SHOWN.get(survey, survey)} not used", why)
+        return tuple(flags.values())
+
+    def _predictions(self, draft: _Draft) -> dict[str, PredictedSpectrum]:
+        """Each other survey once, from the leading spectrum that is not of that survey, on the data's scale if there are data."""
+        out: dict[str, PredictedSpectrum] = {}
+        for to in self.describe().surveys:
+            source = next((s for s in LEADING if (s, to) in draft.translations), None)
+            if source is not None:
+                predicted = draft.translations[source, to]
+                observed = draft.prepared.get(to)
+                out[to] = predicted if observed is None else replace(predicted, scale=fitted_scale(observed, predicted))
+        return out
+
+    def _reference(self, survey: str) -> ReferenceScores:
+        name = survey if survey in self.describe().surveys else READ_AS.get(survey, survey)
+        if name not in self._references:
+            self._references[name] = ReferenceScores.of(self.model, name)
+        return self._references[name]
+
+    def _provenance(self, seconds: float) -> Provenance:
+        card, model = self.describe(), self.model
+        return Provenance(
+            model=card.name, model_version=card.version, weights_sha256=card.weights_sha256,
+            device=str(getattr(model, "device", "cpu")), dtype=str(getattr(model, "dtype", "float32")).removeprefix("torch."),
+            specviz_version=_version(), created=_now(), seconds=seconds, seed=self.seed,
+        )
+
+
+_NOBODY = Provenance("", "", "", "", "", "", "", 0.0, None)
+
+
+def fitted_scale(observed: Prepared, predicted: PredictedSpectrum) -> Any:
+    """The scale that lays a prediction on the observed spectrum: the data's own times a least-squares factor.
+
+    ``factor = sum(w v m) / sum(w m^2)`` with v the observed and m the predicted normalised flux, w the ivar.
+    """
+    values, model = np.asarray(observed.values, np.float64), np.asarray(predicted.flux, np.float64)
+    if values.shape != model.shape:
+        return observed.scale
+    weight = np.asarray(observed.ivar, np.float64)
+    weight = weight if (weight > 0).any() else np.ones_like(values)
+    below = float(np.sum(weight * model**2))
+    factor = float(np.sum(weight * values * model)) / below if below > 0 else 1.0
+    return observed.scale * (factor if np.isfinite(factor) and factor > 0 else 1.0)
+
+
+def problem_report(name: str, problem: str, *, path: str | None = None) -> Report:
+    """A report that only says why there is none: for a file that could not be read, so that a table keeps its row."""
+    star = Star(name=name, meta={"path": path} if path else {})
+    return Report(star, replace(_NOBODY, specviz_version=_version(), created=_now()), problem=problem)
+
+
+def _as_star(item: Any) -> Star:
+    if isinstance(item, Star):
+        return item
+    if isinstance(item, Spectrum):
+        return Star.from_spectrum(item)
+    raise ModelError(
+        f"{type(item).__name__} is no star", expected="a Star, a Spectrum, or a list of them",
+        remedy="Open a file with specviz.open(path) first",
+    )
+
+
+def _listed(x: Any) -> list[Any]:
+    if isinstance(x, (str, bytes, Mapping)) or not isinstance(x, Iterable):
+        return [x]  # refused by _as_star, with its message
+    return list(x)
+
+
+def _cancel_check(cancel: Any) -> Callable[[], None]:
+    """A function that raises CancelledError once ``cancel`` (an Event or a callable) says so."""
+    asked = getattr(cancel, "is_set", cancel)
+
+    def check() -> None:
+        if asked is not None and asked():
+            raise CancelledError("The analysis was stopped")
+
+    return check
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _version() -> str:
+    from specviz import __version__
+
+    return __version__
