@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "specviz"
 
-#: Which rooms a room may import. ``spectra`` (floor 0: what a spectrum and a star are) is open to all but the doors, and
+#: Which rooms a room may import. ``spectra`` (floor 0: what a spectrum and a star are) is open to all but the doors,
 #: ``errors`` and the package itself (its version) to all.
 MAY_IMPORT = {
     "spectra": set(),
@@ -57,10 +57,11 @@ def room_of(path: Path) -> str:
 def imports(source: str, package: str) -> Iterator[tuple[str, bool, int]]:
     """Every module a source imports, absolute: (dotted name, at the top of the file?, line).
 
-    ``from specviz.a import b`` gives ``specviz.a.b``: ``b`` may be a module, and the room is in it for ``from specviz import a``.
+    ``from specviz.a import b`` gives ``specviz.a.b``: ``b`` may be a module, as the room is in ``from specviz import a``.
     """
     tree = ast.parse(source)
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)}
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    inside = {id(n) for function in functions for n in ast.walk(function)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
