@@ -28,7 +28,8 @@ _LEAST_SIGMA = 1.0
 class ReferenceScores:
     """Scores of the reference stars of one survey, in parallel arrays of shape (n,).
 
-    ``misfit`` as :func:`misfit` gives it, ``ood`` as the model's ``ood_score`` does. Both empty where a model brings none.
+    ``misfit`` as :func:`misfit` gives it, ``ood`` as the model's ``ood_score`` does. Both empty where a model brings
+    none.
     """
 
     misfit: NDArray[np.float64]
@@ -75,8 +76,8 @@ def _robust_sigma(value: float, reference: NDArray[np.float64]) -> tuple[float, 
 def residual_sigma(prepared: Prepared, model: PredictedSpectrum) -> NDArray[np.float64]:
     """(observed - model) / sigma on the model's grid, shape (L,); NaN where nothing was observed.
 
-    ``sigma^2 = 1 / ivar + sigma_model^2 + (MODEL_FLOOR * |model|)^2``: the error of the pixel, the model's own error of its
-    reconstruction, and a floor of 1 % of the flux. A spectrum without errors is judged against the last two.
+    ``sigma^2 = 1 / ivar + sigma_model^2 + (MODEL_FLOOR * |model|)^2``: the error of the pixel, the model's own error
+    of its reconstruction, and a floor of 1 % of the flux. A spectrum without errors is judged against the last two.
     """
     values = np.asarray(prepared.values, np.float64)
     ivar = np.asarray(prepared.ivar, np.float64)
@@ -106,9 +107,9 @@ def find_reasons(
 ) -> tuple[Reason, ...]:
     """The stretches that differ most from the model: at most ``most``, apart from each other, the strongest first.
 
-    The residual is smoothed by a running mean; from its highest point a stretch reaches to where the mean has fallen to half or
-    changed sign; that stretch and half a window beside it are taken out, and the search goes on. A line in the star is named in
-    the star's frame (``z``), sky and detector in the observed one.
+    The residual is smoothed by a running mean; from its highest point a stretch reaches to where the mean has fallen
+    to half or changed sign; that stretch and half a window beside it are taken out, and the search goes on. A line in
+    the star is named in the star's frame (``z``), sky and detector in the observed one.
     """
     survey = survey or prepared.survey
     residual = residual_sigma(prepared, model)
@@ -145,10 +146,11 @@ def anomaly(
 ) -> Anomaly:
     """Score, percentile and reasons of one star.
 
-    ``score = max((misfit - median) / (p84 - median), the same of the latent distance)``, where median and 84th percentile are
-    those of the reference stars: how many robust sigma the star lies above the typical star, by its spectrum or by its
-    place in the embedding, whichever is odder. Zero is typical and there is no upper end, so the score ranks outliers where the
-    percentile is already 100. Without reference scores the score is the misfit itself and the percentile is NaN.
+    ``score = max((misfit - median) / (p84 - median), the same of the latent distance)``, where median and 84th
+    percentile are those of the reference stars: how many robust sigma the star lies above the typical star, by its
+    spectrum or by its place in the embedding, whichever is odder. Zero is typical and there is no upper end, so the
+    score ranks outliers where the percentile is already 100. Without reference scores the score is the misfit itself
+    and the percentile is NaN.
 
     Parameters
     ----------

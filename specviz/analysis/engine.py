@@ -5,19 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specviz.analysis.anomaly import ReferenceScores, anomaly
+from specviz.analysis.draft import READ_AS, SHOWN, Draft, encode
 from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees
 from specviz.analysis.report import Anomaly, Provenance, QualityFlag, Report
-from specviz.errors import CancelledError, ModelError, SpecvizError
-from specviz.models.posterior import Posterior
-from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared, StellarModel
+from specviz.errors import CancelledError, ModelError
+from specviz.models.protocol import ModelDescription, PredictedSpectrum, Prepared, StellarModel
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -26,23 +25,6 @@ Target = Star | Spectrum
 
 #: The spectrum that leads a report is the first of these that the model could use (as ``Report.survey``).
 LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
-#: Surveys that a model which does not know them may read as another one, if the wavelengths cover its window.
-READ_AS: Mapping[str, str] = {"sdss": "lamost_lrs", "other": "lamost_lrs"}
-_SHOWN = {"lamost_lrs": "LAMOST", "gaia_xp": "Gaia XP", "sdss": "SDSS", "other": "Spectrum"}
-
-
-@dataclass
-class _Draft:
-    """What has been found of one star so far."""
-
-    star: Star
-    prepared: dict[str, Prepared] = field(default_factory=dict)
-    embeddings: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    posteriors: dict[str, Posterior] = field(default_factory=dict)
-    reconstructions: dict[str, PredictedSpectrum] = field(default_factory=dict)
-    translations: dict[tuple[str, str], PredictedSpectrum] = field(default_factory=dict)  # (from, to)
-    ood: dict[str, float] = field(default_factory=dict)
-    refusals: dict[str, str] = field(default_factory=dict)
 
 
 class Engine:
@@ -59,8 +41,8 @@ class Engine:
     samples : int
         Posterior samples a star.
     seed : int or None
-        Seed of the posterior samples; the same star gives the same samples whatever else is in its batch only if the model
-        draws per star.
+        Seed of the posterior samples; the same star gives the same samples whatever else is in its batch only if the
+        model draws per star.
 
     Notes
     -----
@@ -192,84 +174,28 @@ class Engine:
             raise ModelError(f"{self.describe().name} does not translate to {to!r}", expected=f"one of {can}")
         out: list[PredictedSpectrum] = []
         for start in range(0, len(stars), self.batch_size):
-            drafts = [_Draft(star) for star in stars[start : start + self.batch_size]]
-            self._encode(drafts, {"translate"}, 0, lambda: None)
+            drafts = [Draft(star) for star in stars[start : start + self.batch_size]]
+            encode(self.model, self.describe(), drafts, {"translate"}, samples=0, seed=self.seed, stop=lambda: None)
             for draft in drafts:
                 predicted = self._predictions(draft).get(to)
                 if predicted is None:
-                    why = "; ".join(draft.refusals.values()) or f"it has no spectrum other than {_SHOWN.get(to, to)}"
-                    raise ModelError(f"{draft.star.name} cannot be translated to {_SHOWN.get(to, to)}: {why}")
+                    why = "; ".join(draft.refusals.values()) or f"it has no spectrum other than {SHOWN.get(to, to)}"
+                    raise ModelError(f"{draft.star.name} cannot be translated to {SHOWN.get(to, to)}: {why}")
                 out.append(predicted)
         return out[0] if single else out
 
     # ------------------------------------------------------------------------------------------ one batch
     def _analyse_batch(self, stars: Sequence[Star], samples: int, stop: Callable[[], None]) -> list[Report]:
         began = time.perf_counter()
-        drafts = [_Draft(star) for star in stars]
-        self._encode(drafts, set(self.model.capabilities), samples, stop)
+        drafts = [Draft(star) for star in stars]
+        want = set(self.model.capabilities)
+        encode(self.model, self.describe(), drafts, want, samples=samples, seed=self.seed, stop=stop)
         made = [self._assemble(draft) for draft in drafts]
         provenance = self._provenance((time.perf_counter() - began) / len(drafts))
         return [replace(report, provenance=provenance) for report in made]
 
-    def _encode(self, drafts: Sequence[_Draft], want: set[str], samples: int, stop: Callable[[], None]) -> None:
-        """Prepare, encode and ask, survey by survey; the results go into the drafts."""
-        model, surveys = self.model, self.describe().surveys
-        queue: dict[str, list[tuple[_Draft, str, Prepared]]] = {}
-        for draft in drafts:
-            for survey, spectrum in draft.star.spectra.items():
-                name = survey if survey in surveys else READ_AS.get(survey, survey)
-                if name not in surveys:
-                    draft.refusals[survey] = f"{self.describe().name} does not read {_SHOWN.get(survey, survey)} spectra"
-                    continue
-                try:
-                    prepared = model.prepare(spectrum if name == survey else spectrum.with_(survey=name))
-                except SpecvizError as error:
-                    draft.refusals[survey] = str(error)
-                except (ValueError, ArithmeticError) as error:  # a numerical failure on odd data is a fact about the star
-                    draft.refusals[survey] = f"This spectrum could not be prepared ({error})."
-                else:
-                    queue.setdefault(name, []).append((draft, survey, prepared))
-        for name, items in queue.items():
-            stop()
-            encoding = model.embed([prepared for _, _, prepared in items])
-            finite = np.isfinite(encoding.vectors).all(axis=1)
-            if not finite.all():  # one bad row must not reach the flow: the rest is encoded again without it
-                for (draft, survey, _), good in zip(items, finite, strict=True):
-                    if not good:
-                        draft.refusals[survey] = f"The model gave no finite answer for this {_SHOWN.get(survey, survey)} spectrum."
-                items = [item for item, good in zip(items, finite, strict=True) if good]
-                if not items:
-                    continue
-                encoding = model.embed([prepared for _, _, prepared in items])
-            self._ask(encoding, items, name, want, samples)
-
-    def _ask(
-        self, encoding: Encoding, items: Sequence[tuple[_Draft, str, Prepared]], name: str, want: set[str], samples: int
-    ) -> None:
-        """Everything wanted of one encoding."""
-        model = self.model
-        for row, (draft, survey, prepared) in enumerate(items):
-            draft.prepared[survey] = prepared if survey == name else replace(prepared, survey=survey)
-            draft.embeddings[survey] = encoding.vectors[row]
-        if "posterior" in want and self.describe().labels.get(name):
-            posteriors = model.posterior(encoding, samples=samples, seed=self.seed)
-            for (draft, survey, _), posterior in zip(items, posteriors, strict=True):
-                draft.posteriors[survey] = posterior if posterior.survey == survey else replace(posterior, survey=survey)
-        if "reconstruct" in want:
-            for (draft, survey, prepared), spectrum in zip(items, model.reconstruct(encoding), strict=True):
-                draft.reconstructions[survey] = replace(spectrum, survey=survey, scale=prepared.scale, source=survey)
-        if "translate" in want:
-            for to in self.describe().surveys:
-                if to != name:
-                    for (draft, survey, _), spectrum in zip(items, model.translate(encoding, to), strict=True):
-                        draft.translations[survey, to] = replace(spectrum, source=survey)
-        ood_score = getattr(model, "ood_score", None)
-        if ood_score is not None and "posterior" in want:
-            for (draft, survey, _), value in zip(items, np.asarray(ood_score(encoding), np.float64), strict=True):
-                draft.ood[survey] = float(value)
-
     # ------------------------------------------------------------------------------------------ one star
-    def _assemble(self, draft: _Draft) -> Report:
+    def _assemble(self, draft: Draft) -> Report:
         lead = next((s for s in LEADING if s in draft.embeddings), None)
         if lead is None:
             problem = " ".join(draft.refusals.values()) or "This star has no spectrum."
@@ -278,21 +204,36 @@ class Engine:
             return Report(draft.star, _NOBODY, flags=flags, problem=problem)
         predictions = self._predictions(draft)
         return Report(
-            star=draft.star, provenance=_NOBODY, embeddings=draft.embeddings, prepared=draft.prepared,
-            posteriors=draft.posteriors, reconstructions=draft.reconstructions, predictions=predictions,
-            anomaly=self._anomaly(draft, lead), flags=self._flags(draft, lead, predictions),
+            star=draft.star,
+            provenance=_NOBODY,
+            embeddings=draft.embeddings,
+            prepared=draft.prepared,
+            posteriors=draft.posteriors,
+            reconstructions=draft.reconstructions,
+            predictions=predictions,
+            anomaly=self._anomaly(draft, lead),
+            flags=self._flags(draft, lead, predictions),
         )
 
-    def _anomaly(self, draft: _Draft, lead: str) -> Anomaly | None:
+    def _anomaly(self, draft: Draft, lead: str) -> Anomaly | None:
         if lead not in draft.reconstructions:
             return None
         z = draft.star.spectra[lead].meta.get("z")
-        shift = float(z) if isinstance(z, (int, float)) and abs(z) < 0.01 and draft.star.spectra[lead].frame == "observed" else 0.0
+        shift = (
+            float(z)
+            if isinstance(z, (int, float)) and abs(z) < 0.01 and draft.star.spectra[lead].frame == "observed"
+            else 0.0
+        )
         return anomaly(
-            draft.prepared[lead], draft.reconstructions[lead], self._reference(lead), ood=draft.ood.get(lead), survey=lead, z=shift
+            draft.prepared[lead],
+            draft.reconstructions[lead],
+            self._reference(lead),
+            ood=draft.ood.get(lead),
+            survey=lead,
+            z=shift,
         )
 
-    def _flags(self, draft: _Draft, lead: str, predictions: Mapping[str, PredictedSpectrum]) -> tuple[QualityFlag, ...]:
+    def _flags(self, draft: Draft, lead: str, predictions: Mapping[str, PredictedSpectrum]) -> tuple[QualityFlag, ...]:
         spectrum, reference = draft.star.spectra[lead], self._reference(lead).ood
         window = self.describe().windows.get(lead) or self.describe().windows.get(READ_AS.get(lead, lead))
         flags = {flag.name: flag for flag in spectrum_flags(spectrum, window)}
@@ -303,11 +244,13 @@ class Engine:
         xp = predictions.get("gaia_xp")
         flags["xp_disagrees"] = xp_disagrees(draft.prepared.get("gaia_xp") if xp is not None else None, xp)
         for survey, why in draft.refusals.items():
-            flags[f"coverage_{survey}"] = QualityFlag("coverage", False, f"{_SHOWN.get(survey, survey)} not used", why)
+            flags[f"coverage_{survey}"] = QualityFlag("coverage", False, f"{SHOWN.get(survey, survey)} not used", why)
         return tuple(flags.values())
 
-    def _predictions(self, draft: _Draft) -> dict[str, PredictedSpectrum]:
-        """Each other survey once, from the leading spectrum that is not of that survey, on the data's scale if there are data."""
+    def _predictions(self, draft: Draft) -> dict[str, PredictedSpectrum]:
+        """Each other survey once, from the leading spectrum that is not of that survey, on the data's scale if there
+        are data.
+        """
         out: dict[str, PredictedSpectrum] = {}
         for to in self.describe().surveys:
             source = next((s for s in LEADING if (s, to) in draft.translations), None)
@@ -326,9 +269,15 @@ class Engine:
     def _provenance(self, seconds: float) -> Provenance:
         card, model = self.describe(), self.model
         return Provenance(
-            model=card.name, model_version=card.version, weights_sha256=card.weights_sha256,
-            device=str(getattr(model, "device", "cpu")), dtype=str(getattr(model, "dtype", "float32")).removeprefix("torch."),
-            specviz_version=_version(), created=_now(), seconds=seconds, seed=self.seed,
+            model=card.name,
+            model_version=card.version,
+            weights_sha256=card.weights_sha256,
+            device=str(getattr(model, "device", "cpu")),
+            dtype=str(getattr(model, "dtype", "float32")).removeprefix("torch."),
+            specviz_version=_version(),
+            created=_now(),
+            seconds=seconds,
+            seed=self.seed,
         )
 
 
@@ -362,7 +311,8 @@ def _as_star(item: Any) -> Star:
     if isinstance(item, Spectrum):
         return Star.from_spectrum(item)
     raise ModelError(
-        f"{type(item).__name__} is no star", expected="a Star, a Spectrum, or a list of them",
+        f"{type(item).__name__} is no star",
+        expected="a Star, a Spectrum, or a list of them",
         remedy="Open a file with specviz.open(path) first",
     )
 

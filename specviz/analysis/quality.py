@@ -23,7 +23,8 @@ NEGATIVE_SHARE = 0.03
 OUTSIDE_SHARE = 0.20
 OOD_RANGE_QUANTILE, OOD_STAR_QUANTILE = 0.99, 0.999
 XP_CHI2 = 4.0
-#: A departure at the join of the arms, or in the oxygen band, counts from this fraction of the flux and this many sigma on.
+#: A departure at the join of the arms, or in the oxygen band, counts from this fraction of the flux and this many
+#: sigma on.
 STEP_SHARE, STEP_SIGMA = 0.10, 5.0
 TELLURIC_SHARE, TELLURIC_SIGMA = 0.03, 5.0
 #: Ranges in vacuum Angstrom. The arms of LAMOST overlap at 5700-5900; their ends, always noisy, are left out.
@@ -43,8 +44,12 @@ def headline_flags(report: Report) -> tuple[QualityFlag, ...]:
 
 
 _NOT_MADE = {
-    "low_snr": "S/N unknown", "masked": "Masks not checked", "xp_disagrees": "XP not checked",
-    "out_of_range": "Training range not checked", "arm_step": "Arm join not checked", "telluric": "Telluric not checked",
+    "low_snr": "S/N unknown",
+    "masked": "Masks not checked",
+    "xp_disagrees": "XP not checked",
+    "out_of_range": "Training range not checked",
+    "arm_step": "Arm join not checked",
+    "telluric": "Telluric not checked",
 }
 
 
@@ -59,8 +64,13 @@ def spectrum_flags(spectrum: Spectrum, window: tuple[float, float] | None = None
         The range the model uses, in the spectrum's unit; masks and negative flux are counted there.
     """
     return (
-        low_snr(spectrum), masked(spectrum, window), arm_step(spectrum), telluric(spectrum), missing_arm(spectrum),
-        not_a_star(spectrum), negative_flux(spectrum, window),
+        low_snr(spectrum),
+        masked(spectrum, window),
+        arm_step(spectrum),
+        telluric(spectrum),
+        missing_arm(spectrum),
+        not_a_star(spectrum),
+        negative_flux(spectrum, window),
     )
 
 
@@ -105,10 +115,14 @@ def missing_arm(spectrum: Spectrum) -> QualityFlag:
     dead = [name for name, arm in (("Blue", _BLUE), ("Red", _RED)) if not _alive(spectrum, arm)]
     if not dead:
         return QualityFlag("missing_arm", True, "Both arms present")
-    return QualityFlag("missing_arm", False, " and ".join(dead).capitalize() + (" arm" if len(dead) == 1 else " arms") + " missing")
+    return QualityFlag(
+        "missing_arm", False, " and ".join(dead).capitalize() + (" arm" if len(dead) == 1 else " arms") + " missing"
+    )
 
 
-def not_a_star(spectrum: Spectrum, ood: float | None = None, reference: NDArray[np.float64] | None = None) -> QualityFlag:
+def not_a_star(
+    spectrum: Spectrum, ood: float | None = None, reference: NDArray[np.float64] | None = None
+) -> QualityFlag:
     """The pipeline's class is STAR, and the model has not put it beyond 99.9 % of its reference stars."""
     kind = str(spectrum.meta.get("class") or "").strip()
     if kind and kind.upper() != "STAR":
@@ -125,14 +139,17 @@ def not_a_star(spectrum: Spectrum, ood: float | None = None, reference: NDArray[
 def arm_step(spectrum: Spectrum) -> QualityFlag:
     """The flux runs smoothly through the join of the arms.
 
-    A straight line is fitted at 5500-5700 and 6110-6290 Angstrom together. Between them, the median flux of boxes of 40 Angstrom
-    is compared with it (the box of Na D is left out): the largest departure must stay below :data:`STEP_SHARE` of the flux, or
-    below :data:`STEP_SIGMA` times its error. M stars are not checked: their TiO band starts just there.
+    A straight line is fitted at 5500-5700 and 6110-6290 Angstrom together. Between them, the median flux of boxes of
+    40 Angstrom is compared with it (the box of Na D is left out): the largest departure must stay below
+    :data:`STEP_SHARE` of the flux, or below :data:`STEP_SIGMA` times its error. M stars are not checked: their TiO
+    band starts just there.
     """
     if spectrum.survey != "lamost_lrs" or str(spectrum.meta.get("subclass") or "").lstrip("d").startswith("M"):
         return QualityFlag("arm_step", None, _NOT_MADE["arm_step"])
     wave, flux, good = spectrum.wavelength, spectrum.flux, spectrum.good
-    sides = good & (_within(wave, (5500.0, 5700.0)) & ~_within(wave, (5570.0, 5588.0)) | _within(wave, (6110.0, 6290.0)))
+    sides = good & (
+        _within(wave, (5500.0, 5700.0)) & ~_within(wave, (5570.0, 5588.0)) | _within(wave, (6110.0, 6290.0))
+    )
     line, scatter = _fit_line(wave[sides], flux[sides], _JOIN) if sides.sum() > 200 else (np.zeros(2), 0.0)
     level = float(line[1])
     worst, error = 0.0, 0.0
@@ -154,7 +171,9 @@ def arm_step(spectrum: Spectrum) -> QualityFlag:
 
 
 def telluric(spectrum: Spectrum) -> QualityFlag:
-    """What the telluric correction left at the oxygen A band: mean depth at 7596-7660 Angstrom below the line through its sides."""
+    """What the telluric correction left at the oxygen A band: mean depth at 7596-7660 Angstrom below the line
+    through its sides.
+    """
     if spectrum.survey not in _LAMOST_LIKE:
         return QualityFlag("telluric", None, _NOT_MADE["telluric"])
     wave, flux = spectrum.wavelength, spectrum.flux
@@ -202,8 +221,12 @@ def out_of_range(
         detail = ", ".join(f"{100 * share:.0f} % of the {name} posterior" for name, share in outside)
         return QualityFlag("out_of_range", False, ", ".join(n for n, _ in outside) + " outside training range", detail)
     if _beyond(ood, reference, OOD_RANGE_QUANTILE):
-        return QualityFlag("out_of_range", False, "Unlike the training set", "the embedding lies beyond 99 % of the reference stars")
-    return QualityFlag("out_of_range", True if checked else None, "Within training range" if checked else _NOT_MADE["out_of_range"])
+        return QualityFlag(
+            "out_of_range", False, "Unlike the training set", "the embedding lies beyond 99 % of the reference stars"
+        )
+    return QualityFlag(
+        "out_of_range", True if checked else None, "Within training range" if checked else _NOT_MADE["out_of_range"]
+    )
 
 
 def xp_disagrees(observed: Prepared | None, predicted: PredictedSpectrum | None) -> QualityFlag:
@@ -244,7 +267,9 @@ def _alive(spectrum: Spectrum, arm: tuple[float, float]) -> bool:
 
 
 def _fit_line(x: NDArray[np.float64], y: NDArray[np.float64], at: float) -> tuple[NDArray[np.float64], float]:
-    """Straight line about ``at`` by least squares, once again without the points beyond 3 sigma: coefficients, robust scatter."""
+    """Straight line about ``at`` by least squares, once again without the points beyond 3 sigma: coefficients,
+    robust scatter.
+    """
     keep = np.ones(x.shape, bool)
     for _ in range(2):
         dx = x[keep] - x[keep].mean()

@@ -41,8 +41,8 @@ class Reason:
 class Anomaly:
     """How odd the star is: ``score`` (larger = odder), its percentile among ``n_reference`` reference stars, and why.
 
-    ``reference`` holds the reference set's scores, sorted, for the histogram. ``misfit`` (root mean square of the residual in
-    sigma) and ``ood`` (the model's latent distance) are what the score is made of; NaN where unknown.
+    ``reference`` holds the reference set's scores, sorted, for the histogram. ``misfit`` (root mean square of the
+    residual in sigma) and ``ood`` (the model's latent distance) are what the score is made of; NaN where unknown.
     See :func:`specviz.analysis.anomaly.anomaly`.
     """
 

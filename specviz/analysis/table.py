@@ -15,7 +15,9 @@ from specviz.spectra.spectrum import Spectrum
 #: Labels that every table has, whether or not a report has them.
 _ALWAYS = ("teff", "logg", "fe_h")
 _WORDS: Mapping[str, str] = {
-    "teff": "effective temperature", "logg": "logarithm of the surface gravity in cm s-2", "fe_h": "iron abundance [Fe/H]",
+    "teff": "effective temperature",
+    "logg": "logarithm of the surface gravity in cm s-2",
+    "fe_h": "iron abundance [Fe/H]",
     "alpha_fe": "alpha abundance [alpha/Fe]",
 }
 _SURVEYS = ("lamost_lrs", "sdss", "gaia_xp", "other")
@@ -24,10 +26,10 @@ _SURVEYS = ("lamost_lrs", "sdss", "gaia_xp", "other")
 def reports_to_table(reports: Sequence[Report]) -> Any:
     """One row a report, as an ``astropy.table.Table`` that writes to ECSV, FITS, CSV and VOTable.
 
-    Columns: ``path, survey, object_id, snr``; for each label ``NAME, NAME_lo, NAME_hi`` (median, 16th and 84th percentile; teff,
-    logg and fe_h first and always, the others as the posteriors have them); ``anomaly`` (robust sigma above the reference stars, see
-    :func:`specviz.analysis.anomaly.anomaly`); ``flags`` (names of the checks that failed, joined by ";", or the reason why
-    there is no result); ``model``. Numbers that are missing are masked.
+    Columns: ``path, survey, object_id, snr``; for each label ``NAME, NAME_lo, NAME_hi`` (median, 16th and 84th
+    percentile; teff, logg and fe_h first and always, the others as the posteriors have them); ``anomaly`` (robust
+    sigma above the reference stars, see :func:`specviz.analysis.anomaly.anomaly`); ``flags`` (names of the checks that
+    failed, joined by ";", or the reason why there is no result); ``model``. Numbers that are missing are masked.
 
     Returns
     -------
@@ -49,7 +51,7 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
     table["object_id"] = _words([_object_id(r) for r in reports], "name of the object")
     table["snr"] = _numbers([_snr(r) for r in reports], "", "signal to noise per pixel (g band for LAMOST)")
     for name in names:
-        rows = [found[name] if name in found else (np.nan, np.nan, np.nan) for found in labels]
+        rows = [found.get(name, (np.nan, np.nan, np.nan)) for found in labels]
         unit, word = _unit(reports, name), _WORDS.get(name, name)
         table[name] = _numbers([row[0] for row in rows], unit, f"{word}, median of the posterior")
         table[name + "_lo"] = _numbers([row[1] for row in rows], unit, f"{word}, 16th percentile of the posterior")
@@ -57,7 +59,9 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
     scores = [np.nan if r.anomaly is None else r.anomaly.score for r in reports]
     table["anomaly"] = _numbers(scores, "", "robust sigma above the reference stars (0 = typical)")
     table["flags"] = _words([_flags(r) for r in reports], "checks that failed, or why there is no result")
-    table["model"] = _words([f"{r.provenance.model} {r.provenance.model_version}".strip() for r in reports], "model and version")
+    table["model"] = _words(
+        [f"{r.provenance.model} {r.provenance.model_version}".strip() for r in reports], "model and version"
+    )
     table.meta.update(_meta(reports))
     return table
 

@@ -21,14 +21,20 @@ def _lamost(seed: int = 0, noise: float = 0.01, **meta: Any) -> Spectrum:
         flux = flux * (1 - depth * np.exp(-0.5 * ((LAMOST_NATIVE - centre) / 6) ** 2))
     sigma = noise * flux
     meta = {"object_id": f"J{seed:06d}", "snr": 1 / noise, "class": "STAR", **meta}
-    return Spectrum(LAMOST_NATIVE, flux + rng.normal(size=flux.size) * sigma, 1 / sigma**2, survey="lamost_lrs", meta=meta)
+    return Spectrum(
+        LAMOST_NATIVE, flux + rng.normal(size=flux.size) * sigma, 1 / sigma**2, survey="lamost_lrs", meta=meta
+    )
 
 
 def _xp(seed: int = 0, level: float = 3e-16) -> Spectrum:
     rng = np.random.default_rng(100 + seed)
     flux = level * (1 + 0.001 * rng.normal(size=XP_WAVELENGTH_NM.size))
     return Spectrum(
-        XP_WAVELENGTH_NM, flux, np.full(flux.size, (0.01 * level) ** -2.0), survey="gaia_xp", flux_unit="W m-2 nm-1",
+        XP_WAVELENGTH_NM,
+        flux,
+        np.full(flux.size, (0.01 * level) ** -2.0),
+        survey="gaia_xp",
+        flux_unit="W m-2 nm-1",
         meta={"source_id": 1000 + seed, "release": "DR3"},
     )
 

@@ -1,7 +1,8 @@
-"""A deterministic numpy model that meets ``specviz.models.protocol``: for tests of the rooms above, where no weights are needed.
+"""A deterministic numpy model that meets ``specviz.models.protocol``: for tests of the rooms above, where no weights
+are needed.
 
-It reads LAMOST on a 300-pixel grid and XP on 50 points, "embeds" by fixed cosines, and reads teff off the first coefficient. It counts
-its calls, so a test can say that nothing was encoded twice.
+It reads LAMOST on a 300-pixel grid and XP on 50 points, "embeds" by fixed cosines, and reads teff off the first
+coefficient. It counts its calls, so a test can say that nothing was encoded twice.
 """
 
 from __future__ import annotations
@@ -31,14 +32,19 @@ class FakeModel:
         self.sha, self.calls = sha, Counter[str]()
         rng = np.random.default_rng(1)
         scores = {"misfit": rng.gamma(20.0, 1 / 20, 1000), "ood": rng.gamma(8.0, 1 / 8, 1000)}
-        self.reference = {survey: scores for survey in GRIDS} if reference else {}
+        self.reference = dict.fromkeys(GRIDS, scores) if reference else {}
 
     def describe(self) -> ModelDescription:
         labels = ("teff", "logg", "fe_h", "alpha_fe")
         return ModelDescription(
-            name="fake", version="1", weights_sha256=self.sha, capabilities=self.capabilities, surveys=("lamost_lrs", "gaia_xp"),
+            name="fake",
+            version="1",
+            weights_sha256=self.sha,
+            capabilities=self.capabilities,
+            surveys=("lamost_lrs", "gaia_xp"),
             labels={"lamost_lrs": labels, "gaia_xp": labels[:3]},
-            ranges={"teff": (3500.0, 9000.0), "logg": (0.0, 5.5), "fe_h": (-2.5, 0.7), "alpha_fe": (-0.3, 0.6)}, windows=WINDOWS,
+            ranges={"teff": (3500.0, 9000.0), "logg": (0.0, 5.5), "fe_h": (-2.5, 0.7), "alpha_fe": (-0.3, 0.6)},
+            windows=WINDOWS,
         )
 
     def prepare(self, spectrum: Spectrum) -> Prepared:
@@ -51,7 +57,9 @@ class FakeModel:
         good = spectrum.good
         level = float(np.median(spectrum.flux[good])) or 1.0
         values = np.interp(grid, wave[good], spectrum.flux[good]) / level
-        ivar = np.where(np.interp(grid, wave, good.astype(float)) > 0.99, np.interp(grid, wave, spectrum.ivar) * level**2, 0.0)
+        ivar = np.where(
+            np.interp(grid, wave, good.astype(float)) > 0.99, np.interp(grid, wave, spectrum.ivar) * level**2, 0.0
+        )
         return Prepared(
             spectrum.survey, grid, values.astype(np.float32), ivar.astype(np.float32), level, float(np.mean(ivar == 0))
         )
@@ -72,15 +80,22 @@ class FakeModel:
         centre = np.array([5800.0, 4.3, -0.1, 0.05])[: len(names)]
         width = np.array([60.0, 0.1, 0.05, 0.03])[: len(names)]
         noise = np.random.default_rng(seed).standard_normal((samples, len(names)))
-        return [Posterior(names, centre + 400 * v[0] * width / 60 + noise * width, survey=encoding.survey) for v in encoding.vectors]
+        return [
+            Posterior(names, centre + 400 * v[0] * width / 60 + noise * width, survey=encoding.survey)
+            for v in encoding.vectors
+        ]
 
     def reconstruct(self, encoding: Encoding) -> list[PredictedSpectrum]:
         self.calls["reconstruct"] += 1
         grid, flux = GRIDS[encoding.survey], np.asarray(encoding.state, np.float64)
-        smooth = np.apply_along_axis(lambda row: np.convolve(np.pad(row, 50, mode="edge"), np.ones(101) / 101, "valid"), 1, flux)
+        smooth = np.apply_along_axis(
+            lambda row: np.convolve(np.pad(row, 50, mode="edge"), np.ones(101) / 101, "valid"), 1, flux
+        )
         kind = "continuum" if encoding.survey == "lamost_lrs" else "f550"
         return [
-            PredictedSpectrum(encoding.survey, "reconstruction", grid, row, np.full(row.size, 0.005), kind, source=encoding.survey)
+            PredictedSpectrum(
+                encoding.survey, "reconstruction", grid, row, np.full(row.size, 0.005), kind, source=encoding.survey
+            )
             for row in smooth
         ]
 
@@ -89,7 +104,9 @@ class FakeModel:
         grid = GRIDS[to]
         kind = "continuum" if to == "lamost_lrs" else "f550"
         return [
-            PredictedSpectrum(to, "translation", grid, np.ones(grid.size), np.full(grid.size, 0.02), kind, source=encoding.survey)
+            PredictedSpectrum(
+                to, "translation", grid, np.ones(grid.size), np.full(grid.size, 0.02), kind, source=encoding.survey
+            )
             for _ in range(len(encoding))
         ]
 
