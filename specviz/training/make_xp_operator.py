@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Ridge strength in units of the squared norm of one column (columns have norm 1).
-RIDGE = 0.03
+#: Ridge strength in units of the squared norm of one column (columns have norm 1). 0.01 fits the shapes of 556 real XP spectra best
+#: (median rms 2.3 % over 400-950 nm; 0.03: 2.4 %, 0.1: 3.1 %).
+RIDGE = 0.01
 #: The grid of the ridge fit (nm).
 FIT_WAVE = np.arange(330.0, 1051.0, 2.0)
 OUT = Path(__file__).parents[1] / "simulate" / "data" / "xp_operator_dr3.npz"
