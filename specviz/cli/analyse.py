@@ -131,11 +131,12 @@ def analyse_files(
     """Reports of a batch of files, in their order; an unreadable file is a report with a ``problem``."""
     from specviz.analysis.engine import problem_report
 
-    slots: list[Star | Report] = []
+    stars: list[Star] = []
+    slots: list[Report | None] = []  # None: the next star's report goes here
     for i, file in enumerate(files):
         progress.show(done + i, str(file))
         try:
-            slots.extend(_read(file))
+            found = list(_read(file))
         except (SpecvizError, OSError) as error:
             text = str(error) if isinstance(error, SpecvizError) else f"cannot be opened: {error.strerror or error}"
             slots.append(problem_report(file.name, text, path=str(file)))
@@ -143,9 +144,11 @@ def analyse_files(
             if debug:
                 raise
             slots.append(problem_report(file.name, f"internal error, please report: {error!r}", path=str(file)))
-    stars = [s for s in slots if not hasattr(s, "problem")]
-    analysed = iter(_as_list(engine.analyse(stars)) if stars else [])
-    return [s if hasattr(s, "problem") else next(analysed) for s in slots]
+        else:
+            stars += found
+            slots += [None] * len(found)
+    analysed = iter(engine.analyse(stars) if stars else [])
+    return [next(analysed) if slot is None else slot for slot in slots]
 
 
 def _read(file: Path) -> Iterable[Star]:
@@ -158,10 +161,6 @@ def _table(reports: list[Report]) -> Any:
     from specviz.analysis.table import reports_to_table
 
     return reports_to_table(reports)
-
-
-def _as_list(reports: Any) -> list[Any]:
-    return reports if isinstance(reports, list) else list(reports)
 
 
 def _positive(text: str) -> int:

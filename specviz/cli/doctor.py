@@ -117,25 +117,22 @@ def clashes(search_path: list[str] | None = None) -> Iterator[Finding]:
 def devices() -> Iterator[Finding]:
     """Where models can run here."""
     try:
-        import torch
+        from specviz.models.device import describe_device, pick_device
+
+        chosen = pick_device("auto")
     except (ImportError, OSError) as error:  # OSError: a shared library of torch's is missing
         yield Finding("trouble", f"torch cannot be imported: {error}")
         return
-    yield Finding("ok", f"cpu, {torch.get_num_threads()} threads of {os.cpu_count()} cores")
-    if torch.cuda.is_available():
-        for i in range(torch.cuda.device_count()):
-            yield Finding("ok", f"cuda:{i} {torch.cuda.get_device_name(i)}")
-    elif torch.version.cuda:
-        yield Finding("note", "this torch is built for CUDA but sees no GPU (none there, or no driver)")
-    if torch.backends.mps.is_available():
-        yield Finding("ok", "mps (Apple GPU)")
+    yield Finding("ok", f"{describe_device(chosen)} (what --device auto takes)")
+    if chosen.type != "cpu":
+        yield Finding("ok", describe_device("cpu"))
 
 
 def models() -> Iterator[Finding]:
     """Does the default model load, and are its weights the ones it says?"""
     try:
         description = specviz.load_model(device="cpu").describe()
-    except SpecvizError as error:
+    except (SpecvizError, ImportError, OSError) as error:
         yield Finding("trouble", f"the default model does not load: {error}")
         return
     yield Finding("ok", f"{description.name} {description.version} (weights {description.weights_sha256[:12]})")

@@ -30,7 +30,7 @@ MAY_IMPORT = {
 TOP = {"app", "api", "cli", "assistant", "__main__"}
 #: What only some rooms may import, at any depth of the file.
 ONLY_IN = {
-    "torch": {"models", "training", "benchmarks", "cli"},  # cli: `specviz doctor` asks it for devices
+    "torch": {"models", "training", "benchmarks"},
     "zuko": {"models", "training", "benchmarks"},
     "astroquery": {"archives"},
     "pyvo": {"archives"},
@@ -57,7 +57,7 @@ def room_of(path: Path) -> str:
 def imports(source: str, package: str) -> Iterator[tuple[str, bool, int]]:
     """Every module a source imports, absolute: (dotted name, at the top of the file?, line).
 
-    ``from specviz.a import b`` gives ``specviz.a.b``: ``b`` may be a module, as the room is in ``from specviz import a``.
+    ``from specviz.a import b`` gives ``specviz.a.b``: ``b`` may be a module, as in ``from specviz import models``.
     """
     tree = ast.parse(source)
     functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
