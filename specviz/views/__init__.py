@@ -1,0 +1,1 @@
+"""One panel a file: Bokeh and Panel models built fresh for each display, updated in place."""

@@ -1,0 +1,269 @@
+"""``Session``: one exploring person. State changes under one lock; work happens in jobs; views are told what changed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from specviz.errors import CancelledError, SpecvizError
+from specviz.session.jobs import Job, JobRunner
+from specviz.session.resolve import describe, from_bytes, resolve
+from specviz.session.state import Notice, Recent, State, WorkItem
+from specviz.spectra.star import Star
+
+_log = logging.getLogger(__name__)
+RECENT = 12  # stars remembered in the menu
+NEIGHBOURS = 50  # similar stars asked for
+
+Listener = Callable[[State, State], None]
+
+
+class Session:
+    """State, jobs and history of one exploring person.
+
+    Parameters
+    ----------
+    engine : Engine
+        Anything with ``analyse(star, cancel=...) -> Report`` and ``loaded`` (is the model in memory?); shared between sessions.
+    index : callable, optional
+        ``index(engine)`` gives the similarity index (built on the first call, kept by the caller).
+    allow_paths : bool
+        Whether text may name a file of this machine.
+
+    Notes
+    -----
+    Every method may be called from any thread. Listeners are called with (old, new) on the thread that made the change,
+    one change at a time and in order.
+    """
+
+    def __init__(self, engine: Any, index: Callable[[Any], Any] | None = None, *, allow_paths: bool = True) -> None:
+        self.engine, self.allow_paths = engine, allow_paths
+        self._index = index
+        self._state = State(model=str(getattr(engine, "name", "")))
+        self._lock = threading.RLock()
+        self._listeners: list[Listener] = []
+        self._jobs = JobRunner(self._finished)
+        self._idle = threading.Event()
+        self._idle.set()
+        self._ready: dict[int, tuple[Any, Any]] = {}  # work-list position -> (star, report) computed ahead
+
+    # ------------------------------------------------------------------ reading and listening
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener(old, new)`` after each change; gives back the function that ends it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if listener in self._listeners:
+                    self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def wait(self, timeout: float = 60.0) -> State:
+        """Block until no foreground job runs (for scripts and tests)."""
+        if not self._idle.wait(timeout):
+            raise SpecvizError(f"Still busy after {timeout:.0f} s: {self._state.busy}")
+        return self._state
+
+    def _update(self, **changes: Any) -> None:
+        with self._lock:
+            old, self._state = self._state, replace(self._state, **changes)
+            for listener in tuple(self._listeners):
+                try:
+                    listener(old, self._state)
+                except Exception:  # a view that cannot draw must not stop the others, nor the job
+                    _log.exception("a view failed to draw")
+
+    # ------------------------------------------------------------------ asking for stars
+    def open(self, target: Any) -> Job:
+        """Show a star: a Star, Spectrum, path, or text (see :func:`specviz.session.resolve.resolve`)."""
+        name = describe(target)
+        return self._start(f"Opening {name[:60]}", lambda job: self._load(job, lambda: resolve(target, allow_paths=self.allow_paths)), name, target)
+
+    def open_bytes(self, name: str, data: bytes) -> Job:
+        """Show a star from an uploaded file; one that holds several fills the work list and shows the first."""
+
+        def work(job: Job) -> dict[str, Any]:
+            stars: list[Star] = []
+
+            def first() -> Star:
+                stars.extend(from_bytes(name, data))
+                return stars[0]
+
+            found = self._load(job, first)
+            if len(stars) > 1:
+                found["work"] = tuple(WorkItem(s.name, s, "current" if i == 0 else "waiting") for i, s in enumerate(stars))
+                found["position"] = 0
+            return found
+
+        return self._start(f"Reading {name[:60]}", work, name, None)
+
+    def set_work(self, targets: Sequence[Any]) -> None:
+        """Fill the work list and show its first row."""
+        self._ready.clear()
+        self._update(work=tuple(WorkItem(describe(t), t) for t in targets), position=None)
+        if targets:
+            self.go(0)
+
+    def add_examples(self, n: int = 24) -> None:
+        """Put the first ``n`` demo stars on the work list."""
+        from specviz.archives.demo import DemoArchive
+
+        self.set_work(list(DemoArchive().names())[:n])
+
+    def go(self, position: int) -> Job | None:
+        """Show row ``position`` of the work list."""
+        with self._lock:
+            work = self._state.work
+            if not 0 <= position < len(work):
+                return None
+            here = self._state.position
+            rows = tuple(
+                replace(w, status="current" if i == position else ("done" if w.status == "current" else w.status)) for i, w in enumerate(work)
+            )
+            self._update(work=rows, position=position)
+        item = rows[position]
+        ahead = self._ready.pop(position, None)
+
+        def work_(job: Job) -> dict[str, Any]:
+            return self._load(job, lambda: resolve(item.target, allow_paths=self.allow_paths), known=ahead)
+
+        job = self._start(f"Opening {item.name[:60]}", work_, item.name, item.target, position=position)
+        step = 1 if here is None or position >= here else -1
+        self._prefetch(position + step)
+        return job
+
+    def next(self) -> Job | None:
+        """The next row of the work list."""
+        return self.go((self._state.position if self._state.position is not None else -1) + 1)
+
+    def previous(self) -> Job | None:
+        """The row before."""
+        return self.go((self._state.position or 0) - 1)
+
+    def choose(self, row: int | None) -> None:
+        """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
+        with self._lock:
+            table = self._state.neighbours
+            if row is None or table is None or not 0 <= row < len(table):
+                self._update(neighbour=None, neighbour_star=None)
+                return
+            try:
+                star = self._index(self.engine).neighbour_star(int(table["row"][row])) if self._index else None
+            except SpecvizError as error:
+                self._update(notice=Notice("error", "The similar star could not be shown", str(error)))
+                return
+            self._update(neighbour=row, neighbour_star=star)
+
+    def open_neighbour(self) -> Job | None:
+        """Show the selected similar star itself."""
+        star = self._state.neighbour_star
+        return None if star is None else self.open(star)
+
+    def cancel(self) -> None:
+        """Stop the running job; what is on screen stays."""
+        self._jobs.cancel()
+
+    def dismiss(self) -> None:
+        """Close the notice."""
+        self._update(notice=None)
+
+    def tell(self, notice: Notice) -> None:
+        """Show a notice."""
+        self._update(notice=notice)
+
+    def close(self) -> None:
+        """End the jobs and forget the listeners."""
+        self._jobs.close()
+        with self._lock:
+            self._listeners.clear()
+            self._ready.clear()
+            self._state = State(model=self._state.model)
+        self._idle.set()
+
+    # ------------------------------------------------------------------ jobs
+    def _start(self, title: str, work: Callable[[Job], dict[str, Any]], name: str, target: Any, position: int | None = None) -> Job:
+        self._idle.clear()
+        job = Job(title, work, name=name, target=target, position=position)
+        self._update(busy=title)
+        return self._jobs.start(job)
+
+    def _load(self, job: Job, get: Callable[[], Star], known: tuple[Any, Any] | None = None) -> dict[str, Any]:
+        """Star, report and neighbours: the state changes of one load. Runs on the worker's thread."""
+        job.step("Reading")
+        star, report = known if known is not None else (get(), None)
+        if report is None and not self.engine.loaded and job is self._jobs.current:
+            # The first star of a kernel: the data are on screen while torch is still being imported.
+            self._update(star=star, report=None, neighbours=None, neighbour=None, neighbour_star=None, target=job.name)
+        job.step("Running the model")
+        report = report if report is not None else self.engine.analyse(star, cancel=lambda: job.cancelled)
+        job.step("Looking for similar stars")
+        return dict(star=star, report=report, neighbours=self._similar(star, report))
+
+    def _similar(self, star: Star, report: Any) -> Any:
+        if self._index is None or report.embedding is None:
+            return None
+        index = self._index(self.engine)
+        return index.search(report.embedding, k=NEIGHBOURS, exclude=star.name)
+
+    def _prefetch(self, position: int) -> None:
+        with self._lock:
+            if not 0 <= position < len(self._state.work) or position in self._ready or not self.engine.loaded:
+                return
+            item = self._state.work[position]
+
+        def ahead(job: Job) -> None:
+            star = resolve(item.target, allow_paths=self.allow_paths)
+            self._ready[position] = (star, self.engine.analyse(star))
+            while len(self._ready) > 4:
+                self._ready.pop(next(iter(self._ready)))
+
+        self._jobs.later(Job(f"Preparing {item.name[:60]}", ahead))
+
+    def _finished(self, job: Job) -> None:
+        name = job.name
+        if name is None:  # prefetched: kept in _ready; an error will be met, and shown, when the row is opened
+            return
+        with self._lock:
+            position = job.position
+            if job.error is None:
+                changes = dict(job.result, busy="", notice=None, neighbour=None, neighbour_star=None, target=name)
+                star = job.result["star"]
+                recent = Recent(star.name, job.target if job.target is not None else star)
+                changes["recent"] = (recent, *(r for r in self._state.recent if r.name != recent.name))[:RECENT]
+                problem = job.result["report"].problem
+                if problem:
+                    changes["notice"] = Notice("warning", "No result for this spectrum", problem)
+                if position is not None:
+                    changes["work"] = self._row(position, "current", job.result["report"])
+                elif "work" not in changes and self._state.position is not None:
+                    changes["position"] = None
+            elif isinstance(job.error, CancelledError):
+                changes = dict(busy="", notice=Notice("info", "Stopped", "What was on screen is unchanged."))
+            else:
+                text = str(job.error) if isinstance(job.error, SpecvizError) else (
+                    f"{type(job.error).__name__}: {job.error}. This is a fault of specviz; the rest goes on working."
+                )
+                details = "" if isinstance(job.error, SpecvizError) else "".join(traceback.format_exception(job.error))
+                changes = dict(busy="", notice=Notice("error", f"{job.title} did not work", text, details))
+                if position is not None:
+                    changes["work"] = self._row(position, "failed", None, text)
+            self._update(**changes)
+            if self._jobs.current is None:
+                self._idle.set()
+
+    def _row(self, position: int, status: Any, report: Any, problem: str = "") -> tuple[WorkItem, ...]:
+        rows = list(self._state.work)
+        if 0 <= position < len(rows):
+            percentile = report.anomaly.percentile if report is not None and report.anomaly is not None else None
+            rows[position] = replace(rows[position], status=status, percentile=percentile, problem=problem)
+        return tuple(rows)

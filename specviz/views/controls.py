@@ -1,0 +1,130 @@
+"""The few controls of the Explorer, each a Bokeh widget in our dress with a name that screen readers and tests can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import panel as pn
+from bokeh.models import Button, CustomJS, Div, FileInput, GlyphRenderer, InlineStyleSheet, RadioButtonGroup, Select, TextInput, Toggle
+
+from specviz.views import stylesheet
+from specviz.views.stylesheet import QUIET
+
+
+def html(text: str = "", *, css: str = "", classes: Sequence[str] = (), **kwargs: Any) -> pn.pane.HTML:
+    """A pane of HTML in our type. What comes from outside must have gone through ``formats.text``."""
+    return pn.pane.HTML(text, margin=0, stylesheets=[stylesheet.TEXT + css], css_classes=list(classes), **kwargs)
+
+
+def row(*children: Any, css: str = "", classes: Sequence[str] = (), **kwargs: Any) -> pn.Row:
+    """Children side by side, 8 px apart; one with the class ``sv-grow`` takes the space that is left."""
+    return pn.Row(*children, margin=0, stylesheets=[stylesheet.ROW + css], css_classes=list(classes), sizing_mode="stretch_width", **kwargs)
+
+
+def spacer() -> pn.pane.HTML:
+    return html("", classes=["sv-grow"])
+
+
+def button(label: str, on_click: Callable[[], Any] | CustomJS, *, css: str = stylesheet.SMALL_BUTTON, **kwargs: Any) -> Button:
+    """A push button; ``on_click`` is a Python function or, for work that stays in the browser, a CustomJS."""
+    widget = Button(label=label, stylesheets=[InlineStyleSheet(css=css)], margin=0, **kwargs)
+    if isinstance(on_click, CustomJS):
+        widget.js_on_click(on_click)
+    else:
+        widget.on_click(lambda _event: on_click())
+    return widget
+
+
+def icon_button(label: str, icon: str, on_click: Callable[[], Any] | CustomJS, *, size: int = 24) -> Button:
+    """A square icon button; ``label`` is its accessible name."""
+    return button(label, on_click, css=stylesheet.icon_button(icon, size), width=size, height=size)
+
+
+def segmented(labels: Sequence[str], active: int, on_change: Callable[[int], Any]) -> RadioButtonGroup:
+    """One of a few, side by side."""
+    widget = RadioButtonGroup(labels=list(labels), active=active, margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.SEGMENTED)])
+    widget.on_change("active", lambda _attr, _old, new: on_change(new))
+    return widget
+
+
+def select(options: Sequence[tuple[str, str]], value: str, on_change: Callable[[str], Any]) -> Select:
+    widget = Select(options=list(options), value=value, margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.SELECT)])
+    widget.on_change("value", lambda _attr, _old, new: on_change(new))
+    return widget
+
+
+def search(placeholder: str, on_enter: Callable[[str], Any], *, height: int = 32) -> TextInput:
+    """A search field; ``on_enter`` gets the text when the person presses Enter."""
+    widget = TextInput(
+        placeholder=placeholder, margin=0, sizing_mode="stretch_width", stylesheets=[InlineStyleSheet(css=stylesheet.search_field(height))]
+    )
+    widget.on_change("value", lambda _attr, _old, new: on_enter(new) if new.strip() else None)
+    return widget
+
+
+def file_input(on_file: Callable[[str, bytes], Any], *, css: str) -> FileInput:
+    """The browser's own file field (choose or drop, several files), drawn by ``css``. Bytes arrive as base64 text."""
+    import base64
+
+    widget = FileInput(multiple=True, margin=0, stylesheets=[InlineStyleSheet(css=css)])
+
+    def changed(_attr: str, _old: Any, values: Any) -> None:
+        names = widget.filename if isinstance(widget.filename, list) else [widget.filename]
+        for name, data in zip(names, values if isinstance(values, list) else [values], strict=False):
+            if data:
+                on_file(name, base64.b64decode(data))
+
+    widget.on_change("value", changed)
+    return widget
+
+
+_CHIP = (
+    """
+:host { width: auto !important; font-family: var(--jp-ui-font-family); }
+.bk-btn, .bk-btn:hover, .bk-btn:focus, .bk-btn.bk-active, .bk-btn.bk-active:hover { font: inherit; font-size: 12px; line-height: 24px; height: 24px;
+  padding: 0 2px 0 26px; border: 1px solid transparent; background: none; box-shadow: none; color: var(--jp-ui-font-color1); position: relative;
+  white-space: nowrap; border-radius: 2px; }
+.bk-btn:not(.bk-active), .bk-btn[disabled] { color: """
+    + QUIET
+    + """; opacity: 1; }
+.bk-btn:hover { background: var(--jp-layout-color2); }
+.bk-btn:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
+.bk-btn::before { content: ""; position: absolute; left: 2px; top: 3px; width: 20px; height: 18px; SWATCH }
+.bk-btn:not(.bk-active)::before, .bk-btn[disabled]::before { opacity: 0.35; }
+"""
+)
+SWATCHES = {
+    "line": "--c: var(--sv-{role}); background: linear-gradient(var(--c), var(--c)) center / 16px {width}px no-repeat;",
+    "band": "--c: var(--sv-{role}); background: linear-gradient(var(--c), var(--c)) center / 16px 1.5px no-repeat, "
+    "linear-gradient(color-mix(in srgb, var(--c) 28%, transparent), color-mix(in srgb, var(--c) 28%, transparent)) center / 16px 9px no-repeat;",
+    "fill": "--c: var(--sv-{role}); background: linear-gradient(color-mix(in srgb, var(--c) 42%, transparent), "
+    "color-mix(in srgb, var(--c) 42%, transparent)) center / 16px 9px no-repeat;",
+    "dash": "--c: var(--sv-{role}); background: repeating-linear-gradient(90deg, var(--c) 0 4px, transparent 4px 6px) center / 16px 1.5px no-repeat;",
+    "dot": "--c: var(--sv-{role}); background: radial-gradient(circle at center, var(--c) 2.4px, transparent 3px), "
+    "linear-gradient(var(--c), var(--c)) center / 1px 13px no-repeat;",
+    "foot": "--c: var(--sv-{role}); background: linear-gradient(var(--c), var(--c)) center bottom 3px / 14px 2.5px no-repeat, "
+    "linear-gradient(color-mix(in srgb, var(--c) 18%, transparent), color-mix(in srgb, var(--c) 18%, transparent)) center / 14px 12px no-repeat;",
+}
+
+
+def chip(label: str, renderers: Sequence[GlyphRenderer], *, role: str, mark: str = "line", width: float = 2, active: bool = True) -> Toggle:
+    """A legend entry that is also the switch of its marks: a swatch drawn like the mark, pressed = shown.
+
+    The switch works in the browser alone; the kernel hears of it afterwards.
+    """
+    swatch = SWATCHES[mark].format(role=role, width=width)
+    widget = Toggle(label=label, active=active, margin=0, stylesheets=[InlineStyleSheet(css=_CHIP.replace("SWATCH", swatch))])
+    for renderer in renderers:
+        renderer.visible = active
+    widget.js_on_change(
+        "active", CustomJS(args={"marks": list(renderers)}, code="for (const mark of marks) mark.visible = cb_obj.active")
+    )
+    return widget
+
+
+def readout() -> Div:
+    """Where the values at the cursor are written, by the browser alone (see ``spectrum_figure.cursor_readout``)."""
+    css = f""":host {{ font-family: var(--jp-ui-font-family); font-size: 12px; line-height: 24px; color: {QUIET};
+  font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }} b {{ color: var(--jp-ui-font-color1); font-weight: 600; }}"""
+    return Div(text="", margin=0, stylesheets=[InlineStyleSheet(css=css)])

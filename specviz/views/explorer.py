@@ -1,0 +1,168 @@
+"""``ExplorerView``: arranges the panels, wires them to the session, and draws its changes through whatever door shows it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import panel as pn
+
+from specviz.session.session import Session
+from specviz.session.state import State
+from specviz.views import spectrum_data, stylesheet
+from specviz.views.anomaly_panel import AnomalyPanel
+from specviz.views.figures import cursor
+from specviz.views.first_run import FirstRun, readiness
+from specviz.views.footer import Footer
+from specviz.views.lamost_panel import LamostPanel
+from specviz.views.map_panel import MapPanel
+from specviz.views.notice import BusyLine, NoticeBar
+from specviz.views.posterior_panel import PosteriorPanel
+from specviz.views.similar_panel import SimilarPanel
+from specviz.views.summary import Summary
+from specviz.views.top_bar import TopBar
+from specviz.views.work_list import WorkList
+from specviz.views.xp_panel import XpPanel
+
+_log = logging.getLogger(__name__)
+Dispatch = Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the views need to know of the world, given by ``app``: nothing here imports a model or an archive.
+
+    ``reference()`` gives (teff, logg, embedding map) of the reference stars; ``window(row)`` a reference star's normalised
+    spectrum; ``examples()`` three stars for the first screen.
+    """
+
+    reference: Callable[[], Any]
+    window: Callable[[int], tuple[Any, Any]]
+    examples: Callable[[], Any]
+    model: str
+    n_reference: int
+    version: str
+
+
+class ExplorerView:
+    """One display of a session: a fresh tree of models, updated in place until ``close``.
+
+    Parameters
+    ----------
+    session : Session
+    world : Surroundings
+    """
+
+    def __init__(self, session: Session, world: Surroundings) -> None:
+        self.session, self._world = session, world
+        self._dispatch: Dispatch = lambda draw: draw()
+        self._drawn = State()
+        self.notice, self.busy = NoticeBar(session), BusyLine()
+        self.bar: TopBar | None = None
+        self._panels: list[Any] = []
+        self._first: FirstRun | None = None
+        self.footer = Footer(world.version)
+        self.layout = pn.Column(margin=0, css_classes=["sv-root"], stylesheets=[stylesheet.ROOT], sizing_mode="stretch_width")
+        state = session.state
+        if state.star is None and not state.busy and not state.work:
+            self._first = FirstRun(session, world.examples, readiness(world.model, world.n_reference))
+            self.layout.objects = [self.busy.root, self.notice.root, self._first.root, self.footer.root]
+        else:
+            self._build()
+        self._draw(state)
+        self._unsubscribe = session.subscribe(self._changed)
+
+    def connect(self, dispatch: Dispatch) -> None:
+        """Tell how a change reaches the screen: ``dispatch(draw)`` calls ``draw`` where and when the door allows."""
+        self._dispatch = dispatch
+
+    # ------------------------------------------------------------------ building
+    def _build(self) -> None:
+        """The full Explorer; from the first screen it is built when the first star is asked for."""
+        self.bar = TopBar(self.session, self._world.model)
+        self.summary = Summary()
+        self.lamost, self.xp = LamostPanel(), XpPanel()
+        cursor(self.lamost.figure, self.lamost.strip, self.xp.figure, self.xp.strip)
+        self.posterior = PosteriorPanel()
+        self.map = MapPanel(self.session, self._world.reference)
+        self.anomaly = AnomalyPanel(self.zoom)
+        self.similar = SimilarPanel(self.session, self._world.window, f"{self._world.n_reference} simulated stars")
+        self.work = WorkList(self.session)
+        self._panels = [self.bar, self.summary, self.lamost, self.xp, self.posterior, self.map, self.anomaly, self.similar, self.work]
+        self.layout.objects = [
+            self.bar.root, self.busy.root, self.notice.root, self.summary.root, self.lamost.frame.root, self.xp.frame.root,
+            self.posterior.frame.root, self.map.frame.root, self.anomaly.frame.root, self.similar.frame.root, self.work.frame.root,
+            self.footer.root,
+        ]  # fmt: skip
+        self._first = None
+
+    # ------------------------------------------------------------------ drawing
+    def _changed(self, _old: State, new: State) -> None:
+        self._dispatch(lambda: self._draw(new))
+
+    def _draw(self, new: State) -> None:
+        """Draw from what is on screen to ``new`` (a door may merge several changes into one)."""
+        old = self._drawn
+        if new is old:
+            return
+        if self._first is not None and (new.star is not None or new.work):
+            self._build()
+            old = State()
+        self._drawn = new
+        for part in (self.busy, self.notice, self.footer, *self._panels):
+            try:
+                part.update(old, new)
+            except Exception:  # one panel that cannot draw leaves the others alone; the log has the traceback
+                _log.exception("%s failed to draw", type(part).__name__)
+
+    # ------------------------------------------------------------------ acting
+    def zoom(self, survey: str, low: float, high: float) -> None:
+        """Show a stretch (vacuum Angstrom) in the spectrum panels."""
+        if survey == "gaia_xp":
+            self.xp.x_range.update(start=low, end=high)
+            return
+        self.lamost.x_range.update(start=low, end=high)
+
+    def reset_zoom(self) -> None:
+        """The whole range again."""
+        if not self._panels:
+            return
+        curves = spectrum_data.optical(self._drawn.star)
+        if curves is not None:
+            self.lamost.x_range.update(start=self.lamost.x_range.reset_start, end=self.lamost.x_range.reset_end)
+        self.xp.x_range.update(start=self.xp.x_range.reset_start, end=self.xp.x_range.reset_end)
+
+    def key(self, key: str) -> bool:
+        """Act on a key pressed while the widget has the focus; tells whether it meant anything."""
+        if not self._panels:
+            return False
+        actions: dict[str, Callable[[], Any]] = {
+            "ArrowLeft": self.session.previous, "ArrowRight": self.session.next, "z": self.reset_zoom,
+            "n": lambda: self._flip(self.lamost), "l": lambda: self._toggle(self.lamost.lines.control),
+            "m": lambda: self._toggle(self.lamost.chips["model"]), "Enter": self.session.open_neighbour,
+            "Escape": lambda: self.session.choose(None),
+        }  # fmt: skip
+        action = actions.get(key)
+        if action is None:
+            return False
+        action()
+        return True
+
+    KEYS = ("ArrowLeft", "ArrowRight", "z", "n", "l", "m", "Enter", "Escape")
+
+    @staticmethod
+    def _flip(panel: LamostPanel) -> None:
+        panel.switch.active = 1 - panel.switch.active
+
+    @staticmethod
+    def _toggle(control: Any) -> None:
+        control.active = not control.active
+
+    def close(self) -> None:
+        """Stop listening and let everything go."""
+        self._unsubscribe()
+        self._panels = []
+        self.layout.objects = []
+        self._drawn = State()

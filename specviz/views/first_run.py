@@ -1,0 +1,117 @@
+"""The first screen: one question, one field, three ways in (name, file, example). Everything on it works without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import panel as pn
+
+from specviz.spectra.star import Star
+from specviz.views import formats, icons, spectrum_data, stylesheet
+from specviz.views.controls import button, file_input, html, row, search
+from specviz.views.formats import text
+
+_FRAME = """
+:host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; padding: 40px 24px 0; box-sizing: border-box; }
+.sv-middle { max-width: 760px; width: 100%; margin: 0 auto !important; }
+"""
+_CARD = """
+:host { position: relative; border: 1px solid var(--jp-border-color2); border-radius: 2px; padding: 10px 12px; box-sizing: border-box; flex: 1 1 200px !important; min-width: 200px; }
+:host(:hover) { border-color: var(--jp-brand-color1); }
+:host > .sv-over { position: absolute !important; inset: 0; width: 100% !important; height: 100% !important; }
+"""
+#: The whole card is one button: it lies over the card, unseen, so mouse, keyboard and screen reader all have it.
+_OVER = """
+:host { position: absolute; inset: 0; width: 100% !important; height: 100% !important; }
+.bk-btn { width: 100%; height: 100%; opacity: 0; cursor: pointer; }
+:host(:focus-within) { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
+"""
+
+
+class FirstRun:
+    """Asks which star.
+
+    Parameters
+    ----------
+    session : Session
+    examples : callable
+        ``examples() -> [(title, Star), ...]``: three stars that need no network.
+    ready : str
+        HTML of the readiness line.
+    """
+
+    def __init__(self, session: Any, examples: Callable[[], Sequence[tuple[str, Star]]], ready: str) -> None:
+        field = search("Demo star (try “demo 42”) or the path of a spectrum file", session.open, height=44)
+        field.name = "first-search"
+        show = button("Show", lambda: session.open(field.value_input or field.value), css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }")
+        cards = [self._card(session, title, star) for title, star in examples()]
+        drop = file_input(session.open_bytes, css=stylesheet.DROP_ZONE)
+        middle = pn.Column(
+            html("Which star?", css=":host { font-size: 22px; line-height: 28px; font-weight: 600; padding-bottom: 12px; }"),
+            row(pn.pane.Bokeh(field, css_classes=["sv-grow"], margin=0), show),
+            html("", css=":host { height: 16px; }"),
+            drop,
+            html('<span class="sv-quiet">Start from an example (simulated; no network needed)</span>', css=":host { padding: 18px 0 6px; font-weight: 500; }"),
+            row(*cards, css=":host { flex-wrap: wrap !important; gap: 12px !important; align-items: stretch !important; }"),
+            html(ready, css=":host { padding: 28px 0 14px; font-size: 13px; }"),
+            margin=0, css_classes=["sv-middle"], sizing_mode="stretch_width",
+        )  # fmt: skip
+        self.root = pn.Column(middle, margin=0, css_classes=["sv-first"], stylesheets=[_FRAME], sizing_mode="stretch_width")
+
+    @staticmethod
+    def _card(session: Any, title: str, star: Star) -> pn.Column:
+        return pn.Column(
+            html(card_html(title, star)), button(f"Open {title}", lambda: session.open(star), css=_OVER, css_classes=["sv-over"]),
+            margin=0, stylesheets=[_CARD],
+        )  # fmt: skip
+
+
+def card_html(title: str, star: Star) -> str:
+    """Title, name, the spectrum as one line, class, temperature and S/N."""
+    spectrum = spectrum_data.optical(star)
+    bits = []
+    if spectrum is not None:
+        kind = spectrum.meta.get("subclass")
+        if kind:
+            bits.append(text(kind, 12))
+    if star.catalogue.get("teff") is not None:
+        bits.append(f"{formats.label('teff', star.catalogue['teff'])} K")
+    if spectrum is not None and spectrum.snr is not None:
+        bits.append(f"S/N<sub>g</sub> {formats.number(spectrum.snr)}")
+    drawn = sparkline(spectrum.wavelength, spectrum.flux, spectrum.good) if spectrum is not None else ""
+    return (
+        f'<b>{text(title)}</b><div class="sv-quiet" style="font-size:12px">{text(star.name, 40)}</div>{drawn}'
+        f'<div class="sv-quiet" style="font-size:12px">{" · ".join(bits)}</div>'
+    )
+
+
+def sparkline(wave: Any, flux: Any, good: Any, *, width: int = 220, height: int = 64) -> str:
+    """A spectrum as one thin line: the extremes of each pixel column, so that lines keep their depth."""
+    keep = np.asarray(good)
+    if keep.sum() < 4:
+        return ""
+    x, y = np.asarray(wave)[keep], np.asarray(flux)[keep]
+    low, high = np.percentile(y, (0.2, 99.6))
+    column = np.minimum(((x - x[0]) / (x[-1] - x[0]) * width).astype(int), width - 1)
+    starts = np.flatnonzero(np.r_[True, np.diff(column) > 0])
+    tops, bottoms = np.maximum.reduceat(y, starts), np.minimum.reduceat(y, starts)
+    points = []
+    for c, t, b in zip(column[starts], tops, bottoms, strict=True):
+        for v in (t, b):
+            points.append(f"{c} {np.clip((high - v) / max(high - low, 1e-12), -0.03, 1.03) * (height - 6) + 3:.1f}")
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="100%" height="{height}" preserveAspectRatio="none" aria-hidden="true" style="display:block;margin:6px 0">'
+        f'<path d="M{"L".join(points)}" fill="none" stroke="var(--sv-observed)" stroke-width="0.8" vector-effect="non-scaling-stroke"/></svg>'
+    )
+
+
+def readiness(model: str, stars: int) -> str:
+    """What is there to work with, in one line."""
+    tick = f'<span style="color:var(--jp-success-color1, #388e3c)">{icons.svg("check", 15)}</span>'
+    return (
+        f'<div style="display:flex;gap:6px 24px;flex-wrap:wrap"><span>{tick} Model: {text(model)}, built in</span>'
+        f"<span>{tick} Example sky: {formats.count(stars)} simulated stars</span>"
+        f'<span class="sv-quiet">Online archives are not asked in this version</span></div>'
+    )

@@ -1,0 +1,70 @@
+"""The footer: where the numbers come from, and the line of Python that makes this view, with a copy button."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import panel as pn
+from bokeh.models import CustomJS
+
+from specviz.session.state import State
+from specviz.views import icons
+from specviz.views.controls import html, icon_button, row, spacer
+from specviz.views.formats import text
+
+_COPY = """
+const text = source.name
+const fallback = () => { const t = document.createElement('textarea'); t.value = text; document.body.append(t); t.select(); document.execCommand('copy'); t.remove() }
+if (navigator.clipboard) navigator.clipboard.writeText(text).catch(fallback); else fallback()
+"""
+
+
+class Footer:
+    """Provenance left, code right."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self.provenance = html("", classes=["sv-shrink"])
+        self.code = html("", classes=["sv-shrink"])
+        # The copy button reads the line from the name of an invisible Bokeh model: text that needs no layout.
+        from bokeh.models import ColumnDataSource
+
+        self._line = ColumnDataSource(name="specviz.explore()")
+        copy = icon_button("Copy code", "copy", CustomJS(args={"source": self._line}, code=_COPY))
+        self.root: pn.Row = row(self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }")
+        self.update(State(), State())
+
+    def update(self, _old: State, new: State) -> None:
+        """Draw the present state."""
+        report = new.report
+        parts = [f"specviz {text(self._version)}"]
+        if report is not None:
+            p = report.provenance
+            parts = [
+                text(f"{p.model} {p.model_version}"), text(f"{p.device} {p.seconds:.2f} s"), *parts, text(_utc(p.created)),
+                f'<span title="SHA-256 {text(p.weights_sha256)}, {text(p.dtype)}, seed {text(p.seed)}">weights {text(p.weights_sha256[:8])}</span>',
+            ]  # fmt: skip
+        line = code_line(new)
+        self.provenance.object = f'<span class="sv-quiet" style="font-size:12px;white-space:nowrap">{" · ".join(parts)}</span>'
+        self.code.object = (
+            f'<span style="font-size:12px;white-space:nowrap">{icons.svg("code", 14)} <code style="font-family:var(--jp-code-font-family)">{text(line, 110)}</code></span>'
+        )
+        if self._line.name != line:
+            self._line.name = line
+
+
+def code_line(state: State) -> str:
+    """The call that shows what is on screen."""
+    if not state.target:
+        return "specviz.explore()"
+    path: Any = state.star.meta.get("path") if state.star is not None else None
+    return f"specviz.explore({str(path or state.target)!r})"
+
+
+def _utc(created: str) -> str:
+    try:
+        when = datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{when.day} {when:%b %Y %H:%M} UTC"

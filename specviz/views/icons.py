@@ -1,0 +1,37 @@
+"""Small line icons as SVG text, drawn for specviz: 16 px grid, 1.5 px strokes, in the colour of the text around them."""
+
+from __future__ import annotations
+
+_PATHS = {
+    "search": '<circle cx="7" cy="7" r="4.5"/><path d="M10.5 10.5L14 14"/>',
+    "folder": '<path d="M1.75 12.75v-9.5h4.5l1.5 2h6.5v7.5z"/>',
+    "reset": '<path d="M3 8a5 5 0 1 0 1.6-3.7"/><path d="M3 2.2v2.6h2.6"/>',
+    "download": '<path d="M8 2v8M4.8 7L8 10.2 11.2 7M2.5 13.5h11"/>',
+    "code": '<path d="M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5"/>',
+    "copy": '<rect x="5.5" y="5.5" width="8" height="8"/><path d="M10.5 5.5v-3h-8v8h3"/>',
+    "target": '<circle cx="8" cy="8" r="4"/><path d="M8 1.5v4M8 10.5v4M1.5 8h4M10.5 8h4"/>',
+    "check": '<path d="M2.5 8.5l3.5 3.5 7.5-8"/>',
+    "warning": '<path d="M8 1.8L15 14H1z"/><path d="M8 6.2v4M8 11.6v.6"/>',
+    "unknown": '<circle cx="3" cy="8" r=".8"/><circle cx="8" cy="8" r=".8"/><circle cx="13" cy="8" r=".8"/>',
+    "close": '<path d="M3.5 3.5l9 9M12.5 3.5l-9 9"/>',
+    "error": '<circle cx="8" cy="8" r="6.2"/><path d="M8 4.5v4.5M8 11v.6"/>',
+    "info": '<circle cx="8" cy="8" r="6.2"/><path d="M8 7.2v4.3M8 4.6v.6"/>',
+    "help": '<circle cx="8" cy="8" r="6.2"/><path d="M6.2 6.3a1.9 1.9 0 1 1 2.6 1.8c-.6.3-.8.6-.8 1.3M8 11.3v.5"/>',
+    "previous": '<path d="M10 3L5 8l5 5"/>',
+    "next": '<path d="M6 3l5 5-5 5"/>',
+    "stop": '<rect x="4" y="4" width="8" height="8"/>',
+}
+
+
+def svg(name: str, size: int = 16, *, colour: str = "currentColor", klass: str = "") -> str:
+    """An inline ``<svg>``; decorative, so hidden from screen readers (the word beside it speaks)."""
+    return (
+        f'<svg class="sv-icon {klass}" width="{size}" height="{size}" viewBox="0 0 16 16" fill="none" stroke="{colour}" '
+        f'stroke-width="1.5" stroke-linecap="square" aria-hidden="true">{_PATHS[name]}</svg>'
+    )
+
+
+def mask_url(name: str) -> str:
+    """The icon as a CSS ``url("data:...")`` for ``mask-image``, where only a style sheet can reach (Bokeh buttons)."""
+    body = svg(name, colour="black").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ').replace('"', "'")
+    return 'url("data:image/svg+xml,' + body.replace("#", "%23").replace("<", "%3C").replace(">", "%3E") + '")'

@@ -1,0 +1,148 @@
+"""The LAMOST panel: observed flux with its error band and masks over the model's reconstruction, residuals below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, Range1d
+from numpy.typing import NDArray
+
+from specviz.session.state import State
+from specviz.spectra.lines import TELLURIC_BANDS
+from specviz.views import spectrum_data
+from specviz.views.controls import chip, html, icon_button, readout, segmented, spacer
+from specviz.views.figures import MARKS, cursor_readout, labels, spectrum_figure
+from specviz.views.line_marks import LineMarks
+from specviz.views.palette import LIGHT
+from specviz.views.panel_frame import PanelFrame
+
+RESIDUAL = 6.0  # sigma, fixed scale of the residual strip
+EMPTY: NDArray[np.float64] = np.empty(0)
+
+
+class LamostPanel:
+    """Flux or continuum-normalised flux of a LAMOST-like spectrum (LAMOST, SDSS, any optical spectrum in Angstrom).
+
+    The range is the instrument's; what the model saw (its window) is where the reconstruction is drawn.
+    """
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._normalised = False
+        self.x_range = Range1d(3690, 9110, bounds=(2000, 26000))
+        self.x_range.reset_start, self.x_range.reset_end = 3690, 9110
+        self.data = ColumnDataSource({k: EMPTY for k in ("x", "y", "e", "low", "high")})
+        self.model = ColumnDataSource({k: EMPTY for k in ("x", "y")})
+        self.predicted = ColumnDataSource({k: EMPTY for k in ("x", "y", "low", "high")})
+        self.continuum = ColumnDataSource({k: EMPTY for k in ("x", "y")})
+        self.similar = ColumnDataSource({k: EMPTY for k in ("x", "y")})
+        self.masks = ColumnDataSource({k: EMPTY for k in ("left", "right")})
+        self.residual = ColumnDataSource({k: EMPTY for k in ("x", "y")})
+        self.beyond = ColumnDataSource(dict(x=EMPTY, y=EMPTY, angle=EMPTY))
+        self.figure = spectrum_figure(self.x_range, height=300, name="lamost-flux", y_label="Flux (relative)")
+        self.strip = spectrum_figure(
+            self.x_range, height=112, name="lamost-residual", x_label="Vacuum wavelength (Å)", y_label="O − M (σ)"
+        )
+        self.strip.y_range.start, self.strip.y_range.end = -RESIDUAL, RESIDUAL
+        self.strip.yaxis.ticker = FixedTicker(ticks=[-5, 0, 5])
+        chips = self._draw()
+        self._readout = readout()
+        cursor_readout([self.figure, self.strip], self.data, self.model, self._readout, unit="A", decimals=3)
+        reset = CustomJS(args={"fig": self.figure}, code="fig.reset.emit()")
+        self.switch = segmented(["Flux", "Normalised"], 0, self._set_normalised)
+        self._note = html("", classes=["sv-note"])
+        self.frame = PanelFrame(
+            "LAMOST low resolution", "sv-lamost",
+            controls=[self.switch, self.lines.control, icon_button("Reset LAMOST zoom", "reset", reset)],
+            sub=[*chips, self._note, spacer(), self._readout],
+            body=[self.figure, self.strip],
+            note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
+        )  # fmt: skip
+
+    def _draw(self) -> list[Any]:
+        """Glyphs from the ground up: bands, model, data on top. Gives the legend chips."""
+        fig, strip = self.figure, self.strip
+        tell = ColumnDataSource(
+            dict(left=[b.low for b in TELLURIC_BANDS], right=[b.high for b in TELLURIC_BANDS], text=[b.label for b in TELLURIC_BANDS],
+                 x=[(b.low + b.high) / 2 for b in TELLURIC_BANDS], y=[0.035] * len(TELLURIC_BANDS))
+        )  # fmt: skip
+        fig.quad("left", "right", 1, 0, source=tell, y_range_name=MARKS, fill_color=LIGHT["telluric"], line_color=None, level="underlay")
+        labels(fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom")
+        band = dict(left="left", right="right", bottom=0, source=self.masks, y_range_name=MARKS, fill_color=LIGHT["masked"], line_color=None)
+        masks = [fig.quad(top=1, fill_alpha=0.13, **band), fig.quad(top=0.035, **band)]
+        predicted = [
+            fig.varea("x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.42),
+            fig.line("x", "y", source=self.predicted, line_color=LIGHT["predicted"], line_width=1.2, line_alpha=0.8),
+        ]
+        cont = [fig.line("x", "y", source=self.continuum, line_color=LIGHT["continuum"], line_dash=[5, 4], line_width=1.2)]
+        model = [fig.line("x", "y", source=self.model, line_color=LIGHT["reconstructed"], line_width=2.8, line_alpha=0.72)]
+        similar = [fig.line("x", "y", source=self.similar, line_color=LIGHT["similar"], line_width=1.4, line_alpha=0.9)]
+        observed = [
+            fig.varea("x", "low", "high", source=self.data, fill_color=LIGHT["observed"], fill_alpha=0.16),
+            fig.line("x", "y", source=self.data, line_color=LIGHT["observed"], line_width=0.75, name="lamost-observed"),
+        ]
+        self.lines = LineMarks(fig)
+        strip.quad(left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay")
+        strip.line("x", "y", source=self.residual, line_color=LIGHT["reconstructed"], line_width=0.75)
+        strip.scatter("x", "y", source=self.beyond, marker="triangle", angle="angle", size=6, color=LIGHT["reconstructed"])
+        self.chips = {
+            "observed": chip("Observed ± 1 σ", observed, role="observed", mark="band"),
+            "model": chip("Reconstructed", model, role="reconstructed", width=3),
+            "predicted": chip("Predicted from XP", predicted, role="predicted", mark="fill", active=False),
+            "continuum": chip("Continuum", cont, role="continuum", mark="dash"),
+            "masked": chip("Masked", masks, role="masked", mark="foot"),
+            "similar": chip("Similar star", similar, role="similar"),
+        }
+        self.chips["similar"].visible = False
+        return list(self.chips.values())
+
+    # ------------------------------------------------------------------ drawing a state
+    def update(self, old: State, new: State) -> None:
+        """Draw what changed between two states."""
+        self._state = new
+        if new.star is not old.star or new.report is not old.report:
+            self._draw_star(reset=new.star is not old.star)
+        elif new.neighbour_star is not old.neighbour_star:
+            self._draw_similar()
+
+    def _set_normalised(self, active: int) -> None:
+        self._normalised = bool(active)
+        self.figure.yaxis.axis_label = "Flux / continuum" if active else "Flux (relative)"
+        if self._state.star is not None:
+            self._draw_star(reset=False)
+
+    def _draw_star(self, *, reset: bool) -> None:
+        curves = spectrum_data.optical_curves(self._state.star, self._state.report, normalised=self._normalised)
+        self._curves = curves
+        if curves is None:
+            for source in (self.data, self.model, self.predicted, self.continuum, self.masks, self.residual, self.beyond):
+                source.data = {k: EMPTY for k in source.data}
+            self.frame.fact("no optical spectrum for this star")
+            self._draw_similar()
+            return
+        self.figure.y_range.update(start=curves.y_range[0], end=curves.y_range[1])
+        self.figure.y_range.update(reset_start=curves.y_range[0], reset_end=curves.y_range[1])
+        if reset:
+            lo, hi = curves.x_range
+            self.x_range.update(reset_start=lo, reset_end=hi, start=lo, end=hi)
+        self.data.data = curves.data
+        self.model.data = curves.model
+        self.predicted.data = curves.predicted
+        self.continuum.data = curves.continuum
+        self.masks.data = curves.masks
+        self.residual.data, self.beyond.data = spectrum_data.residual_columns(curves.residual, RESIDUAL)
+        self.frame.fact(curves.fact)
+        predicted = self.chips["predicted"]
+        has = len(curves.predicted["x"]) > 0
+        predicted.label = "Predicted from XP" if has else "Predicted from XP: needs XP"
+        predicted.disabled = not has
+        self._note.object = f'<span class="sv-quiet" style="font-size:12px">{curves.note}</span>' if curves.note else ""
+        self.lines.set_redshift(0.0)
+        self._draw_similar()
+
+    def _draw_similar(self) -> None:
+        curves = getattr(self, "_curves", None)
+        overlay = spectrum_data.similar_curve(self._state.neighbour_star, curves) if curves is not None else None
+        self.chips["similar"].visible = overlay is not None
+        self.similar.data = overlay if overlay is not None else {"x": EMPTY, "y": EMPTY}

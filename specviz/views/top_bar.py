@@ -1,0 +1,59 @@
+"""The top bar: search, open a file, recent stars; model at the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+
+from specviz.session.state import State
+from specviz.views import stylesheet
+from specviz.views.controls import button, file_input, html, row, search, select, spacer
+
+
+class TopBar:
+    """32 px; the search field holds what is shown."""
+
+    def __init__(self, session: Any, model: str) -> None:
+        self._session = session
+        self._quiet = False
+        self.field = search("Demo star or path", self._enter)
+        self.field.name = "search"
+        self.recent = select([("", "Recent")], "", self._again)
+        self.recent.name = "recent"
+        self.recent.disabled = True
+        self.cancel = button("Cancel", session.cancel, css=stylesheet.BAR_BUTTON, visible=False)
+        quiet = html(
+            f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{model}</span>', classes=["sv-model"]
+        )
+        self.root: pn.Row = row(
+            pn.Column(self.field, margin=0, css_classes=["sv-search"], sizing_mode="stretch_width"),
+            file_input(session.open_bytes, css=stylesheet.FILE_BUTTON), self.recent, self.cancel, spacer(), quiet,
+            classes=["sv-bar"],
+            css=":host > .sv-search { flex: 0 1 380px !important; min-width: 140px; } @container (max-width: 699px) { .sv-model { display: none; } }",
+        )  # fmt: skip
+
+    def _enter(self, value: str) -> None:
+        if not self._quiet:
+            self._session.open(value)
+
+    def _again(self, value: str) -> None:
+        if value and not self._quiet:
+            found = next((r for r in self._session.state.recent if r.name == value), None)
+            if found is not None:
+                self._session.open(found.target)
+
+    def update(self, old: State, new: State) -> None:
+        """Draw what changed between two states."""
+        self._quiet = True
+        try:
+            if new.target != old.target and self.field.value != new.target:
+                self.field.value = new.target
+            if new.recent is not old.recent:
+                self.recent.options = [("", "Recent"), *((r.name, r.name[:48]) for r in new.recent)]
+                self.recent.value = ""
+                self.recent.disabled = not new.recent
+        finally:
+            self._quiet = False
+
+

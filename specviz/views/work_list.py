@@ -1,0 +1,89 @@
+"""The work list: which stars wait, which is shown, which are done; with the anomaly percentile of those that are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bokeh.models import ColumnDataSource
+
+from specviz.session.state import State
+from specviz.views import formats
+from specviz.views.controls import button, html, icon_button
+from specviz.views.panel_frame import PanelFrame
+from specviz.views.tables import TEXT, column, table
+
+_FIELDS = ("icon", "name", "percentile", "tone")
+_ICON = '<svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke-width="1.6"><path d="<%- value %>" stroke="<%- tone %>"/></svg>'
+_NUMBER = '<div style="text-align:right"><span style="<%- value.startsWith("!") ? "font-weight:600;color:var(--sv-predicted)" : "" %>"><%- value.replace("!", "") %></span></div>'
+_ICONS = {
+    "waiting": ("M8 5.5a2.5 2.5 0 1 0 .01 0", "var(--sv-tick)"),
+    "current": ("M8 4.5a3.5 3.5 0 1 0 .01 0M8 6a2 2 0 1 0 .01 0M8 7.4a.6 .6 0 1 0 .01 0", "var(--jp-brand-color1)"),
+    "done": ("M2.5 8.5l3.5 3.5 7.5-8", "var(--jp-success-color1, #388e3c)"),
+    "failed": ("M8 1.8L15 14H1zM8 6.2v4M8 11.6v.6", "var(--jp-warn-color0, #e65100)"),
+}
+
+
+class WorkList:
+    """Rows to go through; a click shows one, the arrows step. Empty: one sentence and one action."""
+
+    def __init__(self, session: Any) -> None:
+        self._session, self._quiet = session, False
+        self.source = ColumnDataSource({k: [] for k in _FIELDS})
+        self.source.selected.on_change("indices", self._clicked)
+        columns = [
+            column("icon", "", 26, template=_ICON, sortable=False),
+            column("name", "Star", 180, template=TEXT, sortable=False),
+            column("percentile", "Anomaly percentile", 110, template=_NUMBER, sortable=False),
+        ]
+        self.table = table(self.source, columns, height=244, row_height=28, tint="var(--sv-selected)", name="work-table")
+        self.table.visible = False
+        self.empty = html('<span class="sv-quiet">No stars yet. Drop several files, or add the example stars.</span>')
+        self._add = button("Add example stars", session.add_examples)
+        self.progress = html("", css=":host { padding: 2px 0; }")
+        self.frame = PanelFrame(
+            "Work list", "sv-work",
+            controls=[icon_button("Previous star", "previous", session.previous), icon_button("Next star", "next", session.next)],
+            body=[self.progress, self.empty, self._add, self.table],
+        )  # fmt: skip
+        self.progress.visible = False
+
+    def _clicked(self, _attr: str, _old: Any, new: list[int]) -> None:
+        if new and not self._quiet:
+            self._session.go(int(new[0]))
+
+    def update(self, old: State, new: State) -> None:
+        """Draw what changed between two states."""
+        if new.work is old.work and new.position == old.position:
+            return
+        work = new.work
+        self.empty.visible = self._add.visible = not work
+        self.table.visible = self.progress.visible = bool(work)
+        icons = [_ICONS[w.status] for w in work]
+        self.source.data = dict(
+            icon=[i[0] for i in icons],
+            tone=[i[1] for i in icons],
+            name=[w.name + (f" ({w.problem})" if w.problem else "") for w in work],
+            percentile=[_percentile(w.percentile) for w in work],
+        )
+        chosen = [] if new.position is None else [new.position]
+        if list(self.source.selected.indices) != chosen:
+            self._quiet = True
+            try:
+                self.source.selected.indices = chosen
+            finally:
+                self._quiet = False
+        seen = sum(w.status in ("done", "failed") for w in work)
+        share = 100 * seen / max(len(work), 1)
+        self.progress.object = (
+            '<div style="display:flex;gap:12px;align-items:center"><div style="flex:1;height:4px;background:var(--sv-grid)">'
+            f'<div style="height:4px;width:{share:.1f}%;background:var(--jp-brand-color1)"></div></div>'
+            f'<span class="sv-quiet" style="font-size:12px">{formats.count(seen)} of {formats.count(len(work))}</span></div>'
+        )
+        if len(work) != len(old.work):
+            self.frame.fact(f"{formats.count(len(work))} stars" if work else "")
+
+
+def _percentile(value: float | None) -> str:
+    if value is None:
+        return formats.DASH
+    return ("!" if value >= 90 else "") + formats.number(min(value, 99.4) if value < 99.95 else 100)
