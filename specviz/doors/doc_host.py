@@ -1,0 +1,257 @@
+"""Shows a kernel-side Bokeh document or Panel layout as an ipywidget, without asking anything of the network."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import anywidget
+import traitlets
+from bokeh.document import Document
+from bokeh.model import Model
+from ipywidgets import widget_serialization
+
+from specviz.errors import SpecvizError
+
+from .assets import module_text
+from .bokeh_private import apply_events, encode_document, encode_events, models_with_addresses, needed_scripts, panel_root
+from .inbox import Inbox, KeyPress, Remove
+from .palettes import Palettes, checked_palettes
+from .runtime import Runtime
+
+MIN_GAP = 0.03  # seconds between two batches sent while a cell holds the event loop
+
+
+class DocHost(anywidget.AnyWidget):
+    """An ipywidget that shows one Bokeh document; every view of it stays in step with the kernel.
+
+    The document travels in the widget's state, built freshly each time it is asked for, so a view appears without a round
+    trip to a busy kernel. Changes made by one callback leave as one message. Edits may come from any thread.
+
+    Parameters
+    ----------
+    root_or_layout : bokeh.model.Model or Panel layout
+        What to show. Of a Panel layout this widget owns the Bokeh models: ``close()`` frees them.
+    palettes : mapping, optional
+        Role colours of both themes. Give all models the light ones; the browser exchanges them.
+    theme : {"auto", "light", "dark"}
+        ``"auto"``: as the page around it.
+    css : str, optional
+        Style rules for the widget's own element (not seen inside Bokeh's shadow roots; variables and containers are).
+    on_close : callable, optional
+        Called once by ``close()``.
+    scripts : sequence of str, optional
+        Which BokehJS scripts to send; default: what the document needs now.
+    **traits
+        Further traits, of a subclass for example.
+
+    Raises
+    ------
+    SpecvizError
+        The layout has models whose scripts would come from an address (Tabulator, FileDropper, ...).
+    """
+
+    # The text, not the path: anywidget 0.11 keeps every widget alive whose module is a file.
+    _esm = module_text("doc_host.js")
+    role = traitlets.Unicode("host").tag(sync=True)
+    uid = traitlets.Unicode().tag(sync=True)
+    runtime = traitlets.Instance(Runtime, allow_none=True).tag(sync=True, **widget_serialization)
+    bundle = traitlets.Any().tag(sync=True, to_json=lambda _, self: self._bundle())
+    palettes = traitlets.Dict().tag(sync=True)
+    theme = traitlets.Enum(("auto", "light", "dark"), default_value="auto").tag(sync=True)
+    css = traitlets.Unicode().tag(sync=True)
+    wanted_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # "keys" is a name of ipywidgets
+
+    def __init__(
+        self,
+        root_or_layout: Any,
+        *,
+        palettes: Palettes | None = None,
+        theme: str = "auto",
+        css: str = "",
+        on_close: Callable[[], None] | None = None,
+        scripts: Sequence[str] | None = None,
+        **traits: Any,
+    ) -> None:
+        self.root: Model | None = None  # a constructor that fails is closed by ipywidgets all the same
+        self.doc: Document | None = None
+        self.inbox = Inbox(notice=self._notice, keys_changed=self._set_keys)
+        self._lock = threading.RLock()
+        self._events: list[Any] = []
+        self._seq, self._last, self._scheduled = 0, 0.0, False
+        self._held = threading.local()
+        self._on_close = on_close
+        self._forget: Callable[[], None] | None = None
+        checked = checked_palettes(palettes)
+        if isinstance(root_or_layout, Model):
+            root = root_or_layout
+        elif hasattr(root_or_layout, "get_root"):
+            root, self._forget = panel_root(root_or_layout)
+        else:
+            raise SpecvizError(
+                f"A {type(root_or_layout).__name__} cannot be shown", expected="a Bokeh model or a Panel layout"
+            )
+        self.root, self.doc = root, root.document or Document()
+        if root.document is None:
+            self.doc.add_root(root)
+        refused = models_with_addresses(self.doc.models)
+        if refused:
+            self._free()
+            raise SpecvizError(
+                f"{', '.join(refused)} would load scripts from the network",
+                expected="models whose scripts are part of Bokeh or Panel",
+                remedy="Use Bokeh's DataTable instead of Tabulator, and drop files on the widget itself",
+            )
+        self._loop = _running_loop()
+        names = tuple(scripts) if scripts is not None else needed_scripts(self.doc)
+        super().__init__(
+            runtime=Runtime.get(names), uid=uuid.uuid4().hex, palettes=checked, theme=theme, css=css, **traits
+        )
+        self.doc.on_change_dispatch_to(self)
+        self.on_msg(self._receive)
+
+    # -- kernel to browser -----------------------------------------------------------------------------------------
+    def _bundle(self) -> dict[str, Any] | None:
+        with self._lock:
+            if self.doc is None:
+                return None
+            self.flush()  # views that are open get what is pending; this one gets it in the document
+            payload = encode_document(self.doc)
+            return dict(
+                seq=self._seq, json=payload.json, ids=payload.ids, css=payload.css, buffers=payload.buffers
+            )
+
+    def _document_patched(self, event: Any) -> None:
+        with self._lock:
+            if self.doc is None:
+                return
+            if not any(old.combine(event) for old in reversed(self._events) if old.setter is event.setter):
+                self._events.append(event)
+            if getattr(self._held, "depth", 0):
+                return
+            if self._loop is not None and not self._loop.is_closed() and not self._scheduled:
+                self._scheduled, self._last = True, time.monotonic()  # the first edit of a burst starts the clock
+                self._loop.call_soon_threadsafe(self.flush)
+                return
+            late = self._loop is None or self._loop.is_closed() or time.monotonic() - self._last > MIN_GAP
+        if late:  # a long cell holds the loop: send from here
+            self.flush()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Every change that this thread makes inside travels in one message, sent on exit."""
+        self._held.depth = getattr(self._held, "depth", 0) + 1
+        try:
+            yield
+        finally:
+            self._held.depth -= 1
+            if not self._held.depth:
+                self.flush()
+
+    def flush(self) -> None:
+        """Send the pending changes now. May be called from any thread."""
+        with self._lock:
+            if self.doc is None:
+                return
+            self._scheduled, self._last = False, time.monotonic()
+            while self._events:
+                setter = self._events[0].setter
+                n = next((i for i, e in enumerate(self._events) if e.setter is not setter), len(self._events))
+                batch, self._events = self._events[:n], self._events[n:]
+                payload = encode_events(self.doc, batch)
+                self._seq += 1
+                self.send(
+                    dict(op="patch", seq=self._seq, skip=setter, json=payload.json, css=payload.css, ids=payload.ids),
+                    payload.buffers,
+                )
+
+    def _notice(self, text: str) -> None:
+        self.send({"op": "notice", "text": text})
+
+    def _set_keys(self, keys: list[str]) -> None:
+        self.wanted_keys = keys
+
+    # -- browser to kernel -----------------------------------------------------------------------------------------
+    def _receive(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
+        try:
+            self._handle(content, buffers)
+        except Exception as error:
+            self.inbox.report(error)
+
+    def _handle(self, content: dict[str, Any], buffers: list[Any]) -> None:
+        op, view = content.get("op"), content.get("view")
+        doc = self.doc
+        if doc is None:
+            return
+        if op == "patch":
+            with self.hold():
+                apply_events(doc, content["json"], str(view), self.inbox.report)
+        elif op == "open" or (op == "ready" and content["seq"] != self._seq):
+            with self._lock:
+                bundle = self._bundle()
+                if bundle is not None:
+                    arrays = bundle.pop("buffers")
+                    self.send(dict(op="doc", view=view, **bundle), arrays)
+        elif op not in ("ready", "close"):
+            with self.hold():
+                if not self.inbox.receive(content, buffers):
+                    raise SpecvizError(f"The browser sent a message of unknown kind {op!r}")
+
+    def on_key(self, callback: Callable[[KeyPress], None], keys: Sequence[str] | None = None) -> Remove:
+        """See :meth:`Inbox.on_key`; this and the next return what removes the callback."""
+        return self.inbox.on_key(callback, keys)
+
+    def on_resize(self, callback: Callable[[int], None]) -> Remove:
+        """See :meth:`Inbox.on_resize`."""
+        return self.inbox.on_resize(callback)
+
+    def on_file(self, callback: Callable[[str, bytes], None]) -> Remove:
+        """See :meth:`Inbox.on_file`."""
+        return self.inbox.on_file(callback)
+
+    def on_focus(self, callback: Callable[[bool], None]) -> Remove:
+        """See :meth:`Inbox.on_focus`."""
+        return self.inbox.on_focus(callback)
+
+    def on_error(self, callback: Callable[[str, BaseException | None], None]) -> Remove:
+        """See :meth:`Inbox.on_error`; without such a callback errors appear as a line in the widget."""
+        return self.inbox.on_error(callback)
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+    def _free(self) -> None:
+        forget, self._forget = self._forget, None
+        if forget is not None:
+            forget()
+        if self.doc is not None:
+            self.doc.clear()
+        self.root = self.doc = None  # IPython's Out may keep this object alive: keep nothing heavy in it
+
+    def close(self) -> None:
+        """Remove every view and free the document, its models and the callbacks. A second call does nothing."""
+        done, self._on_close = self._on_close, None
+        if done is not None:
+            done()
+        with self._lock:
+            if self.doc is not None:
+                self.doc.remove_on_change(self)
+            self._events.clear()
+            self._free()
+            self.inbox.clear()
+        super().close()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def host_layout(layout: Any, **options: Any) -> DocHost:
+    """A :class:`DocHost` of a Panel layout; the options are those of the class."""
+    return DocHost(layout, **options)

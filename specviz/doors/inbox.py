@@ -1,0 +1,205 @@
+"""What the person does to the widget as a whole: keys, focus, width, dropped files, errors in the browser.
+
+The browser's part is ``widgets/inbox.js``. :class:`DocHost` and :func:`serve` each hold one inbox a view.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from specviz.errors import SpecvizError
+
+_log = logging.getLogger("specviz.doors")
+
+FILE_LIMIT = 64 * 1024 * 1024
+Remove = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class KeyPress:
+    """A key pressed while the widget has focus.
+
+    Attributes
+    ----------
+    key : str
+        The browser's name (``"ArrowLeft"``, ``"Enter"``); letters in lower case.
+    shift : bool
+    field : bool
+        Pressed in a text field. Only Escape and Enter come from there.
+    repeat : bool
+        The key is held down.
+    """
+
+    key: str
+    shift: bool = False
+    field: bool = False
+    repeat: bool = False
+
+
+class Inbox:
+    """Callbacks by subject; an exception in one is logged, told to ``on_error`` and never lost.
+
+    Parameters
+    ----------
+    notice : callable, optional
+        Shows a text to the person when nobody listens to ``on_error``.
+    keys_changed : callable, optional
+        Told which keys are wanted, each time that changes.
+    """
+
+    def __init__(
+        self,
+        notice: Callable[[str], None] | None = None,
+        keys_changed: Callable[[list[str]], None] | None = None,
+    ) -> None:
+        self._callbacks: dict[str, list[Callable[..., None]]] = {}
+        self._keys: list[tuple[str, ...]] = []
+        self._files: dict[str, list[bytes | None]] = {}
+        self._notice, self._keys_changed = notice, keys_changed
+        self.width: int | None = None
+        """Latest width of the widget, CSS pixels; None before the first view."""
+
+    # -- who listens -----------------------------------------------------------------------------------------------
+    def _add(self, subject: str, callback: Callable[..., None]) -> Remove:
+        callbacks = self._callbacks.setdefault(subject, [])
+        callbacks.append(callback)
+
+        def remove() -> None:
+            if callback in callbacks:
+                callbacks.remove(callback)
+
+        return remove
+
+    def on_key(self, callback: Callable[[KeyPress], None], keys: Sequence[str] | None = None) -> Remove:
+        """Call ``callback(KeyPress)`` for each key; ``keys`` names the wanted ones (their browser default is stopped)."""
+        wanted = tuple(keys) if keys is not None else ("*",)
+        self._keys.append(wanted)
+        self._tell_keys()
+        remove_callback = self._add("key", lambda press: callback(press) if "*" in wanted or press.key in wanted else None)
+
+        def remove() -> None:
+            remove_callback()
+            if wanted in self._keys:
+                self._keys.remove(wanted)
+                self._tell_keys()
+
+        return remove
+
+    def on_resize(self, callback: Callable[[int], None]) -> Remove:
+        """Call ``callback(width)`` with the widget's width in CSS pixels, 150 ms after it has settled."""
+        return self._add("size", callback)
+
+    def on_file(self, callback: Callable[[str, bytes], None]) -> Remove:
+        """Call ``callback(name, data)`` for each file dropped on the widget; ``name`` has no folder in it."""
+        return self._add("file", callback)
+
+    def on_focus(self, callback: Callable[[bool], None]) -> Remove:
+        """Call ``callback(active)`` when the widget gets or loses the keyboard."""
+        return self._add("focus", callback)
+
+    def on_error(self, callback: Callable[[str, BaseException | None], None]) -> Remove:
+        """Call ``callback(text, exception)`` for errors of callbacks and of the browser (``exception`` is None there)."""
+        return self._add("error", callback)
+
+    @property
+    def keys(self) -> list[str]:
+        """The wanted keys; ``["*"]`` among them: all."""
+        return sorted({key for wanted in self._keys for key in wanted})
+
+    def _tell_keys(self) -> None:
+        if self._keys_changed is not None:
+            self._keys_changed(self.keys)
+
+    # -- what comes ------------------------------------------------------------------------------------------------
+    def receive(self, content: dict[str, Any], buffers: Sequence[Any] = ()) -> bool:
+        """Handle one message of the browser.
+
+        Returns
+        -------
+        bool
+            False if the message is not of a kind known here.
+        """
+        op = content.get("op")
+        if op == "key":
+            fields = {name: bool(content.get(name)) for name in ("shift", "field", "repeat")}
+            self._call("key", KeyPress(str(content["key"]), **fields))
+        elif op == "size":
+            self.width = int(content["width"])
+            self._call("size", self.width)
+        elif op == "focus":
+            self._call("focus", bool(content["active"]))
+        elif op == "file":
+            self._piece(content, buffers)
+        elif op == "refused":
+            size, names = content["size"] / 2**20, ", ".join(content["names"][:3])
+            self.report(
+                SpecvizError(
+                    f"What was dropped is too large: {size:.0f} MB ({names})",
+                    expected=f"at most {FILE_LIMIT // 2**20} MB at once",
+                    remedy="Give the path of the file instead, or drop fewer files",
+                )
+            )
+        elif op == "error":
+            text = str(content["text"])
+            _log.error("error in the browser: %s", text)
+            self._tell_error(text.splitlines()[0] if text else "Unknown error in the browser", None)
+        else:
+            return False
+        return True
+
+    def _piece(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
+        count, index, size = int(content["count"]), int(content["index"]), int(content["size"])
+        if size > FILE_LIMIT or not 0 <= index < count or len(buffers) != 1:
+            self.report(SpecvizError(f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"))
+            return
+        pieces = self._files.setdefault(str(content["id"]), [None] * count)
+        if len(pieces) != count:
+            self.report(SpecvizError(f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"))
+            return
+        pieces[index] = bytes(buffers[0])
+        if any(piece is None for piece in pieces):
+            return
+        del self._files[str(content["id"])]
+        data = b"".join(piece for piece in pieces if piece is not None)
+        name = PurePosixPath(PureWindowsPath(str(content["name"])).name).name
+        if len(data) != size:
+            self.report(SpecvizError(f"{name} arrived with {len(data)} of {size} bytes", remedy="Drop the file again"))
+            return
+        self._call("file", name, data)
+
+    def _call(self, subject: str, *args: Any) -> None:
+        for callback in list(self._callbacks.get(subject, ())):
+            try:
+                callback(*args)
+            except Exception as error:
+                self.report(error)
+
+    def report(self, error: BaseException) -> None:
+        """Log an exception with its traceback and show its text to the person."""
+        if isinstance(error, SpecvizError):
+            _log.warning("%s", error, exc_info=error)
+            text = str(error)
+        else:
+            _log.error("error in a callback", exc_info=error)
+            text = f"{type(error).__name__}: {error}"
+        self._tell_error(text, error)
+
+    def _tell_error(self, text: str, error: BaseException | None) -> None:
+        callbacks = list(self._callbacks.get("error", ()))
+        if not callbacks and self._notice is not None:
+            self._notice(text)
+        for callback in callbacks:
+            try:
+                callback(text, error)
+            except Exception:
+                _log.exception("error in an on_error callback")
+
+    def clear(self) -> None:
+        """Forget every callback and half-received file."""
+        self._callbacks.clear()
+        self._keys.clear()
+        self._files.clear()

@@ -1,0 +1,100 @@
+// The anywidget module of two roles. "runtime": carries the BokehJS scripts. "host": shows one kernel-side Bokeh document.
+import { errorText, listen } from "./inbox.js";
+import { runtimeReady, sharedPage } from "./runtime.js";
+import { fontsReady, Theme } from "./theme.js";
+import { View } from "./view.js";
+
+const STYLE = `
+.sv-host { width: 100%; position: relative; container-type: inline-size; color: var(--jp-ui-font-color1); background: var(--jp-layout-color0); font-family: var(--jp-ui-font-family); }
+.sv-host:focus { outline: none; }
+.sv-host[data-sv-keys="active"] { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
+.sv-host[data-sv-drop="over"] { outline: 2px dashed var(--jp-brand-color1); outline-offset: -2px; }
+.sv-notice { padding: 8px 12px; border: 1px solid var(--jp-error-color1); color: var(--jp-ui-font-color1); font-size: 13px; white-space: pre-wrap; }
+.sv-notice button { float: right; margin-left: 12px; }
+`;
+
+function makeHolder(el, css) {
+  const holder = document.createElement("div");
+  holder.className = "sv-host";
+  holder.dataset.lmSuppressShortcuts = "true";
+  const style = document.createElement("style");
+  style.textContent = STYLE + css;
+  const notices = document.createElement("div");
+  const place = document.createElement("div");
+  place.className = "sv-view";
+  holder.append(style, notices, place);
+  el.append(holder);
+  return { holder, notices, place };
+}
+
+// For errors that nobody in the kernel listens to: plain words in the widget, never a traceback.
+function showNotice(notices, text) {
+  const box = document.createElement("div");
+  box.className = "sv-notice";
+  box.setAttribute("role", "alert");
+  const button = document.createElement("button");
+  button.textContent = "Close";
+  button.addEventListener("click", () => box.remove());
+  box.append(button, text);
+  notices.replaceChildren(box);
+}
+
+// A view may be built long after its model came to the page: the highest sequence number seen meanwhile says if its bundle is old.
+async function initialize({ model }) {
+  // anywidget gives this two seconds, so the scripts are started here and awaited by the view.
+  if (model.get("role") === "runtime") { runtimeReady(model).catch(() => {}); return undefined; }
+  const { seq } = sharedPage();
+  const uid = model.get("uid");
+  seq.set(uid, 0);
+  model.on("msg:custom", (content) => { if (content.seq != null) seq.set(uid, Math.max(seq.get(uid) ?? 0, content.seq)); });
+  return () => seq.delete(uid);
+}
+
+async function render({ model, el }) {
+  if (model.get("role") === "runtime") return undefined;
+  const { holder, notices, place } = makeHolder(el, model.get("css") ?? "");
+  let closed = false;
+  let view = null;
+  const waiting = [];
+  const send = (content, buffers = []) => { if (!closed) model.send(content, undefined, buffers); };
+  const failed = (error) => { console.warn("specviz:", error); send({ op: "error", text: errorText(error) }); };
+  const theme = new Theme(holder, model.get("palettes"), model.get("theme"), () => (view?.document == null ? [] : [view.document]));
+  const onTheme = () => theme.select(model.get("theme"));
+  const onMessage = (content, buffers) => {
+    if (content.op === "notice") { showNotice(notices, content.text); return; }
+    if (view == null) { waiting.push([content, buffers]); return; }
+    if (content.op === "patch") view.patch(content, buffers);
+    else if (content.op === "doc" && content.view === view.id) void view.build(content, buffers);
+  };
+  model.on("change:theme", onTheme);
+  model.on("msg:custom", onMessage);
+  const stop = listen(holder, { send, keys: () => model.get("wanted_keys") ?? [] });
+  try {
+    const runtime = await model.widget_manager.get_model(model.get("runtime").slice("IPY_MODEL_".length));
+    const [bokeh] = await Promise.all([runtimeReady(runtime), fontsReady()]);
+    if (!closed) {
+      view = new View(place, bokeh, theme, send, failed);
+      const bundle = model.get("bundle");
+      const latest = Math.max(sharedPage().seq.get(model.get("uid")) ?? 0, bundle.seq, ...waiting.map(([content]) => content.seq ?? 0));
+      if (latest === bundle.seq) {
+        await view.build(bundle, bundle.buffers);
+        send({ op: "ready", view: view.id, seq: bundle.seq });
+      } else send({ op: "open", view: view.id });
+      for (const args of waiting.splice(0)) onMessage(...args);
+    }
+  } catch (error) {
+    failed(error);
+    showNotice(notices, `This view could not be drawn: ${error.message}. Run the cell again; if it stays, run specviz.doctor().`);
+  }
+  return () => {
+    model.off("msg:custom", onMessage);
+    model.off("change:theme", onTheme);
+    stop();
+    theme.stop();
+    if (view) { view.close(); send({ op: "close", view: view.id }); }
+    closed = true;
+    holder.remove();
+  };
+}
+
+export default { initialize, render };

@@ -1,0 +1,133 @@
+// What the person does to the widget as a whole: keys, focus, width, dropped files, and errors that happen in it.
+// Each becomes one small message; the Python twin is specviz/doors/inbox.py.
+
+const FILE_LIMIT = 64 * 1024 * 1024;
+const PIECE = 2 * 1024 * 1024;                  // Jupyter's websocket refuses messages above 10 MB
+const WIDTHS = [[1360, "wide"], [1200, "base"], [700, "medium"], [0, "narrow"]];
+const SILENT_INPUTS = new Set(["button", "checkbox", "color", "file", "image", "radio", "range", "reset", "submit"]);
+
+function isTextField(el) {
+  if (el?.tagName === "INPUT") return !SILENT_INPUTS.has(el.type);
+  return el?.isContentEditable === true || el?.tagName === "TEXTAREA" || el?.tagName === "SELECT";
+}
+
+const isPressable = (el) => el?.tagName === "BUTTON" || el?.tagName === "A" || el?.tagName === "SUMMARY" || (el?.tagName === "INPUT" && !isTextField(el));
+
+export function widthClass(width) {
+  return WIDTHS.find(([least]) => width >= least)[1];
+}
+
+// `wanted()` gives the keys the kernel listens to (["*"]: all of them); their default in the browser is stopped.
+function listenKeys(holder, send, wanted) {
+  const onKey = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const target = event.composedPath()[0];
+    const field = isTextField(target);
+    if (field && event.key !== "Escape" && event.key !== "Enter") return;
+    if (isPressable(target) && (event.key === "Enter" || event.key === " ")) return;      // the button takes it
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const keys = wanted();
+    if (!keys.includes(key) && !keys.includes("*")) return;
+    if (keys.includes(key) && !field) event.preventDefault();
+    send({ op: "key", key, shift: event.shiftKey, repeat: event.repeat, field });
+  };
+  const onFocus = (event) => {
+    const active = event.type === "focusin";
+    if (!active && holder.contains(event.relatedTarget)) return;
+    if ((holder.dataset.svKeys === "active") === active) return;
+    holder.dataset.svKeys = active ? "active" : "idle";
+    send({ op: "focus", active });
+  };
+  holder.dataset.svKeys = "idle";
+  holder.addEventListener("keydown", onKey);
+  holder.addEventListener("focusin", onFocus);
+  holder.addEventListener("focusout", onFocus);
+  return () => {
+    holder.removeEventListener("keydown", onKey);
+    holder.removeEventListener("focusin", onFocus);
+    holder.removeEventListener("focusout", onFocus);
+  };
+}
+
+function listenWidth(holder, send) {
+  let timer = 0;
+  let told = 0;
+  const measure = () => {
+    const width = Math.round(holder.clientWidth);
+    if (width === 0) return;                    // hidden
+    holder.dataset.svWidth = widthClass(width);
+    clearTimeout(timer);
+    timer = setTimeout(() => { if (width !== told) { told = width; send({ op: "size", width }); } }, told === 0 ? 0 : 150);
+  };
+  const observer = new ResizeObserver(measure);
+  observer.observe(holder);
+  measure();
+  return () => { clearTimeout(timer); observer.disconnect(); };
+}
+
+async function sendFiles(files, send) {
+  const total = files.reduce((sum, file) => sum + file.size, 0);
+  if (total > FILE_LIMIT) {
+    send({ op: "refused", names: files.map((file) => file.name), size: total, limit: FILE_LIMIT });
+    return;
+  }
+  for (const file of files) {
+    const id = crypto.randomUUID();
+    const data = await file.arrayBuffer();
+    const count = Math.max(1, Math.ceil(data.byteLength / PIECE));
+    for (let index = 0; index < count; index++) {
+      await send({ op: "file", id, name: file.name, size: data.byteLength, index, count }, [data.slice(index * PIECE, (index + 1) * PIECE)]);
+    }
+  }
+}
+
+function listenDrop(target, holder, send, failed) {
+  const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  const onOver = (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();                     // without it the browser leaves the page and opens the file
+    event.stopPropagation();
+    event.dataTransfer.dropEffect = "copy";
+    holder.dataset.svDrop = "over";
+  };
+  const onLeave = (event) => { if (!holder.contains(event.relatedTarget)) delete holder.dataset.svDrop; };
+  const onDrop = (event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    delete holder.dataset.svDrop;
+    sendFiles([...event.dataTransfer.files], send).catch(failed);
+  };
+  target.addEventListener("dragover", onOver);
+  target.addEventListener("dragleave", onLeave);
+  target.addEventListener("drop", onDrop);
+  return () => {
+    target.removeEventListener("dragover", onOver);
+    target.removeEventListener("dragleave", onLeave);
+    target.removeEventListener("drop", onDrop);
+  };
+}
+
+export const errorText = (error) => String(error?.stack ?? error?.message ?? error);
+
+// Errors of our own scripts, which carry a name of ours in their stack (runtime.js and assets.py put it there).
+function listenErrors(failed) {
+  const onError = (event) => {
+    const error = event.error ?? event.reason;
+    if (errorText(error).includes("specviz/")) failed(error);
+  };
+  globalThis.addEventListener("error", onError);
+  globalThis.addEventListener("unhandledrejection", onError);
+  return () => {
+    globalThis.removeEventListener("error", onError);
+    globalThis.removeEventListener("unhandledrejection", onError);
+  };
+}
+
+export function listen(holder, { send, keys, drop = holder, errors = true }) {
+  const failed = (error) => send({ op: "error", text: errorText(error) });
+  holder.tabIndex = 0;
+  const stops = [listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed)];
+  if (errors) stops.push(listenErrors(failed));
+  return () => { for (const stop of stops) stop(); };
+}
