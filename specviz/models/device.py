@@ -29,7 +29,9 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    present = ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count() if cuda else 0)] + (["mps"] if mps else [])
+    present = (
+        ["cpu"] + [f"cuda:{i}" for i in range(torch.cuda.device_count() if cuda else 0)] + (["mps"] if mps else [])
+    )
     expected = "auto, " + ", ".join(present)
     if str(name) == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -46,8 +48,8 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
 def dtype_for(device: torch.device, *, reduced: bool = False) -> torch.dtype:
     """Floating-point type of weights and inputs on ``device``.
 
-    float32 everywhere unless ``reduced``: then bfloat16 on a CUDA device that computes in it, float16 on other CUDA devices
-    and MPS, and still float32 on the CPU, where half precision is slower.
+    float32 everywhere unless ``reduced``: then bfloat16 on a CUDA device that computes in it, float16 on other CUDA
+    devices and MPS, and still float32 on the CPU, where half precision is slower.
     """
     import torch
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from specviz.errors import CheckpointError
-from specviz.models.checkpoint_reader import read_checkpoint
+from specviz.models.checkpoint_reader import ForeignObject, read_checkpoint
 from specviz.models.specclip.clip import SpecClipBase, SpecClipPredRecon, SpecClipSplit
 from specviz.models.specclip.config import (
     ClipConfig,
@@ -53,7 +53,8 @@ def from_official(
     config : mapping, one of our configuration dataclasses, or None
         The constructor arguments in official terms (bare, or under ``hyper_parameters``); None for the released values.
     state_dict : mapping of str to tensor
-        Weights under their official names. Strict: a missing, unexpected or misshapen tensor is an error. They are copied.
+        Weights under their official names. Strict: a missing, unexpected or misshapen tensor is an error. They are
+        copied.
     state_dict_lowrank : mapping of str to {"U", "V"}, optional
         Weights given as ``U @ V.T``.
 
@@ -63,7 +64,9 @@ def from_official(
         Naming the tensors that are missing, unexpected, of another shape, or not finite.
     """
     if not isinstance(state_dict, Mapping):
-        raise CheckpointError(f"The weights are a {type(state_dict).__name__}", expected="a mapping of names to tensors")
+        raise CheckpointError(
+            f"The weights are a {type(state_dict).__name__}", expected="a mapping of names to tensors"
+        )
     weights = dict(state_dict)
     for name, factors in (state_dict_lowrank or {}).items():
         weights[name] = factors["U"] @ factors["V"].T
@@ -83,17 +86,21 @@ def from_official_file(kind: str, path: str | Path, config: Any = None) -> Any:
     content = read_checkpoint(path)
     key = next((k for k in ("state_dict", "model_state_dict") if k in content), None)
     if key is None:
-        raise CheckpointError(f"{Path(path).name} holds no weights", expected="'state_dict' or 'model_state_dict' inside")
+        raise CheckpointError(
+            f"{Path(path).name} holds no weights", expected="'state_dict' or 'model_state_dict' inside"
+        )
     if config is None and kind in ("lrs_encoder", "xp_encoder", "xp_encoder_mlp"):
         config = content.get("hyper_parameters")
+        if isinstance(config, ForeignObject):  # Lightning's own kind of dictionary
+            config = config.entries
     return from_official(kind, config, content[key])
 
 
 def build(kind: str, config: Any = None, *, names: Sequence[str] = (), device: str = "cpu") -> Any:
     """The module of ``kind`` with fresh weights, in training mode.
 
-    On ``device="meta"`` it has shapes but no memory. ``names`` are the official names of weights to come: they tell how the
-    LAMOST head of a base or predrecon model pools its tokens.
+    On ``device="meta"`` it has shapes but no memory. ``names`` are the official names of weights to come: they tell
+    how the LAMOST head of a base or predrecon model pools its tokens.
     """
     if kind not in KINDS:
         raise CheckpointError(f"Unknown kind of SpecCLIP network {kind!r}", expected="one of " + ", ".join(KINDS))
@@ -101,7 +108,10 @@ def build(kind: str, config: Any = None, *, names: Sequence[str] = (), device: s
     if config is None:
         config = config_class()
     elif isinstance(config, Mapping):
-        config = config_class.from_official(config.get("hyper_parameters", config))
+        values = config.get("hyper_parameters", config)
+        if not isinstance(values, Mapping):
+            raise CheckpointError(f"The hyper_parameters are a {type(values).__name__}", expected="a mapping")
+        config = config_class.from_official(values)
     elif type(config) is not config_class:
         raise CheckpointError(
             f"A {type(config).__name__} does not describe a {kind}", expected=f"a mapping or a {config_class.__name__}"

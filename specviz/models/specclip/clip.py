@@ -1,8 +1,8 @@
 """Contrastive models of LAMOST LRS and Gaia XP: base, predict + reconstruct, split.
 
-``survey`` is "lamost_lrs" or "gaia_xp" everywhere. Spectra are float32 (B, L) or (B, L, 1): continuum-normalised flux on the
-1,462-pixel LAMOST grid, flux / flux(550 nm) at the 343 XP wavelengths. Embeddings are not normalised, and a batch of one
-keeps its batch axis (the official code squeezes it away).
+``survey`` is "lamost_lrs" or "gaia_xp" everywhere. Spectra are float32 (B, L) or (B, L, 1): continuum-normalised flux
+on the 1,462-pixel LAMOST grid, flux / flux(550 nm) at the 343 XP wavelengths. Embeddings are not normalised, and a
+batch of one keeps its batch axis (the official code squeezes it away).
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ class _ClipModel(nn.Module):
 class _DecodingModel(_ClipModel):
     """What the two models with decoders share.
 
-    The XP decoders and the LAMOST cross decoder give flux in the unit of the input; the LAMOST reconstruction is standardised.
+    The XP decoders and the LAMOST cross decoder give flux in the unit of the input; the LAMOST reconstruction is
+    standardised.
     """
 
     xp_decoder: nn.Module
@@ -100,7 +101,7 @@ class _DecodingModel(_ClipModel):
     lamost_cross_decoder: nn.Module
 
     def reconstruct(self, embedding: Tensor, survey: str) -> Tensor:
-        """Spectrum (B, L) of the survey that was embedded: XP flux, or LAMOST flux standardised by its own mean and std."""
+        """Spectrum (B, L) of the embedded survey: XP flux, or LAMOST flux standardised by its own mean and std."""
         return (self.lamost_decoder if _is_lamost(survey) else self.xp_decoder)(embedding)
 
     def destandardise_lamost(self, standardised: Tensor, spectra: Tensor) -> Tensor:
@@ -120,8 +121,9 @@ class _DecodingModel(_ClipModel):
     def losses(self, xp_spectra: Tensor, lamost_spectra: Tensor) -> dict[str, Tensor]:
         """Training losses (scalars) of paired spectra: "clip", "reconstruct", "cross" and their weighted sum "total".
 
-        Reconstruction and cross prediction are mean absolute errors, summed over the surveys. Targets: XP flux as given; the
-        LAMOST reconstruction meets the standardised spectrum, the LAMOST cross prediction the flux as given.
+        Reconstruction and cross prediction are mean absolute errors, summed over the surveys. Targets: XP flux as
+        given; the LAMOST reconstruction meets the standardised spectrum, the LAMOST cross prediction the flux as
+        given.
         """
         xp, lamost = self.embed(xp_spectra, "gaia_xp"), self.embed(lamost_spectra, "lamost_lrs")
         xp_common, lamost_common = self.common_part(xp), self.common_part(lamost)
@@ -157,7 +159,7 @@ class SpecClipBase(_ClipModel):
 
 
 class SpecClipPredRecon(SpecClipBase, _DecodingModel):
-    """Contrastive model with reconstruction and cross prediction (official ``SpecClipModel_reconstruct_embed768_mlp``)."""
+    """Contrast, reconstruction and cross prediction (official ``SpecClipModel_reconstruct_embed768_mlp``)."""
 
     def __init__(self, config: ClipConfig | None = None) -> None:
         super().__init__(config)
@@ -171,8 +173,8 @@ class SpecClipPredRecon(SpecClipBase, _DecodingModel):
 class SpecClipSplit(_DecodingModel):
     """Shared and private embeddings (official ``SpecClipModel_reconstruct_split_5122562_mlp_recordloss``).
 
-    The embedding is [shared, private]. Contrast, retrieval and cross prediction use the shared part alone; reconstruction and
-    labels use both.
+    The embedding is [shared, private]. Contrast, retrieval and cross prediction use the shared part alone;
+    reconstruction and labels use both.
     """
 
     config: SplitConfig

@@ -1,9 +1,9 @@
 """Shapes and constants of the SpecCLIP networks, as frozen dataclasses without torch.
 
-Defaults are the values of the released checkpoints (Zhao et al., SpecCLIP, ApJ 2026; github.com/Xiaosheng-Zhao/SpecCLIP), so
-``LamostEncoderConfig()`` is the official network and ``LamostEncoderConfig(embed_dim=96, n_layers=3, n_heads=4)`` a small one
-of the same make. Every class has ``from_official(mapping)``, which reads the constructor arguments that the official
-checkpoints carry in ``hyper_parameters``.
+Defaults are the values of the released checkpoints (Zhao et al., SpecCLIP, ApJ 2026), so ``LamostEncoderConfig()`` is
+the official network and ``LamostEncoderConfig(embed_dim=96, n_layers=3, n_heads=4)`` a small one of the same make. Every
+class has ``from_official(mapping)``, which reads the constructor arguments that the official checkpoints carry in
+``hyper_parameters``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from specviz.errors import CheckpointError
 LAMOST_PIXELS = 1462
 XP_PIXELS = 343
 
-#: "double" divides the attention logits by the head width D (the query is scaled by D**-0.5 and scaled_dot_product_attention
-#: scales once more): what the released weights were trained with. "single" divides by sqrt(D), as Vaswani et al. (2017) mean it.
+#: "double" divides the attention logits by the head width D (the query is scaled by D**-0.5 and
+#: scaled_dot_product_attention scales once more): what the released weights were trained with. "single" divides by
+#: sqrt(D), as Vaswani et al. (2017) mean it.
 AttentionScaling = Literal["double", "single"]
 #: How a LAMOST head gets one vector from the tokens: a learned query (released models) or their mean.
 LamostPooling = Literal["query", "mean"]
@@ -41,11 +42,13 @@ class _TransformerConfig:
     def __post_init__(self) -> None:
         if self.embed_dim < 1 or self.n_layers < 1 or self.n_heads < 1 or self.embed_dim % self.n_heads:
             raise CheckpointError(
-                f"A transformer of width {self.embed_dim}, {self.n_layers} layers and {self.n_heads} heads cannot be built",
+                f"No transformer has width {self.embed_dim}, {self.n_layers} layers and {self.n_heads} heads",
                 expected="positive numbers, and a width that the number of heads divides",
             )
         if self.attention_scaling not in ("double", "single"):
-            raise CheckpointError(f"Unknown attention scaling {self.attention_scaling!r}", expected="'double' or 'single'")
+            raise CheckpointError(
+                f"Unknown attention scaling {self.attention_scaling!r}", expected="'double' or 'single'"
+            )
         if self.n_tokens > self.max_tokens:
             raise CheckpointError(
                 f"A spectrum makes {self.n_tokens} tokens but there are only {self.max_tokens} positions",
@@ -72,8 +75,9 @@ class _TransformerConfig:
 class LamostEncoderConfig(_TransformerConfig):
     """LAMOST LRS masked transformer (official ``SpecFormerControl20_wstd``).
 
-    A spectrum of ``n_pixels`` is cut in slices of ``slice_length`` pixels that overlap by ``slice_overlap``; the last slice is
-    always dropped (the official code does, whatever its length), so 1,462 pixels make 145 slices and 146 tokens.
+    A spectrum of ``n_pixels`` is cut in slices of ``slice_length`` pixels that overlap by ``slice_overlap``; the last
+    slice is always dropped (the official code does, whatever its length), so 1,462 pixels make 145 slices and 146
+    tokens.
     """
 
     n_pixels: int = LAMOST_PIXELS
@@ -83,7 +87,7 @@ class LamostEncoderConfig(_TransformerConfig):
     def __post_init__(self) -> None:
         if not 0 <= self.slice_overlap < self.slice_length or self.n_slices < 1:
             raise CheckpointError(
-                f"{self.n_pixels} pixels cannot be cut in slices of {self.slice_length} that overlap by {self.slice_overlap}",
+                f"{self.n_pixels} pixels do not make slices of {self.slice_length} with overlap {self.slice_overlap}",
                 expected="an overlap smaller than the slice, and room for two slices",
             )
         super().__post_init__()
@@ -110,15 +114,15 @@ class LamostEncoderConfig(_TransformerConfig):
     def from_official(cls, values: Mapping[str, Any]) -> LamostEncoderConfig:
         """From the constructor arguments of ``SpecFormerControl20_wstd``; missing ones take the released values."""
         config = cls(
-            embed_dim=values.get("embed_dim", 768),
-            n_layers=values.get("num_layers", 6),
-            n_heads=values.get("num_heads", 6),
-            max_tokens=values.get("max_len", 150),
-            mask_runs=values.get("mask_num_chunks", 6),
-            mask_width=values.get("mask_chunk_width", 10),
-            dropout=values.get("dropout", 0.0),
-            slice_length=values.get("slice_section_length", 20),
-            slice_overlap=values.get("slice_overlap", 10),
+            embed_dim=_whole(values, "embed_dim", 768),
+            n_layers=_whole(values, "num_layers", 6),
+            n_heads=_whole(values, "num_heads", 6),
+            max_tokens=_whole(values, "max_len", 150),
+            mask_runs=_whole(values, "mask_num_chunks", 6),
+            mask_width=_whole(values, "mask_chunk_width", 10),
+            dropout=_real(values, "dropout", 0.0),
+            slice_length=_whole(values, "slice_section_length", 20),
+            slice_overlap=_whole(values, "slice_overlap", 10),
         )
         _agree("input_dim", values, config.token_dim)
         return config
@@ -126,7 +130,7 @@ class LamostEncoderConfig(_TransformerConfig):
 
 @dataclass(frozen=True)
 class XpEncoderConfig(_TransformerConfig):
-    """Gaia XP masked transformer (official ``SpecFormerControl1_stats``): one token a pixel, after one with mean and std."""
+    """Gaia XP masked transformer (official ``SpecFormerControl1_stats``): a token of mean and std, then one a pixel."""
 
     max_tokens: int = 350
     mask_width: int = 20
@@ -143,23 +147,23 @@ class XpEncoderConfig(_TransformerConfig):
 
     @classmethod
     def from_official(cls, values: Mapping[str, Any]) -> XpEncoderConfig:
-        """From the constructor arguments of ``SpecFormerControl1_stats``; slices and conv_dim are unused there and here."""
+        """From the constructor arguments of ``SpecFormerControl1_stats``; its slices and conv_dim are unused."""
         _agree("input_dim", values, 1)
         _agree("include_stats", values, True)
         return cls(
-            embed_dim=values.get("embed_dim", 768),
-            n_layers=values.get("num_layers", 6),
-            n_heads=values.get("num_heads", 6),
-            max_tokens=values.get("max_len", 350),
-            mask_runs=values.get("mask_num_chunks", 6),
-            mask_width=values.get("mask_chunk_width", 20),
-            dropout=values.get("dropout", 0.0),
+            embed_dim=_whole(values, "embed_dim", 768),
+            n_layers=_whole(values, "num_layers", 6),
+            n_heads=_whole(values, "num_heads", 6),
+            max_tokens=_whole(values, "max_len", 350),
+            mask_runs=_whole(values, "mask_num_chunks", 6),
+            mask_width=_whole(values, "mask_chunk_width", 20),
+            dropout=_real(values, "dropout", 0.0),
         )
 
 
 @dataclass(frozen=True)
 class XpAutoEncoderConfig:
-    """Gaia XP ordinary auto-encoder (official ``SpectralMLPAutoencoder_xp``), the XP backbone of every released CLIP model."""
+    """Gaia XP auto-encoder (official ``SpectralMLPAutoencoder_xp``), the XP backbone of every released CLIP model."""
 
     n_pixels: int = XP_PIXELS
     hidden_dim: int = 1290
@@ -179,13 +183,13 @@ class XpAutoEncoderConfig:
         """From the constructor arguments of ``SpectralMLPAutoencoder_xp``; its mask arguments change no output."""
         _agree("input_dim", values, 1)
         return cls(
-            n_pixels=values.get("seq_len", XP_PIXELS),
-            hidden_dim=values.get("hidden_dim", 1290),
-            latent_dim=values.get("bottleneck_dim", 768),
-            n_encoder_blocks=values.get("num_encoder_blocks", 2),
-            n_decoder_blocks=values.get("num_decoder_blocks", 2),
-            expansion=values.get("expansion_factor", 3),
-            dropout=values.get("dropout", 0.0),
+            n_pixels=_whole(values, "seq_len", XP_PIXELS),
+            hidden_dim=_whole(values, "hidden_dim", 1290),
+            latent_dim=_whole(values, "bottleneck_dim", 768),
+            n_encoder_blocks=_whole(values, "num_encoder_blocks", 2),
+            n_decoder_blocks=_whole(values, "num_decoder_blocks", 2),
+            expansion=_whole(values, "expansion_factor", 3),
+            dropout=_real(values, "dropout", 0.0),
         )
 
 
@@ -193,8 +197,8 @@ class XpAutoEncoderConfig:
 class ClipConfig:
     """Contrastive model of LAMOST LRS and Gaia XP: ``SpecClipBase`` and ``SpecClipPredRecon``.
 
-    ``embed_dim`` is the width of the common space. Decoder widths left None follow the official rule: the XP decoders narrow
-    (4, 2, 1 times the width they start from), the LAMOST decoders stay wide (4, 4, 4 times).
+    ``embed_dim`` is the width of the common space. Decoder widths left None follow the official rule: the XP decoders
+    narrow (4, 2, 1 times the width they start from), the LAMOST decoders stay wide (4, 4, 4 times).
     """
 
     lamost: LamostEncoderConfig = field(default_factory=LamostEncoderConfig)
@@ -209,6 +213,9 @@ class ClipConfig:
     lamost_pooling: LamostPooling = "query"
     lamost_decoder_widths: tuple[int, ...] | None = None
     xp_decoder_widths: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        _divides(self.n_heads, self.embed_dim)
 
     @property
     def decoder_input(self) -> int:
@@ -231,12 +238,12 @@ class ClipConfig:
     def from_official(cls, values: Mapping[str, Any]) -> ClipConfig:
         """From a mapping with ``backbone_lamost``, ``backbone_gaia``, ``embed_dim``, ``n_head``, ``temperature``."""
         return cls(
-            lamost=LamostEncoderConfig.from_official(values.get("backbone_lamost", {})),
-            xp=XpAutoEncoderConfig.from_official(values.get("backbone_gaia", {})),
-            embed_dim=values.get("embed_dim", 768),
-            n_heads=values.get("n_head", 4),
-            feature_hidden=values.get("feature_mlp_intermediate", 1160),
-            temperature=values.get("temperature", 15.5),
+            lamost=LamostEncoderConfig.from_official(_section(values, "backbone_lamost")),
+            xp=XpAutoEncoderConfig.from_official(_section(values, "backbone_gaia")),
+            embed_dim=_whole(values, "embed_dim", 768),
+            n_heads=_whole(values, "n_head", 4),
+            feature_hidden=_whole(values, "feature_mlp_intermediate", 1160),
+            temperature=_real(values, "temperature", 15.5),
         )
 
 
@@ -254,6 +261,8 @@ class SplitConfig(ClipConfig):
                 f"embed_dim {self.embed_dim} is not shared_dim {self.shared_dim} + private_dim {self.private_dim}",
                 expected="the width of [shared, private]",
             )
+        _divides(self.n_heads, self.shared_dim)
+        _divides(self.private_heads, self.private_dim)
 
     @property
     def decoder_input(self) -> int:
@@ -261,26 +270,26 @@ class SplitConfig(ClipConfig):
 
     @classmethod
     def from_official(cls, values: Mapping[str, Any]) -> SplitConfig:
-        """From the golden mapping; absent loss weights are the 1/1 of the released run, not the 0.5/0.5 of the class."""
-        shared, private = values.get("shared_embed_dim", 512), values.get("private_embed_dim", 256)
+        """Like ``ClipConfig``; absent loss weights are the 1/1 of the released run, not the 0.5/0.5 of the class."""
+        shared, private = _whole(values, "shared_embed_dim", 512), _whole(values, "private_embed_dim", 256)
         wide, narrowing = (4 * shared,) * 3, (4 * shared, 2 * shared, shared)
         widths = {"wide": wide, "narrowing": narrowing}
         for key in ("lamost_cross_decoder", "gaia_cross_decoder"):
             if values.get(key, "wide") not in widths:
                 raise CheckpointError(f"Unknown {key} {values[key]!r}", expected="'wide' or 'narrowing'")
         return cls(
-            lamost=LamostEncoderConfig.from_official(values.get("backbone_lamost", {})),
-            xp=XpAutoEncoderConfig.from_official(values.get("backbone_gaia", {})),
+            lamost=LamostEncoderConfig.from_official(_section(values, "backbone_lamost")),
+            xp=XpAutoEncoderConfig.from_official(_section(values, "backbone_gaia")),
             embed_dim=shared + private,
-            n_heads=values.get("n_head", 4),
-            feature_hidden=values.get("feature_mlp_intermediate", 1160),
-            temperature=values.get("temperature", 15.5),
+            n_heads=_whole(values, "n_head", 4),
+            feature_hidden=_whole(values, "feature_mlp_intermediate", 1160),
+            temperature=_real(values, "temperature", 15.5),
             lamost_decoder_widths=widths[values.get("lamost_cross_decoder", "wide")],
             xp_decoder_widths=widths[values.get("gaia_cross_decoder", "narrowing")],
             shared_dim=shared,
             private_dim=private,
-            reconstruction_weight=values.get("reconstruction_weight", 1.0),
-            cross_weight=values.get("cross_modal_weight", 1.0),
+            reconstruction_weight=_real(values, "reconstruction_weight", 1.0),
+            cross_weight=_real(values, "cross_modal_weight", 1.0),
         )
 
 
@@ -297,7 +306,44 @@ class LabelHeadConfig:
     def from_official(cls, values: Mapping[str, Any]) -> LabelHeadConfig:
         """From ``input_dim`` and ``hidden_dims``."""
         hidden = tuple(values.get("hidden_dims", (1024, 512, 64)))
-        return cls(input_dim=values.get("input_dim", 768), hidden_dims=hidden, dropout=values.get("dropout", 0.1))
+        if not all(isinstance(width, int) and width > 0 for width in hidden):
+            raise CheckpointError(
+                f"hidden_dims are {hidden!r} in this configuration", expected="positive whole numbers"
+            )
+        return cls(
+            input_dim=_whole(values, "input_dim", 768), hidden_dims=hidden, dropout=_real(values, "dropout", 0.1)
+        )
+
+
+def _whole(values: Mapping[str, Any], name: str, default: int) -> int:
+    """The whole number ``name`` of an official configuration, which may come from a foreign file."""
+    value = values.get(name, default)
+    if not isinstance(value, int) or value < 0:
+        raise CheckpointError(f"{name} is {value!r} in this configuration", expected="a whole number")
+    return value
+
+
+def _real(values: Mapping[str, Any], name: str, default: float) -> float:
+    """The number ``name`` of an official configuration, which may come from a foreign file."""
+    value = values.get(name, default)
+    if not isinstance(value, int | float):
+        raise CheckpointError(f"{name} is {value!r} in this configuration", expected="a number")
+    return float(value)
+
+
+def _section(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The sub-mapping ``name`` of an official configuration; empty where it is absent."""
+    section = values.get(name, {})
+    if not isinstance(section, Mapping):
+        raise CheckpointError(f"{name} is {section!r} in this configuration", expected="a mapping")
+    return section
+
+
+def _divides(n_heads: int, width: int) -> None:
+    if n_heads < 1 or width < 1 or width % n_heads:
+        raise CheckpointError(
+            f"{n_heads} attention heads do not divide a width of {width}", expected="a number of heads that does"
+        )
 
 
 def _agree(name: str, values: Mapping[str, Any], expected: Any) -> None:

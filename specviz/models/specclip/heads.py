@@ -78,7 +78,7 @@ class FeatureHead(nn.Module):
 
 
 class MeanHead(FeatureHead):
-    """Official ``LamostLRSHeadWithMLP``, a variant in the code: a feature head on the mean of the tokens (B, T, input_dim)."""
+    """Official variant ``LamostLRSHeadWithMLP``: a feature head on the mean of the tokens (B, T, input_dim)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.mean(dim=1))

@@ -38,7 +38,8 @@ class LabelHead(nn.Module):
         return self.output(embedding)
 
     def predict(self, embedding: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        """Label (B, n_labels) of a raw embedding (B, input_dim), standardised with the statistics (input_dim,) of this label.
+        """Label (B, n_labels) of a raw embedding (B, input_dim), standardised with the statistics (input_dim,) of
+        this label.
 
         The official package keeps them in one JSON a label (``stats/lrs/feh_mean_std.json``), not in the checkpoint.
         """

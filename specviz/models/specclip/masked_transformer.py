@@ -123,9 +123,7 @@ class MaskedTransformer(nn.Module):
 
     def mask_starts(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Random mask starts (B, runs) as in the official pretraining."""
-        return sample_mask_starts(
-            batch, self.config.n_tokens, self.config.mask_runs, self.config.mask_width, generator
-        )
+        return sample_mask_starts(batch, self.config.n_tokens, self.config.mask_runs, self.config.mask_width, generator)
 
     def masked_tokens(self, spectra: Tensor, starts: Tensor) -> Tensor:
         """Tokens (B, T, F) with ``config.mask_width`` of them set to zero from each of ``starts`` (B, runs)."""

@@ -1,8 +1,9 @@
-"""Which official tensor is which of ours (official names read from the released classes, specification sections 1 and 2).
+"""Which official tensor is which of ours (official names read from the released classes, specification sections 1 and
+2).
 
-Most relations rename one tensor. Ours keep query, key and value of the self-attention in one matrix where the official code
-has two, and those of the learned-query attention in two where ``nn.MultiheadAttention`` has one or three; such a relation
-joins the tensors of one side along the rows and cuts them again for the other side.
+Most relations rename one tensor. Ours keep query, key and value of the self-attention in one matrix where the
+official code has two, and those of the learned-query attention in two where ``nn.MultiheadAttention`` has one or
+three; such a relation joins the tensors of one side along the rows and cuts them again for the other side.
 """
 
 from __future__ import annotations
@@ -126,7 +127,12 @@ def _head(head: nn.Module, ours: str, official: str, attention: str) -> Iterator
 
 def _decoder(decoder: nn.Module, ours: str, official: str) -> Iterator[Relation]:
     if isinstance(decoder, SharedPrivateDecoder):
-        names = (("shared", "shared_proj"), ("private", "private_proj"), ("mix", "final_layer.0"), ("output", "final_layer.2"))
+        names = (
+            ("shared", "shared_proj"),
+            ("private", "private_proj"),
+            ("mix", "final_layer.0"),
+            ("output", "final_layer.2"),
+        )
         for a, b in names:
             yield from _same(f"{ours}{a}", f"{official}{b}")
     elif isinstance(decoder, SpectrumDecoder):

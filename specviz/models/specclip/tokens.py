@@ -25,7 +25,8 @@ def as_batch(spectra: Tensor, n_pixels: int) -> Tensor:
 def standardise(spectra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Standardised spectra (B, L), mean (B, 1) and std (B, 1).
 
-    The std is the unbiased one (N - 1) without floor, as in the official code: a constant spectrum gives no finite result.
+    The std is the unbiased one (N - 1) without floor, as in the official code: a constant spectrum gives no finite
+    result.
     """
     std, mean = torch.std_mean(spectra, dim=1, keepdim=True)
     return (spectra - mean) / std, mean, std
@@ -34,8 +35,8 @@ def standardise(spectra: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def slice_tokens(spectra: Tensor, length: int, step: int, n_slices: int) -> Tensor:
     """LAMOST tokens: (B, L) -> (B, n_slices + 1, length + 1).
 
-    Token 0 is (log10 std, 0, ...), token i is (0, pixels of slice i - 1 of the standardised spectrum). The mean is not kept:
-    the network is blind to the absolute level.
+    Token 0 is (log10 std, 0, ...), token i is (0, pixels of slice i - 1 of the standardised spectrum). The mean is
+    not kept: the network is blind to the absolute level.
     """
     values, _, std = standardise(spectra)
     slices = values.unfold(1, length, step)[:, :n_slices]
@@ -45,7 +46,7 @@ def slice_tokens(spectra: Tensor, length: int, step: int, n_slices: int) -> Tens
 
 
 def pixel_tokens(spectra: Tensor) -> Tensor:
-    """Gaia XP tokens: (B, L) -> (B, L + 1, 3). Token 0 is (mean, std, 0), token i is (0, 0, standardised pixel i - 1)."""
+    """Gaia XP tokens, (B, L) -> (B, L + 1, 3): (mean, std, 0), then (0, 0, standardised pixel) for every pixel."""
     values, mean, std = standardise(spectra)
     tokens = F.pad(values.unsqueeze(2), (2, 0, 1, 0))
     tokens[:, 0, 0] = mean[:, 0]

@@ -29,7 +29,8 @@ class FeedForwardBlock(nn.Module):
 class XpAutoEncoder(nn.Module):
     """Official ``SpectralMLPAutoencoder_xp`` (specification section 1.4).
 
-    Input: flux / flux(550 nm), (B, 343) or (B, 343, 1). Mean, std and the standardised pixels (B, 345) go through a bottleneck.
+    Input: flux / flux(550 nm), (B, 343) or (B, 343, 1). Mean, std and the standardised pixels (B, 345) go through a
+    bottleneck.
     """
 
     def __init__(self, config: XpAutoEncoderConfig | None = None) -> None:
@@ -75,7 +76,7 @@ class XpAutoEncoder(nn.Module):
         return self.decode(self.latent(spectra))
 
     def reconstructed_flux(self, spectra: Tensor, statistics: Literal["true", "predicted"] = "true") -> Tensor:
-        """Reconstructed flux (B, L) in the unit of the input, with the mean and std of the input or the predicted ones."""
+        """Reconstructed flux (B, L) in the unit of the input, with the mean and std of the input or as predicted."""
         preprocessed = self.preprocess(spectra)
         output = self.decode(self.encode(preprocessed))
         source = preprocessed if statistics == "true" else output
