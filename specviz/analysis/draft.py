@@ -71,7 +71,7 @@ def encode(
                 draft.refusals[survey] = f"This spectrum could not be prepared ({error})."
             else:
                 queue.setdefault(name, []).append((draft, survey, prepared))
-    for name, items in queue.items():
+    for items in queue.values():
         stop()
         encoding = model.embed([prepared for _, _, prepared in items])
         finite = [bool(np.isfinite(vector).all()) for vector in encoding.vectors]

@@ -74,9 +74,14 @@ class Engine:
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<Engine {self._name or self.describe().name}{'' if self.loaded else ', not loaded'}>"
+        return f"<Engine {self.name}{'' if self.loaded else ', not loaded'}>"
 
     # ------------------------------------------------------------------------------------------ the model
+    @property
+    def name(self) -> str:
+        """The model's name; known before it is loaded."""
+        return self._name or self.describe().name
+
     @property
     def loaded(self) -> bool:
         """Whether the weights are in memory."""
@@ -198,7 +203,8 @@ class Engine:
     def _assemble(self, draft: Draft) -> Report:
         lead = next((s for s in LEADING if s in draft.embeddings), None)
         if lead is None:
-            problem = " ".join(draft.refusals.values()) or "This star has no spectrum."
+            said = " ".join(draft.refusals.values()) or str(draft.star.meta.get("error") or "")  # readers put it there
+            problem = said or "This star has no spectrum."
             first = next((draft.star.spectra[s] for s in LEADING if s in draft.star.spectra), None)
             flags = () if first is None else spectrum_flags(first)
             return Report(draft.star, _NOBODY, flags=flags, problem=problem)

@@ -1,0 +1,241 @@
+"""The demo catalogue: the simulated stars of the package, embedded, so that similarity search works with nothing
+fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specviz.analysis.draft import Draft, encode
+from specviz.catalog.embedding_map import EmbeddingMap
+from specviz.catalog.index import SimilarityIndex
+from specviz.catalog.npz_file import read_npz
+from specviz.errors import CatalogError, ModelError
+from specviz.models.protocol import StellarModel
+from specviz.spectra.star import Star
+
+_log = logging.getLogger(__name__)
+
+#: Embeddings of the packaged stars by the packaged weights; made by ``python -m
+#: specviz.training.make_demo_embeddings``.
+PACKAGED = Path(__file__).parent / "data" / "demo_embeddings.npz"
+#: Range of the thumbnails, vacuum Angstrom: H beta to Mg b.
+THUMBNAIL_RANGE = (4820.0, 5220.0)
+#: Thumbnails are kept as bytes: flux 0 to 1.5 in 255 steps.
+_THUMBNAIL_TOP = 1.5
+_FORMAT, _VERSION = "specviz demo embeddings", 1
+_BATCH = 64
+
+
+class StarSource(Protocol):
+    """What this room needs of the demo archive (which stands above it in no order, so it is handed in)."""
+
+    def names(self) -> Sequence[str]:
+        """Every star's name."""
+        ...
+
+    def fetch(self, name: str) -> Star:
+        """The star of that name."""
+        ...
+
+
+class DemoCatalog(SimilarityIndex):
+    """A :class:`SimilarityIndex` over the demo stars that can also give the stars, their thumbnails, and a map.
+
+    Made by :func:`demo_index`.
+    """
+
+    def __init__(
+        self,
+        vectors: NDArray[Any],
+        table: Any,
+        *,
+        model_sha256: str,
+        survey: str,
+        stars: StarSource,
+        thumbnails: NDArray[np.uint8],
+        wavelength: NDArray[np.float64],
+    ) -> None:
+        super().__init__(vectors, table, model_sha256=model_sha256, survey=survey)
+        self._stars, self._thumbnails, self._wavelength = stars, thumbnails, wavelength
+
+    def neighbour_star(self, row: int) -> Star:
+        """The star of a row of the index (column ``row`` of a search result), with its spectra."""
+        return self._stars.fetch(str(self.table["object_id"][self._checked(row)]))
+
+    def neighbour_window(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Vacuum wavelength (Angstrom) and normalised flux of a row's star from H beta to Mg b, for thumbnails."""
+        flux = self._thumbnails[self._checked(row)].astype(np.float64) * (_THUMBNAIL_TOP / 255.0)
+        return self._wavelength, flux
+
+    @cached_property
+    def map(self) -> EmbeddingMap:
+        """The flat picture of the embeddings; ``map.coordinates`` has one row a star."""
+        return EmbeddingMap.fit(self.vectors)
+
+    def _checked(self, row: int) -> int:
+        if not 0 <= int(row) < len(self):
+            raise CatalogError(f"No row {row} in the demo catalogue", expected=f"0 to {len(self) - 1}")
+        return int(row)
+
+
+def demo_index(
+    model: StellarModel,
+    stars: StarSource,
+    *,
+    survey: str = "lamost_lrs",
+    progress: Callable[[float, str], None] | None = None,
+    packaged: Path | None = None,
+    cache_dir: Path | None = None,
+) -> DemoCatalog:
+    """The demo catalogue as ``model`` sees it.
+
+    The embeddings come from the package if these weights made them, else from the user's cache, else they are computed
+    (a minute) and cached.
+
+    Parameters
+    ----------
+    model : StellarModel
+    stars : StarSource
+        The demo archive, ``specviz.archives.demo.DemoArchive()``.
+    survey : str
+        Whose embeddings are searched.
+    progress : callable(fraction, text), optional
+        Told while embeddings are computed.
+    packaged, cache_dir : path, optional
+        Other places, for tests.
+    """
+    sha, mark = model.describe().weights_sha256, fingerprint(stars)
+    cached = (cache_dir or _cache_dir()) / f"demo_{sha[:16]}_{mark[:8]}.npz"
+    content = None
+    for path in (packaged or PACKAGED, cached):
+        content = _read(path, sha, mark)
+        if content is not None:
+            break
+    if content is None:
+        content = embed_stars(model, stars, progress=progress)
+        try:
+            write(cached, content)
+        except OSError as error:  # a read-only home costs time at the next start, nothing else
+            _log.warning("the demo embeddings could not be kept in %s: %s", cached, error)
+    return _catalog(content, stars, survey, sha)
+
+
+def fingerprint(stars: StarSource) -> str:
+    """Hash of the set of stars: embeddings of another set are not used."""
+    own = getattr(stars, "fingerprint", None)
+    return own if isinstance(own, str) else hashlib.sha256("\n".join(stars.names()).encode()).hexdigest()
+
+
+def embed_stars(
+    model: StellarModel, stars: StarSource, *, progress: Callable[[float, str], None] | None = None
+) -> dict[str, NDArray[Any]]:
+    """Embeddings, labels and thumbnails of every star of ``stars``: the content of the packaged file."""
+    card, names = model.describe(), list(stars.names())
+    drafts: list[Draft] = []
+    vectors: dict[str, list[NDArray[np.float32]]] = {}
+    for start in range(0, len(names), _BATCH):
+        batch = [Draft(stars.fetch(name)) for name in names[start : start + _BATCH]]
+        encode(model, card, batch, set(), samples=0, seed=0, stop=lambda: None)
+        for draft in batch:
+            missing = [s for s in card.surveys if s not in draft.embeddings]
+            if missing:
+                why = " ".join(draft.refusals.values()) or "no such spectrum"
+                raise ModelError(f"Demo star {draft.star.name} cannot be embedded ({', '.join(missing)}): {why}")
+            for survey in card.surveys:
+                vectors.setdefault(survey, []).append(draft.embeddings[survey])
+        drafts += batch
+        if progress is not None:
+            progress(len(drafts) / len(names), f"Embedding the demo stars, {len(drafts)} of {len(names)}")
+    wave = np.asarray(drafts[0].prepared["lamost_lrs"].wavelength, np.float64)
+    inside = (wave >= THUMBNAIL_RANGE[0]) & (wave <= THUMBNAIL_RANGE[1])
+    flux = np.stack([draft.prepared["lamost_lrs"].values[inside] for draft in drafts])
+    header = {"format": _FORMAT, "version": _VERSION, "model_sha256": card.weights_sha256, "stars": fingerprint(stars)}
+    content: dict[str, NDArray[Any]] = {
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+        "wavelength": wave[inside],
+        "thumbnails": np.clip(np.rint(flux * (255.0 / _THUMBNAIL_TOP)), 0, 255).astype(np.uint8),
+        **{f"vectors_{survey}": np.stack(rows).astype(np.float16) for survey, rows in vectors.items()},
+        **{f"column_{name}": values for name, values in _columns([d.star for d in drafts], names).items()},
+    }
+    return content
+
+
+def write(path: Path, content: Mapping[str, NDArray[Any]]) -> None:
+    """Write the content of :func:`embed_stars`; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, scratch = tempfile.mkstemp(prefix=".demo-", suffix=".npz", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **dict(content))
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(path)
+    finally:
+        Path(scratch).unlink(missing_ok=True)
+
+
+def _columns(stars: Sequence[Star], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The catalogue's columns; NaN or "" where a star does not say."""
+
+    def number(star: Star, key: str) -> float:
+        value = star.catalogue.get(key)
+        return float(value) if value is not None else float("nan")
+
+    spectra = [star.spectra["lamost_lrs"] for star in stars]
+    labels = {key: np.array([number(star, key) for star in stars]) for key in ("teff", "logg", "fe_h", "alpha_fe")}
+    return {
+        "object_id": np.array(list(names)),
+        "class": np.array([str(s.meta.get("subclass") or s.meta.get("class") or "") for s in spectra]),
+        **labels,
+        "snr": np.array([np.nan if s.snr is None else s.snr for s in spectra], np.float64),
+    }
+
+
+def _read(path: Path, sha: str, mark: str) -> dict[str, NDArray[Any]] | None:
+    """The content of ``path`` if it is there, sound, and of these weights and stars."""
+    if not path.is_file():
+        return None
+    try:
+        header, arrays = read_npz(path)
+    except CatalogError as error:
+        _log.warning("%s It is made again.", error)
+        return None
+    told = (header.get("format"), header.get("version"), header.get("model_sha256"), header.get("stars"))
+    return arrays if told == (_FORMAT, _VERSION, sha, mark) else None
+
+
+def _catalog(content: Mapping[str, NDArray[Any]], stars: StarSource, survey: str, sha: str) -> DemoCatalog:
+    from astropy.table import Table
+
+    if f"vectors_{survey}" not in content:
+        held = ", ".join(n.removeprefix("vectors_") for n in content if n.startswith("vectors_"))
+        raise CatalogError(f"The demo stars are not embedded for {survey!r}", expected=f"one of {held}")
+    table = Table({n.removeprefix("column_"): v for n, v in content.items() if n.startswith("column_")})
+    for name, unit in (("teff", "K"), ("logg", "dex"), ("fe_h", "dex"), ("alpha_fe", "dex")):
+        table[name].unit = unit
+    return DemoCatalog(
+        content[f"vectors_{survey}"],
+        table,
+        model_sha256=sha,
+        survey=survey,
+        stars=stars,
+        thumbnails=content["thumbnails"],
+        wavelength=content["wavelength"],
+    )
+
+
+def _cache_dir() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("specviz")

@@ -1,0 +1,198 @@
+"""``SimilarityIndex``: which stars look most like this one, to the model. Exact, by cosine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from specviz.catalog.npz_file import read_npz
+from specviz.errors import CatalogError
+
+#: Columns of a search result that come from the catalogue's table (masked where it does not have them).
+RESULT_COLUMNS = ("object_id", "class", "teff", "logg", "fe_h", "alpha_fe", "snr")
+_UNITS = {"teff": "K", "logg": "dex", "fe_h": "dex", "alpha_fe": "dex"}
+_TEXT = frozenset({"object_id", "class"})
+#: Rows compared at once: a block of 65,536 x 256 float32 is 64 MB.
+_BLOCK = 65_536
+_FORMAT = "specviz similarity index"
+
+
+class SimilarityIndex:
+    """Embeddings of a catalogue of stars, searched exhaustively.
+
+    Parameters
+    ----------
+    vectors : array, shape (N, D)
+        One embedding a star; kept as float32 of unit length.
+    table : astropy.table.Table
+        N rows beside them: ``object_id`` at least, and what there is of ``class, teff, logg, fe_h, alpha_fe, snr``.
+    model_sha256 : str
+        Hash of the weights that made the vectors: those of other weights live in another space.
+    survey : str
+        The survey whose spectra were embedded.
+
+    Raises
+    ------
+    CatalogError
+        If vectors and table do not belong together.
+
+    Examples
+    --------
+    >>> index.search(report.embedding, k=5)  # doctest: +SKIP
+    """
+
+    def __init__(self, vectors: ArrayLike, table: Any, *, model_sha256: str, survey: str) -> None:
+        array = np.asarray(vectors, np.float32)
+        if array.ndim != 2 or array.shape[0] != len(table) or not array.size:
+            raise CatalogError(f"Vectors of shape {array.shape} do not fit a table of {len(table)} rows")
+        if "object_id" not in table.colnames:
+            raise CatalogError("The table has no column object_id", expected="a name a star, unique")
+        norm = np.linalg.norm(array, axis=1, keepdims=True)
+        if not np.isfinite(norm).all() or not (norm > 0).all():
+            raise CatalogError("Some vectors are zero or not finite", remedy="Leave those stars out")
+        self.vectors: NDArray[np.float32] = array / norm
+        self.vectors.setflags(write=False)
+        self.table, self.model_sha256, self.survey = table, str(model_sha256), survey
+        self._rows = {str(name): row for row, name in enumerate(table["object_id"])}
+
+    def __len__(self) -> int:
+        return int(self.vectors.shape[0])
+
+    def __repr__(self) -> str:
+        made = self.model_sha256[:8]
+        return f"<SimilarityIndex {len(self)} stars, {self.vectors.shape[1]} dimensions, {self.survey}, weights {made}>"
+
+    def similarity(self, vector: ArrayLike) -> NDArray[np.float32]:
+        """Cosine of ``vector`` (shape (D,)) with every star, shape (N,)."""
+        query = np.asarray(vector, np.float32).ravel()
+        if query.size != self.vectors.shape[1]:
+            raise CatalogError(
+                f"A vector of {query.size} dimensions does not fit this index of {self.vectors.shape[1]}",
+                remedy="Use the model that made the index, or build an index with this one",
+            )
+        length = float(np.linalg.norm(query))
+        if not np.isfinite(length) or length == 0:
+            raise CatalogError("The vector is zero or not finite")
+        query = query / length
+        out = np.empty(len(self), np.float32)
+        for start in range(0, len(self), _BLOCK):
+            np.dot(self.vectors[start : start + _BLOCK], query, out=out[start : start + _BLOCK])
+        return out
+
+    def search(self, vector: ArrayLike, k: int = 20, exclude: Any = None) -> Any:
+        """The ``k`` most similar stars, best first.
+
+        Parameters
+        ----------
+        vector : array, shape (D,)
+            An embedding of the same model; its length does not matter.
+        k : int
+            How many; fewer if the catalogue has fewer.
+        exclude : str, int or a collection of them, optional
+            object_id or row of stars to leave out, such as the star itself. One that is not here is ignored.
+
+        Returns
+        -------
+        astropy.table.Table
+            rank (from 1), row (of the index), object_id, similarity (cosine), class, teff, logg, fe_h, alpha_fe, snr.
+        """
+        from astropy.table import Table
+
+        if k < 1:
+            raise CatalogError(f"k={k}", expected="at least 1")
+        similarity = self.similarity(vector)
+        left_out = self._rows_of(exclude)
+        similarity[list(left_out)] = -np.inf
+        k = min(int(k), len(self) - len(left_out))
+        best = np.argpartition(-similarity, k - 1)[:k] if 0 < k < len(self) else np.arange(len(self))
+        best = best[np.lexsort((best, -similarity[best]))][: max(k, 0)]  # equal ones in the order of their rows
+        out = Table({"rank": np.arange(1, len(best) + 1), "row": best, "object_id": self._column("object_id", best)})
+        out["similarity"] = similarity[best].astype(np.float64)
+        for name in RESULT_COLUMNS[1:]:
+            out[name] = self._column(name, best)
+        out.meta.update(survey=self.survey, weights_sha256=self.model_sha256, searched=len(self))
+        return out
+
+    def _column(self, name: str, rows: NDArray[np.intp]) -> Any:
+        """A column of the table at ``rows`` with its unit; masked where the catalogue has none or it is NaN."""
+        from astropy.table import MaskedColumn
+
+        if name in _TEXT:
+            values = [str(v) for v in self.table[name][rows]] if name in self.table.colnames else [""] * len(rows)
+            return MaskedColumn(np.array(values, dtype=str), name=name)
+        if name not in self.table.colnames:
+            return MaskedColumn(np.full(len(rows), np.nan), mask=True, name=name, unit=_UNITS.get(name))
+        numbers = np.ma.filled(np.ma.asarray(self.table[name][rows]).astype(np.float64), np.nan)
+        return MaskedColumn(numbers, mask=~np.isfinite(numbers), name=name, unit=_UNITS.get(name))
+
+    def _rows_of(self, exclude: Any) -> set[int]:
+        if exclude is None:
+            return set()
+        items = (
+            [exclude] if isinstance(exclude, (str, int, np.integer)) or not isinstance(exclude, Iterable) else exclude
+        )
+        rows = {self._rows.get(item, -1) if isinstance(item, str) else int(item) for item in items}
+        return {row for row in rows if 0 <= row < len(self)}
+
+    # ------------------------------------------------------------------------------------------ files
+    def save(self, path: str | Path) -> None:
+        """Write vectors (float16), table and header to an ``.npz`` that needs no pickle to be read."""
+        header = {
+            "format": _FORMAT,
+            "version": 1,
+            "model_sha256": self.model_sha256,
+            "survey": self.survey,
+            "rows": len(self),
+            "units": {
+                name: str(self.table[name].unit) for name in self.table.colnames if self.table[name].unit is not None
+            },
+        }
+        columns = {}
+        for name in self.table.colnames:
+            data = np.ma.asarray(self.table[name])
+            columns[f"column_{name}"] = np.ma.filled(data, np.nan) if data.dtype.kind == "f" else np.ma.getdata(data)
+        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        with Path(path).open("wb") as file:  # a file object: numpy would add .npz to a name without it
+            np.savez_compressed(
+                file, allow_pickle=False, header=text, vectors=self.vectors.astype(np.float16), **columns
+            )
+
+    @classmethod
+    def load(cls, path: str | Path, *, model_sha256: str | None = None) -> SimilarityIndex:
+        """Open a saved index.
+
+        Parameters
+        ----------
+        path : path
+        model_sha256 : str, optional
+            The weights in use; an index that others made is refused.
+
+        Raises
+        ------
+        CatalogError
+            If the file is damaged, is something else, or was made by other weights.
+        """
+        from astropy.table import Column, Table
+
+        path = Path(path)
+        if not path.is_file():
+            raise CatalogError(f"There is no catalogue at {path}")
+        header, arrays = read_npz(path)
+        if header.get("format") != _FORMAT or "vectors" not in arrays:
+            raise CatalogError(f"{path.name} is no similarity index", remedy="Build it again with the model in use")
+        columns = {n.removeprefix("column_"): data for n, data in arrays.items() if n.startswith("column_")}
+        made = str(header.get("model_sha256"))
+        if model_sha256 is not None and made != model_sha256:
+            raise CatalogError(
+                f"{path.name} was made by other weights ({made[:12]}…) than those in use ({model_sha256[:12]}…)",
+                expected="an index of the same model: similarities across models mean nothing",
+                remedy="Build the index again with this model, or load the model that made it",
+            )
+        units = header.get("units", {})
+        table = Table([Column(data, name=name, unit=units.get(name)) for name, data in columns.items()])
+        return cls(arrays["vectors"], table, model_sha256=made, survey=str(header.get("survey")))

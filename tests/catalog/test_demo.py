@@ -1,0 +1,111 @@
+"""The demo catalogue: computed once a set of weights, kept, never used with others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from specviz.catalog.demo import demo_index, embed_stars, write
+from specviz.catalog.embedding_map import EmbeddingMap
+from specviz.errors import CatalogError
+from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
+from specviz.spectra.spectrum import Spectrum
+from specviz.spectra.star import Star
+
+
+class Few:
+    """Seventy made-up stars, whose slope falls with their number."""
+
+    def __init__(self, n: int = 70) -> None:
+        self.n, self.fetched = n, 0
+
+    def names(self) -> Sequence[str]:
+        return [f"demo {i}" for i in range(self.n)]
+
+    def fetch(self, name: str) -> Star:
+        self.fetched += 1
+        i = int(name.split()[1])
+        slope = -2 + 3 * i / self.n
+        flux = (LAMOST_NATIVE / 5000) ** slope * (1 - 0.4 * np.exp(-0.5 * ((LAMOST_NATIVE - 4862.7) / 6) ** 2))
+        lamost = Spectrum(
+            LAMOST_NATIVE, flux, survey="lamost_lrs", meta={"class": "STAR", "subclass": "G2", "snr": 50.0}
+        )
+        xp = Spectrum(XP_WAVELENGTH_NM, (XP_WAVELENGTH_NM / 550) ** slope, survey="gaia_xp")
+        return Star(name, {"lamost_lrs": lamost, "gaia_xp": xp}, catalogue={"teff": 5000.0 + i, "logg": 4.0})
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    return {"packaged": tmp_path / "package.npz", "cache_dir": tmp_path / "cache"}
+
+
+def test_computed_once_then_kept(fake_model_class: Any, places: dict[str, Path]) -> None:
+    stars, model, said = Few(), fake_model_class(), []
+    first = demo_index(model, stars, progress=lambda f, t: said.append((f, t)), **places)
+    assert stars.fetched == 70 and said[-1] == (1.0, "Embedding the demo stars, 70 of 70")
+    again = demo_index(model, stars, **places)
+    assert stars.fetched == 70 and model.calls["spectra"] == 140
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+    assert [str(n) for n in again.table["object_id"]] == list(stars.names())
+
+
+def test_other_weights_and_other_stars_are_computed_anew(fake_model_class: Any, places: dict[str, Path]) -> None:
+    stars = Few()
+    demo_index(fake_model_class(), stars, **places)
+    other = fake_model_class(sha="0" * 64)
+    assert demo_index(other, stars, **places).model_sha256 == "0" * 64
+    assert other.calls["spectra"] == 140
+    assert len(demo_index(fake_model_class(), Few(20), **places)) == 20
+
+
+def test_the_packaged_file_is_used_if_these_weights_made_it(fake_model_class: Any, places: dict[str, Path]) -> None:
+    stars, model = Few(), fake_model_class()
+    write(places["packaged"], embed_stars(model, stars))
+    stars.fetched = 0
+    catalog = demo_index(fake_model_class(), stars, **places)
+    assert stars.fetched == 0 and len(catalog) == 70 and not places["cache_dir"].exists()
+
+
+def test_a_damaged_cache_is_made_again(fake_model_class: Any, places: dict[str, Path], caplog: Any) -> None:
+    demo_index(fake_model_class(), Few(), **places)
+    (file,) = places["cache_dir"].iterdir()
+    file.write_bytes(file.read_bytes()[:1000])
+    stars = Few()
+    assert len(demo_index(fake_model_class(), stars, **places)) == 70
+    assert stars.fetched == 70 and "damaged" in caplog.text
+
+
+def test_neighbours_come_with_star_and_thumbnail(fake_model_class: Any, places: dict[str, Path]) -> None:
+    catalog = demo_index(fake_model_class(), Few(), **places)
+    found = catalog.search(catalog.vectors[30], k=3, exclude="demo 30")
+    assert {int(r) for r in found["row"]} <= {28, 29, 31, 32}  # the slope runs with the number
+    row = int(found["row"][0])
+    star = catalog.neighbour_star(row)
+    assert star.name == str(found["object_id"][0]) and set(star.spectra) == {"lamost_lrs", "gaia_xp"}
+    wave, flux = catalog.neighbour_window(row)
+    assert wave.shape == flux.shape and wave[0] < 4862.7 and wave[-1] > 5185 and abs(wave[np.argmin(flux)] - 4862.7) < 3
+    assert found["teff"].unit == "K" and found["teff"][0] == 5000.0 + row and str(found["class"][0]) == "G2"
+    with pytest.raises(CatalogError, match="0 to 69"):
+        catalog.neighbour_star(70)
+
+
+def test_xp_is_searched_among_xp(fake_model_class: Any, places: dict[str, Path]) -> None:
+    assert demo_index(fake_model_class(), Few(), survey="gaia_xp", **places).survey == "gaia_xp"
+    with pytest.raises(CatalogError, match="one of lamost_lrs, gaia_xp"):
+        demo_index(fake_model_class(), Few(), survey="sdss", **places)
+
+
+def test_the_map_puts_a_known_star_where_it_was(fake_model_class: Any, places: dict[str, Path]) -> None:
+    catalog = demo_index(fake_model_class(), Few(), **places)
+    picture = catalog.map
+    assert picture.coordinates.shape == (70, 2) and sum(picture.explained) > 0.9  # one parameter made these stars
+    np.testing.assert_allclose(picture.project(5 * catalog.vectors[3]), picture.coordinates[3], atol=1e-5)
+    np.testing.assert_allclose(picture.axes @ picture.axes.T, np.eye(2), atol=1e-5)
+    with pytest.raises(CatalogError, match="does not fit this map"):
+        picture.project(np.ones(3))
+    with pytest.raises(CatalogError, match="at least three"):
+        EmbeddingMap.fit(np.ones((2, 5)))
