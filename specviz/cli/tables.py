@@ -13,6 +13,9 @@ from specviz.errors import SpecvizError
 #: Suffix -> astropy's name of the format.
 FORMATS = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv", ".fits": "fits", ".vot": "votable", ".xml": "votable"}
 
+#: FITS keywords have eight letters; other keys of a table's meta are cut there.
+_KEYWORDS = {"model_version": "MODELVER", "weights_sha256": "WEIGHTS"}
+
 
 def output_format(path: Path) -> str:
     """astropy's name of the format that ``path`` asks for.
@@ -37,7 +40,10 @@ def write_table(table: Any, path: Path) -> None:
     """Write ``table`` in the format of the suffix, replacing an older file in one step."""
     name = output_format(path)
     if name == "fits":
-        table = _ascii(table)
+        table = _standard_units(_ascii(table), "fits")
+        table.meta = {_KEYWORDS.get(k, k.upper()[:8]): _card(v) for k, v in table.meta.items()}
+    elif name == "votable":
+        table = _standard_units(table.copy(), "vounit")
     handle, scratch = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.absolute().parent)
     os.close(handle)
     try:
@@ -74,6 +80,25 @@ def _ascii(table: Any) -> Any:
     for name in table.colnames:
         if table[name].dtype.kind in "UO":
             table[name] = [_plain(str(v)) for v in table[name]]
+    return table
+
+
+def _card(value: Any) -> Any:
+    """What a FITS header can hold of a value: a list is joined."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _standard_units(table: Any, standard: str) -> Any:
+    """Move a unit that the file format's standard does not know (dex) from the column's unit to its description."""
+    for name in table.colnames:
+        unit = table[name].unit
+        if unit is None:
+            continue
+        try:
+            unit.to_string(standard)
+        except ValueError:
+            table[name].unit = None
+            table[name].description = f"{table[name].description or name} [{unit}]"
     return table
 
 
