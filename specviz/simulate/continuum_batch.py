@@ -16,13 +16,13 @@ from scipy.ndimage import median_filter
 
 from specviz.errors import SpectrumError
 from specviz.simulate.instrument import N_WINDOW
-from specviz.spectra.grids import LAMOST_NATIVE, SPECCLIP_LOG10, LAMOST_COEFF0, LAMOST_COEFF1
+from specviz.spectra.grids import LAMOST_COEFF0, LAMOST_COEFF1, LAMOST_NATIVE, SPECCLIP_LOG10
 
 #: Pixels of the native grid inside 3700-5700 A.
 _BLUE = slice(int(np.searchsorted(LAMOST_NATIVE, 3700.0)), int(np.searchsorted(LAMOST_NATIVE, 5700.0, side="right")))
 _BALMER = ((4030.0, 4160.0), (4270.0, 4410.0), (4800.0, 4940.0))
 #: SpecCLIP's grid lies on the native one: log10 3.602 is its pixel 338.
-_FIRST = int(round((SPECCLIP_LOG10[0] - LAMOST_COEFF0) / LAMOST_COEFF1))
+_FIRST = round(float(SPECCLIP_LOG10[0] - LAMOST_COEFF0) / LAMOST_COEFF1)
 WINDOW = slice(_FIRST, _FIRST + SPECCLIP_LOG10.size)
 
 
@@ -40,7 +40,9 @@ def _fit(y: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fill_masked(flux: NDArray[Any], ivar: NDArray[Any]) -> NDArray[np.float64]:
-    """Bridge pixels with ivar <= 0, zero or non-finite flux by straight lines, as ``to_specclip_grid`` does; shape (b, n)."""
+    """Bridge pixels with ivar <= 0, zero or non-finite flux by straight lines, as ``to_specclip_grid`` does; shape (b,
+    n).
+    """
     out = np.array(flux, np.float64)
     bad = ~(np.asarray(ivar) > 0) | ~np.isfinite(out) | (out == 0.0)
     grid = LAMOST_NATIVE[: out.shape[1]]
@@ -65,7 +67,9 @@ def gaspp_blue(flux: NDArray[Any]) -> NDArray[np.float64]:
     """
     flux = np.atleast_2d(np.asarray(flux, np.float64))
     if flux.shape[1] < N_WINDOW:
-        raise SpectrumError(f"Only {flux.shape[1]} pixels", expected=f"at least the first {N_WINDOW} of LAMOST's native grid")
+        raise SpectrumError(
+            f"Only {flux.shape[1]} pixels", expected=f"at least the first {N_WINDOW} of LAMOST's native grid"
+        )
     smooth = median_filter(flux, size=(1, 7), mode="constant", cval=0.0)
     level = smooth[:, _BLUE].copy()
     blue_wave = LAMOST_NATIVE[_BLUE]
@@ -95,7 +99,9 @@ def _bridge(level: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def gaspp_window(flux: NDArray[Any], ivar: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def gaspp_window(
+    flux: NDArray[Any], ivar: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Normalised flux, its ivar and the continuum on SpecCLIP's 1,462 pixels.
 
     Parameters

@@ -1,8 +1,8 @@
 """Gaia XP spectra from a SED, with noise drawn where Gaia's noise lives: in the coefficients.
 
-``specviz/simulate/data/xp_operator_dr3.npz`` (made by ``specviz.training.make_xp_operator``) holds the DR3 instrument as matrices,
-so that neither GaiaXPy nor a network is needed: SED -> 110 coefficients (ridge fit on the calibrated bases, which brings in the
-ripples of real XP spectra) -> 343 samples.
+``specviz/simulate/data/xp_operator_dr3.npz`` (made by ``specviz.training.make_xp_operator``) and the spectra room's DR3
+design hold the instrument as matrices, so that neither GaiaXPy nor a network is needed: SED -> 110 coefficients (ridge
+fit on the calibrated bases, which brings in the ripples of real XP spectra) -> 343 samples.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.spectra.grids import XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
+from specviz.spectra.xp_calibration import dr3_design
 
 #: Mean flux (photon-weighted, W m-2 nm-1) in Gaia's G band of a star of G = 0: the Vega zero point, good to about 3 %.
 G_ZERO_FLUX = 2.50e-11
 # The G passband's shape (nm, relative), read off the published DR3 curve at 25 nm: good enough for a magnitude to 0.03.
-_G_WAVE = np.array([325, 350, 375, 400, 425, 450, 475, 500, 525, 550, 575, 600, 625, 650, 675, 700, 725, 750, 775, 800, 825, 850,
-                    875, 900, 925, 950, 975, 1000, 1025, 1050], float)  # fmt: skip
-_G_BAND = np.array([.01, .05, .12, .32, .48, .54, .58, .61, .63, .65, .67, .69, .70, .71, .71, .70, .68, .65, .61, .57, .52, .46,
-                    .40, .34, .28, .22, .16, .10, .06, .02])  # fmt: skip
+_G_WAVE = np.arange(325.0, 1051.0, 25.0)
+_G_BAND = np.array(
+    [".01", ".05", ".12", ".32", ".48", ".54", ".58", ".61", ".63", ".65", ".67", ".69", ".70", ".71", ".71", ".70", ".68", ".65", ".61", ".57", ".52", ".46", ".40", ".34", ".28", ".22", ".16", ".10", ".06", ".02"],
+    float,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,9 @@ class XPBatch:
     g_mag: NDArray[np.float64]
 
     def relative(self) -> XPBatch:
-        """Everything divided by the flux at 550 nm, as SpecCLIP reads it: the noisy one by its own, the clean one by its own."""
+        """Everything divided by the flux at 550 nm, as SpecCLIP reads it: the noisy one by its own, the clean one by
+        its own.
+        """
         at = self.flux[:, XP_REFERENCE_INDEX, None]
         clean_at = self.clean[:, XP_REFERENCE_INDEX, None]
         return XPBatch(self.wave_nm, self.flux / at, self.sigma / at, self.clean / clean_at, self.g_mag)
@@ -58,12 +62,16 @@ class XPSimulator:
 
     def __init__(self, operator: Any | None = None) -> None:
         if operator is None:
-            with (files("specviz.simulate") / "data" / "xp_operator_dr3.npz").open("rb") as handle, np.load(handle) as npz:
+            with (
+                (files("specviz.simulate") / "data" / "xp_operator_dr3.npz").open("rb") as handle,
+                np.load(handle) as npz,
+            ):
                 operator = {name: npz[name] for name in npz.files}
         self._op = operator
         self.sed_wave = np.asarray(operator["sed_wave"], np.float64)
         self._coefficients = np.asarray(operator["coefficients_from_sed"], np.float64)
-        self._design = np.asarray(operator["design"], np.float64)
+        design = dr3_design()
+        self._design = np.vstack([np.asarray(design.matrix[b], np.float64) * design.weight[b] for b in ("bp", "rp")])
 
     @cached_property
     def operator(self) -> NDArray[np.float64]:
@@ -91,10 +99,13 @@ class XPSimulator:
         curve = r_v * (self._op["dust_a"] + self._op["dust_b"] * (1.0 / r_v - 1.0 / 3.1))
         return np.asarray(np.asarray(sed, np.float64) * 10.0 ** (-0.4 * ebv * curve))
 
-    def coefficient_errors(self, coefficients: NDArray[np.float64], scatter: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    def coefficient_errors(
+        self, coefficients: NDArray[np.float64], scatter: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Standard errors of 2 x 55 coefficients, shape (b, 110), as DR3 quotes them for a star of this brightness.
 
-        ``scatter`` (b, 2) shifts ln(error) of BP and RP (the number of transits and the window class differ between stars).
+        ``scatter`` (b, 2) shifts ln(error) of BP and RP (the number of transits and the window class differ between
+        stars).
         """
         out = np.empty_like(coefficients)
         for i, band in enumerate(("bp", "rp")):
@@ -110,8 +121,15 @@ class XPSimulator:
             out[:, part] = amplitude[:, None] * np.exp(ln)
         return out
 
-    def observe(self, sed: NDArray[Any], g_mag: ArrayLike, rng: np.random.Generator | None, *, ebv: ArrayLike = 0.0,
-                r_v: ArrayLike = 3.1) -> XPBatch:  # fmt: skip
+    def observe(
+        self,
+        sed: NDArray[Any],
+        g_mag: ArrayLike,
+        rng: np.random.Generator | None,
+        *,
+        ebv: ArrayLike = 0.0,
+        r_v: ArrayLike = 3.1,
+    ) -> XPBatch:
         """Simulate XP spectra.
 
         Parameters
@@ -133,7 +151,9 @@ class XPSimulator:
         sed = np.atleast_2d(np.asarray(sed, np.float64))
         n = len(sed)
         g_mag = np.broadcast_to(np.asarray(g_mag, float), (n,)).copy()
-        dusty = self.redden(sed, np.broadcast_to(np.asarray(ebv, float), (n,)), np.broadcast_to(np.asarray(r_v, float), (n,)))
+        dusty = self.redden(
+            sed, np.broadcast_to(np.asarray(ebv, float), (n,)), np.broadcast_to(np.asarray(r_v, float), (n,))
+        )
         dusty *= (G_ZERO_FLUX * 10.0 ** (-0.4 * g_mag) / self.g_flux(dusty))[:, None]
         coefficients = dusty @ self._coefficients.T
         scatter = None
@@ -145,4 +165,6 @@ class XPSimulator:
         clean = coefficients @ self._design
         noisy = clean if rng is None else clean + (errors * rng.standard_normal(errors.shape)) @ self._design
         sigma = np.sqrt(errors**2 @ self._design**2)
-        return XPBatch(XP_WAVELENGTH_NM, noisy.astype(np.float32), sigma.astype(np.float32), clean.astype(np.float32), g_mag)
+        return XPBatch(
+            XP_WAVELENGTH_NM, noisy.astype(np.float32), sigma.astype(np.float32), clean.astype(np.float32), g_mag
+        )

@@ -20,8 +20,8 @@ _NEEDED = ("wave_vac", "norm_flux", "cont_wave_vac", "cont_flux", "sed_wave_vac"
 class SyntheticGrid:
     """A grid of synthetic stellar spectra: labels at hand, fluxes read row by row when they are asked for.
 
-    Open one with :meth:`open`. Rest frame, vacuum wavelength in Angstrom. Only the rows asked for are read from the file, unless
-    ``preload`` was set, which keeps the normalised fluxes (145 MB for 9,000 stars) in memory for training.
+    Open one with :meth:`open`. Rest frame, vacuum wavelength in Angstrom. Only the rows asked for are read from the
+    file, unless ``preload`` was set, which keeps the normalised fluxes (145 MB for 9,000 stars) in memory for training.
 
     Attributes
     ----------
@@ -51,7 +51,8 @@ class SyntheticGrid:
         self.split = np.asarray(handle["split"][:], np.int8)
         self.n = int(self.split.size)
         self._scale = np.float32(handle["norm_flux"].attrs["scale"])
-        # The continuum and the SED are small and chunked across stars: reading them whole once is faster than row by row.
+        # The continuum and the SED are small and chunked across stars: reading them whole once is faster than row by
+        # row.
         self._cont = np.asarray(handle["cont_flux"][:], np.float32)
         self._sed: NDArray[np.float32] | None = None
         self._norm: NDArray[np.uint16] | None = handle["norm_flux"][:] if preload else None
@@ -81,7 +82,9 @@ class SyntheticGrid:
         missing = [name for name in _NEEDED if name not in handle]
         if missing:
             handle.close()
-            raise ReadError(f"{path.name} is not a synthetic grid: {', '.join(missing)} missing", expected="lte_grid.h5")
+            raise ReadError(
+                f"{path.name} is not a synthetic grid: {', '.join(missing)} missing", expected="lte_grid.h5"
+            )
         return cls(handle, path, preload=preload)
 
     def close(self) -> None:
@@ -90,12 +93,15 @@ class SyntheticGrid:
     def __enter__(self) -> SyntheticGrid:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
         teff = self.labels["teff"]
-        return f"<SyntheticGrid {self.n} spectra, {teff.min():.0f}-{teff.max():.0f} K, {self.wave[0]:.0f}-{self.wave[-1]:.0f} A>"
+        low, high = self.wave[0], self.wave[-1]
+        return f"<SyntheticGrid {self.n} spectra, {teff.min():.0f}-{teff.max():.0f} K, {low:.0f}-{high:.0f} A>"
 
     def indices(self, split: SplitName | tuple[SplitName, ...]) -> NDArray[np.int64]:
         """Rows of one split, or of several."""

@@ -1,9 +1,9 @@
 """From a normalised high-resolution spectrum to what LAMOST would have written, in batches.
 
-The synthetic grid is sampled in constant steps of log wavelength, where a velocity is a shift. So the whole optical chain
-(rotation, macroturbulence, line-spread function, integration over a pixel, radial velocity, the phase of LAMOST's own grid) is one
-product in Fourier space. The line-spread function varies along an arm: the spectrum is blurred with the width of a few nodes
-and blended linearly between neighbours.
+The synthetic grid is sampled in constant steps of log wavelength, where a velocity is a shift. So the whole optical
+chain (rotation, macroturbulence, line-spread function, integration over a pixel, radial velocity, the phase of LAMOST's
+own grid) is one product in Fourier space. The line-spread function varies along an arm: the spectrum is blurred with
+the width of a few nodes and blended linearly between neighbours.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ C_KMS = 299_792.458
 GRID_RESOLUTION = 5000.0
 #: Limb darkening of the rotation profile (Gray, The Observation and Analysis of Stellar Photospheres, eq. 18.14).
 LIMB_DARKENING = 0.6
-#: Neighbour weight of the kernel (a, 1, a) that correlates the noise: LAMOST resamples onto its log grid. Measured from second
-#: differences of lag 1, 2 and 3 in the real spectra: correlation of adjacent pixels 0.25, of the next 0.02.
+#: Neighbour weight of the kernel (a, 1, a) that correlates the noise: LAMOST resamples onto its log grid. Measured from
+#: second differences of lag 1, 2 and 3 in the real spectra: correlation of adjacent pixels 0.25, of the next 0.02.
 NOISE_NEIGHBOUR = 0.13
 _NODES = (3690.0, 4100.0, 4700.0, 5849.99, 5850.01, 6600.0, 7600.0, 9110.0)
 _FWHM_TO_SIGMA = 1.0 / np.sqrt(8.0 * np.log(2.0))
@@ -38,9 +38,11 @@ Continuum = Callable[[NDArray[np.float64]], NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class LamostBatch:
-    """Simulated observations: ``wave`` (n,), the rest (b, n) float32; flux in relative units (see :func:`observe_lamost`).
+    """Simulated observations: ``wave`` (n,), the rest (b, n) float32; flux in relative units (see
+    :func:`observe_lamost`).
 
-    ``clean`` is the flux without noise, sky residuals or cosmic rays, on the same calibration; ``ivar`` is 0 where masked.
+    ``clean`` is the flux without noise, sky residuals or cosmic rays, on the same calibration; ``ivar`` is 0 where
+    masked.
     """
 
     wave: NDArray[np.float64]
@@ -50,7 +52,9 @@ class LamostBatch:
 
 
 def rotation_transfer(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fourier transform of the rotation profile with linear limb darkening; ``u`` = 2 pi * frequency * half-width. 1 at u = 0."""
+    """Fourier transform of the rotation profile with linear limb darkening; ``u`` = 2 pi * frequency * half-width. 1 at
+    u = 0.
+    """
     small = np.abs(u) < 1e-2
     x = np.where(small, 1.0, u)
     disc = np.where(small, 0.5 - u**2 / 16.0, j1(x) / x)
@@ -67,12 +71,13 @@ def blur(norm: NDArray[Any], wave: NDArray[np.float64], conditions: Conditions, 
     norm : array, shape (b, m)
         Continuum-normalised, rest frame, at R = 5000, sampled on ``wave``.
     wave : array, shape (m,)
-        Constant log10 step of half a LAMOST pixel; must reach at least 1 % beyond both ends of the native pixels asked for.
+        Constant log10 step of half a LAMOST pixel; must reach at least 1 % beyond both ends of the native pixels asked
+        for.
     conditions : Conditions
     n_pixels : int
     """
     start, step = float(np.log10(wave[0])), float(np.log10(wave[1] / wave[0]))
-    oversampling = int(round(LAMOST_COEFF1 / step))
+    oversampling = round(LAMOST_COEFF1 / step)
     margin = 110
     needed = int(np.ceil((LAMOST_COEFF0 - start) / step)) + oversampling * n_pixels + margin
     used = min(norm.shape[1], needed)
@@ -90,14 +95,16 @@ def blur(norm: NDArray[Any], wave: NDArray[np.float64], conditions: Conditions, 
     offset = (LAMOST_COEFF0 - start) / step
     whole = int(np.floor(offset))
     shift = (offset - whole) - np.log1p(conditions.rv / C_KMS) * to_samples
-    phase = np.exp((2j * np.pi * shift[:, None] * frequency)).astype(np.complex64)
+    phase = np.exp(2j * np.pi * shift[:, None] * frequency).astype(np.complex64)
     spectrum = spectrum * (transfer * pixel.astype(np.float32)) * phase
 
     target = instrument.native_wave(n_pixels)
     last = int(np.searchsorted(_NODES, target[-1]))
     nodes = np.array(_NODES[: max(last + 1, 2)])
     width = instrument.line_width(nodes, conditions.fwhm_blue, conditions.fwhm_red, conditions.bend) / nodes
-    sigma2 = np.maximum(width**2 - GRID_RESOLUTION**-2, 1e-9) * _FWHM_TO_SIGMA**2 + (conditions.macro[:, None] / C_KMS) ** 2
+    sigma2 = (
+        np.maximum(width**2 - GRID_RESOLUTION**-2, 1e-9) * _FWHM_TO_SIGMA**2 + (conditions.macro[:, None] / C_KMS) ** 2
+    )
     sigma2 = sigma2 * to_samples**2
     out = np.zeros((norm.shape[0], n_pixels), np.float32)
     rows = whole + oversampling * np.arange(n_pixels)
@@ -122,7 +129,9 @@ def calibration(wave: NDArray[np.float64], conditions: Conditions) -> NDArray[np
     basis_blue, basis_red = legendre.legvander(blue, order)[:, 1:], legendre.legvander(red, order)[:, 1:]
     ln_blue = conditions.calibration_blue @ basis_blue.T
     # The red arm is scaled onto the blue one where they overlap: equal at the join, but for the step.
-    at_join = basis_red[np.argmin(np.abs(wave - instrument.ARM_JOIN))] if wave[-1] > instrument.ARM_JOIN else basis_red[-1]
+    at_join = (
+        basis_red[np.argmin(np.abs(wave - instrument.ARM_JOIN))] if wave[-1] > instrument.ARM_JOIN else basis_red[-1]
+    )
     end_blue = conditions.calibration_blue @ legendre.legvander(np.array([1.0]), order)[0, 1:]
     ln_red = conditions.calibration_red @ (basis_red - at_join).T + (end_blue + conditions.arm_step)[:, None]
     join = 1.0 / (1.0 + np.exp(-(wave - instrument.ARM_JOIN) / 6.0))
@@ -130,10 +139,16 @@ def calibration(wave: NDArray[np.float64], conditions: Conditions) -> NDArray[np
 
 
 def observe_lamost(
-    norm: NDArray[Any], wave: NDArray[np.float64], continuum: Continuum, conditions: Conditions, rng: np.random.Generator, *,
-    n_pixels: int = LAMOST_NATIVE.size, extinction: Callable[[NDArray[np.float64]], NDArray[Any]] | None = None,
+    norm: NDArray[Any],
+    wave: NDArray[np.float64],
+    continuum: Continuum,
+    conditions: Conditions,
+    rng: np.random.Generator,
+    *,
+    n_pixels: int = LAMOST_NATIVE.size,
+    extinction: Callable[[NDArray[np.float64]], NDArray[Any]] | None = None,
     artefacts: bool = True,
-) -> LamostBatch:  # fmt: skip
+) -> LamostBatch:
     """Simulate one LAMOST low-resolution observation of each star.
 
     Parameters
@@ -147,7 +162,8 @@ def observe_lamost(
     rng : numpy.random.Generator
         For the noise. The same generator state gives the same spectra.
     n_pixels : int
-        3909 for the whole native grid; ``instrument.N_WINDOW`` for 3700-5750 A (fast, for training in SpecCLIP's window).
+        3909 for the whole native grid; ``instrument.N_WINDOW`` for 3700-5750 A (fast, for training in SpecCLIP's
+        window).
     extinction : callable, optional
         ``extinction(wave) -> A(lambda) / E(B-V)`` in magnitudes.
     artefacts : bool
@@ -162,7 +178,8 @@ def observe_lamost(
     clean = blur(norm, wave, conditions, n_pixels).astype(np.float64)
     clean *= continuum(target)
     if extinction is not None:
-        clean *= 10.0 ** (-0.4 * conditions.ebv[:, None] * extinction(target))
+        left = conditions.ebv * (1.0 - conditions.dust_removed)
+        clean *= 10.0 ** (-0.4 * left[:, None] * extinction(target))
     if target[-1] > 6800.0:
         clean *= instrument.telluric(target, conditions.telluric)
     clean *= calibration(target, conditions)
@@ -184,7 +201,7 @@ def _variance(wave: NDArray[np.float64], clean: NDArray[np.float64], conditions:
     """Photon, sky and readout variance such that the median S/N in the g band (4000-5500 A) is ``conditions.snr``."""
     scatter = instrument.throughput_scatter(wave)
     tilt = np.where(wave < instrument.ARM_JOIN, conditions.tilt_blue[:, None], conditions.tilt_red[:, None])
-    efficiency = instrument.throughput(wave) * np.exp(tilt * scatter)
+    efficiency = instrument.throughput(wave) * instrument.telluric(wave, np.ones(1)) * np.exp(tilt * scatter)
     g = (wave > 4000.0) & (wave < 5500.0)
     typical = np.median((clean.clip(0.0) * efficiency)[:, g], axis=1)
     snr2 = np.where(np.isinf(conditions.snr), 1e12, conditions.snr**2)
@@ -201,8 +218,13 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float
     return np.asarray(mixed / np.sqrt(1.0 + 2.0 * NOISE_NEIGHBOUR**2), np.float64)
 
 
-def _add_artefacts(rng: np.random.Generator, wave: NDArray[np.float64], flux: NDArray[np.float64], ivar: NDArray[np.float64],
-                   sigma: NDArray[np.float64]) -> None:  # fmt: skip
+def _add_artefacts(
+    rng: np.random.Generator,
+    wave: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    ivar: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+) -> None:
     """Sky-line residuals, cosmic rays and masked pixels, in place."""
     b, n = flux.shape
     for centre, _ in instrument.SKY_LINES:
@@ -216,16 +238,17 @@ def _add_artefacts(rng: np.random.Generator, wave: NDArray[np.float64], flux: ND
     for row, count in enumerate(rng.poisson(1.2 * n / LAMOST_NATIVE.size, b)):
         for pixel in rng.integers(0, n - 1, count):
             size, masked = rng.exponential(12.0) * sigma[row, pixel], rng.random() < 0.67
-            flux[row, pixel : pixel + 2] += size * np.array([1.0, rng.random()])[: n - pixel]
+            flux[row, pixel] += size
+            flux[row, pixel + 1] += size * rng.random()
             if masked:
                 ivar[row, max(pixel - 1, 0) : pixel + 3] = 0.0
-    # Dead ends, and in one star of eight runs of bad pixels in the blue.
+    # Dead ends, and in one star of three runs of bad pixels.
     ends = np.minimum(rng.geometric(0.25, (b, 2)) - 1, 60)
-    runs = rng.random(b) < 0.125
+    runs: NDArray[np.bool_] = rng.random(b) < 0.33
     for row in range(b):
         ivar[row, : ends[row, 0]] = 0.0
         if n == LAMOST_NATIVE.size:
             ivar[row, n - ends[row, 1] :] = 0.0
         if runs[row]:
             for pixel in rng.integers(0, n, rng.integers(1, 6)):
-                ivar[row, pixel : pixel + int(rng.integers(5, 60))] = 0.0
+                ivar[row, pixel : pixel + int(rng.integers(5, 90))] = 0.0

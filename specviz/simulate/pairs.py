@@ -25,15 +25,16 @@ class PairBatch:
     Attributes
     ----------
     lamost, lamost_ivar, lamost_clean : (B, 1462)
-        Continuum-normalised flux on SpecCLIP's grid, its inverse variance (0 = masked; such pixels are bridged in ``lamost``),
-        and the same star and night without noise, normalised by its own continuum. The radial velocity stays in.
+        Continuum-normalised flux on SpecCLIP's grid, its inverse variance (0 = masked; such pixels are bridged in
+        ``lamost``), and the same star and night without noise, normalised by its own continuum. The radial velocity
+        stays in.
     lamost_continuum : (B, 1462)
         What ``lamost`` was divided by (raw flux = lamost * lamost_continuum; its median near 5000 A is about 1).
     xp, xp_sigma, xp_clean : (B, 343)
         Flux divided by its value at 550 nm, the quoted error of each sample, and the same without noise.
     labels : dict of (B,)
-        ``teff`` (K), ``logg``, ``fe_h``, ``alpha_fe``, ``vmic``, each ``x_fe`` (dex); ``rv``, ``vsini`` (km/s), ``ebv``,
-        ``g_mag`` (mag), ``snr`` (per pixel, g band).
+        ``teff`` (K), ``logg``, ``fe_h``, ``alpha_fe``, ``vmic``, each ``x_fe`` (dex); ``rv``, ``vsini`` (km/s),
+        ``ebv``, ``g_mag`` (mag), ``snr`` (per pixel, g band).
     index : (B,) int64
         Rows of the grid.
     """
@@ -63,8 +64,8 @@ class PairSampler:
         The whole sequence of batches follows from it.
     split : {"train", "validation", "test"} or a tuple of them
     weights : {"survey", "uniform"} or array
-        "uniform": every grid star equally often. "survey": half uniform, half as often as a survey like LAMOST would meet such
-        a star (needs ``tracks``). Or one non-negative weight a star of the split.
+        "uniform": every grid star equally often. "survey": half uniform, half as often as a survey like LAMOST would
+        meet such a star (needs ``tracks``). Or one non-negative weight a star of the split.
     tracks : path, optional
         ``sse_tracks.npz``; by default beside the grid. Only for ``weights="survey"``.
     ebv_mean : float
@@ -72,9 +73,15 @@ class PairSampler:
     """
 
     def __init__(
-        self, grid: SyntheticGrid, seed: int = 0, split: SplitName | tuple[SplitName, ...] = "train", *,
-        weights: str | ArrayLike = "survey", tracks: Any = None, ebv_mean: float = 0.1,
-    ) -> None:  # fmt: skip
+        self,
+        grid: SyntheticGrid,
+        seed: int = 0,
+        split: SplitName | tuple[SplitName, ...] = "train",
+        *,
+        weights: str | ArrayLike = "survey",
+        tracks: Any = None,
+        ebv_mean: float = 0.1,
+    ) -> None:
         self.grid, self.rows, self.ebv_mean = grid, grid.indices(split), ebv_mean
         self.rng = np.random.default_rng(seed)
         self.xp = XPSimulator()
@@ -88,12 +95,16 @@ class PairSampler:
             if weights == "survey":
                 from specviz.simulate.population import Population
 
-                survey = Population.from_tracks(self.grid, tracks or self.grid.path.with_name("sse_tracks.npz")).grid_weights(self.rows)
+                survey = Population.from_tracks(
+                    self.grid, tracks or self.grid.path.with_name("sse_tracks.npz")
+                ).grid_weights(self.rows)
                 return np.asarray(0.5 * uniform + 0.5 * survey)
             raise SpecvizError(f"Unknown weights {weights!r}", expected="'survey', 'uniform' or an array")
         array = np.asarray(weights, np.float64)
         if array.shape != self.rows.shape or not np.all(array >= 0) or array.sum() <= 0:
-            raise SpecvizError(f"Weights of shape {array.shape}", expected=f"{self.rows.size} non-negative numbers, one a star")
+            raise SpecvizError(
+                f"Weights of shape {array.shape}", expected=f"{self.rows.size} non-negative numbers, one a star"
+            )
         return np.asarray(array / array.sum())
 
     def batches(self, size: int, count: int) -> Iterator[PairBatch]:
@@ -122,7 +133,7 @@ class PairSampler:
             rows = np.atleast_1d(np.asarray(indices, np.int64))
         labels = {name: values[rows] for name, values in self.grid.labels.items()}
         g_fixed = fixed.pop("g_mag", None)
-        conditions = draw_conditions(rng, labels["teff"], labels["logg"], ebv_mean=self.ebv_mean, **fixed)  # type: ignore[arg-type]
+        conditions = draw_conditions(rng, labels["teff"], labels["logg"], ebv_mean=self.ebv_mean, **fixed)
         g_mag = g_magnitude(rng, conditions.snr)
         if g_fixed is not None:
             g_mag = np.broadcast_to(np.asarray(g_fixed, float), g_mag.shape).copy()
@@ -135,14 +146,23 @@ def g_magnitude(rng: np.random.Generator, snr: NDArray[np.float64]) -> NDArray[n
 
 
 def observe_pairs(
-    grid: SyntheticGrid, rows: NDArray[np.int64], conditions: Conditions, g_mag: NDArray[np.float64], rng: np.random.Generator,
+    grid: SyntheticGrid,
+    rows: NDArray[np.int64],
+    conditions: Conditions,
+    g_mag: NDArray[np.float64],
+    rng: np.random.Generator,
     xp: XPSimulator,
-) -> PairBatch:  # fmt: skip
+) -> PairBatch:
     """Observe the grid stars ``rows`` under ``conditions`` with LAMOST (SpecCLIP's window) and with Gaia."""
     seen = observe_lamost(
-        grid.norm(rows), grid.wave, lambda wave: grid.continuum(rows, wave), conditions, rng, n_pixels=instrument.N_WINDOW,
+        grid.norm(rows),
+        grid.wave,
+        lambda wave: grid.continuum(rows, wave),
+        conditions,
+        rng,
+        n_pixels=instrument.N_WINDOW,
         extinction=xp.extinction_curve,
-    )  # fmt: skip
+    )
     lamost, ivar, continuum = gaspp_window(seen.flux, seen.ivar)
     clean, _, _ = gaspp_window(seen.clean, np.ones_like(seen.clean))
     relative = xp.observe(grid.sed(rows), g_mag, rng, ebv=conditions.ebv).relative()

@@ -1,8 +1,8 @@
 """``Population``: which stars a survey meets, from stellar tracks, a mass function and three Galactic components.
 
-First version: single stars; constant star formation; an exponential disc seen at a typical Galactic latitude. A track point
-counts as (stars born of its mass) x (time spent near it) x (volume in which the survey sees it), so bright giants come out
-over-represented exactly as they are in a magnitude-limited survey.
+First version: single stars; constant star formation; an exponential disc seen at a typical Galactic latitude. A track
+point counts as (stars born of its mass) x (time spent near it) x (volume in which the survey sees it), so bright giants
+come out over-represented exactly as they are in a magnitude-limited survey.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from specviz.simulate.conditions import draw_rv
 from specviz.simulate.gaia_xp import G_ZERO_FLUX, XPSimulator
 from specviz.simulate.grid import SyntheticGrid
 
-#: Apparent G between which LAMOST observes, and how the chance of being observed falls with magnitude: it makes the counts per
-#: magnitude nearly flat (median G about 14.5), as LAMOST's bright and medium plates do.
+#: Apparent G between which LAMOST observes, and how the chance of being observed falls with magnitude: it makes the
+#: counts per magnitude nearly flat (median G about 14.5), as LAMOST's bright and medium plates do.
 G_LIMITS = (9.5, 17.3)
 SELECTION_SLOPE = 0.35
-#: (share of the stars born, mean [Fe/H], sigma, oldest and youngest age in Gyr, [alpha/Fe] at [Fe/H] = 0 and its slope, scale height kpc)
+#: (share of the stars born, mean [Fe/H], sigma, oldest and youngest age in Gyr, [alpha/Fe] at [Fe/H] = 0 and its slope,
+#: scale height kpc)
 COMPONENTS = {
     "thin": (0.86, -0.12, 0.22, 0.05, 9.0, 0.02, -0.15, 0.30),
     "thick": (0.12, -0.55, 0.25, 8.0, 12.0, 0.18, -0.15, 0.90),
@@ -55,7 +56,9 @@ class Draw:
 class Population:
     """Weighted track points, each matched to its nearest grid star. Make one with :meth:`from_tracks`."""
 
-    def __init__(self, grid: SyntheticGrid, index: NDArray[np.int64], weight: NDArray[np.float64], facts: dict[str, NDArray[Any]]):
+    def __init__(
+        self, grid: SyntheticGrid, index: NDArray[np.int64], weight: NDArray[np.float64], facts: dict[str, NDArray[Any]]
+    ):
         self.grid, self.index, self.facts = grid, index, facts
         self.weight = weight / weight.sum()
 
@@ -95,16 +98,25 @@ class Population:
             alpha = alpha0 + slope * metal
             fe_h = metal - 0.7 * np.maximum(alpha, 0.0)
             n_stars = share * born * time * spacing * np.exp(-0.5 * ((metal - mean) / sigma) ** 2) / sigma
-            use = np.flatnonzero((n_stars > 0) & (age > youngest * 1e3) & (age < oldest * 1e3) & (kstar < 7) & (logg > 0.0))
+            use = np.flatnonzero(
+                (n_stars > 0) & (age > youngest * 1e3) & (age < oldest * 1e3) & (kstar < 7) & (logg > 0.0)
+            )
             labels = {"teff": teff[use], "logg": logg[use], "fe_h": fe_h[use], "alpha_fe": alpha[use]}
             far, near = tree.query(_scaled(labels))
             m_g = -2.5 * np.log10(g_surface[near] * (radius[use] * _SOLAR_RADIUS_PC / 10.0) ** 2 / G_ZERO_FLUX)
             weight = n_stars[use] / (oldest - youngest) * _volume(m_g, height)
             ok = (far < 4.0) & (weight > 0)  # beyond the grid: cool dwarfs, hot stars
-            parts.append({
-                "index": rows[near[ok]], "weight": weight[ok], "m_g": m_g[ok], "mass": m_init[use][ok],
-                "age_gyr": age[use][ok] / 1e3, "height": np.full(ok.sum(), height), "component": np.full(ok.sum(), name),
-            })  # fmt: skip
+            parts.append(
+                {
+                    "index": rows[near[ok]],
+                    "weight": weight[ok],
+                    "m_g": m_g[ok],
+                    "mass": m_init[use][ok],
+                    "age_gyr": age[use][ok] / 1e3,
+                    "height": np.full(ok.sum(), height),
+                    "component": np.full(ok.sum(), name),
+                }
+            )
         facts = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
         return cls(grid, facts.pop("index"), facts.pop("weight"), facts)
 
@@ -118,7 +130,9 @@ class Population:
         source = np.flatnonzero(total > 0)
         distance, near = cKDTree(points[source]).query(points[rows], k=min(12, source.size))
         kernel = np.exp(-0.5 * distance**2)
-        weight = (kernel * total[source][near]).sum(axis=1) / np.maximum(kernel.sum(axis=1), 1e-12) * (distance[:, 0] < 3.0)
+        weight = (
+            (kernel * total[source][near]).sum(axis=1) / np.maximum(kernel.sum(axis=1), 1e-12) * (distance[:, 0] < 3.0)
+        )
         return np.asarray(weight / weight.sum())
 
     def draw(self, rng: np.random.Generator, n: int, *, ebv_mean: float = 0.1) -> Draw:
@@ -134,15 +148,30 @@ class Population:
             cumulative = np.cumsum(_seen(d, m_g[i], self.facts["height"][pick[i]]))
             distance[i] = np.interp(fraction[i] * cumulative[-1], cumulative, d)
         g_mag = m_g + 5.0 * np.log10(distance / 10.0) + 2.5 * ebv
-        ra, dec = rng.uniform(0.0, 360.0, n), np.degrees(np.arcsin(rng.uniform(np.sin(np.radians(-10)), np.sin(np.radians(60)), n)))
+        ra, dec = (
+            rng.uniform(0.0, 360.0, n),
+            np.degrees(np.arcsin(rng.uniform(np.sin(np.radians(-10)), np.sin(np.radians(60)), n))),
+        )
         f = self.facts
-        return Draw(self.index[pick], distance, g_mag, ebv, ra, dec, draw_rv(rng, n), f["mass"][pick], f["age_gyr"][pick],
-                    f["component"][pick])  # fmt: skip
+        return Draw(
+            self.index[pick],
+            distance,
+            g_mag,
+            ebv,
+            ra,
+            dec,
+            draw_rv(rng, n),
+            f["mass"][pick],
+            f["age_gyr"][pick],
+            f["component"][pick],
+        )
 
 
 def _scaled(labels: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
     """Labels in units of :data:`MATCH`; teff as ln(teff)."""
-    return np.stack([(np.log(labels[k]) if k == "teff" else labels[k]) / MATCH[k] for k in MATCH], axis=1).astype(np.float64)
+    return np.stack([(np.log(labels[k]) if k == "teff" else labels[k]) / MATCH[k] for k in MATCH], axis=1).astype(
+        np.float64
+    )
 
 
 def _limits(m_g: float) -> tuple[float, float]:

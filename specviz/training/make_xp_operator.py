@@ -2,8 +2,8 @@
 
     python -m specviz.training.make_xp_operator --shared ../shared
 
-Needs GaiaXPy and dust_extinction (extras of the developer, not of the user) and the 2,000 public XP_CONTINUOUS spectra of the
-shared folder; the noise is reduced to a few hundred numbers, no spectrum is copied.
+Needs GaiaXPy and dust_extinction (extras of the developer, not of the user) and the 2,000 public XP_CONTINUOUS spectra
+of the shared folder; the noise is reduced to a few hundred numbers, no spectrum is copied.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Ridge strength in units of the squared norm of one column (columns have norm 1). 0.01 fits the shapes of 556 real XP spectra best
-#: (median rms 2.3 % over 400-950 nm; 0.03: 2.4 %, 0.1: 3.1 %).
+#: Ridge strength in units of the squared norm of one column (columns have norm 1). 0.01 fits the shapes of 556 real XP
+#: spectra best (median rms 2.3 % over 400-950 nm; 0.03: 2.4 %, 0.1: 3.1 %).
 RIDGE = 0.01
 #: The grid of the ridge fit (nm).
 FIT_WAVE = np.arange(330.0, 1051.0, 2.0)
@@ -24,7 +24,9 @@ OUT = Path(__file__).parents[1] / "simulate" / "data" / "xp_operator_dr3.npz"
 
 
 def merged_design(wave_nm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Both bands' bases, weighted by the BP/RP merge of 635-643 nm; shape (110, len(wave_nm)), W m-2 nm-1 per unit coefficient."""
+    """Both bands' bases, weighted by the BP/RP merge of 635-643 nm; shape (110, len(wave_nm)), W m-2 nm-1 per unit
+    coefficient.
+    """
     from gaiaxpy.calibrator import calibrator
     from gaiaxpy.core.satellite import BANDS
 
@@ -54,7 +56,9 @@ def coefficients_from_sed(sed_wave: NDArray[np.float64], ridge: float = RIDGE) -
 
 
 def dust_curve(sed_wave: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(a, b) with A(lambda)/A(V) = a + b (1/R_V - 1/3.1): exactly the form of Gordon et al. (2023), so two calls give it."""
+    """(a, b) with A(lambda)/A(V) = a + b (1/R_V - 1/3.1): exactly the form of Gordon et al. (2023), so two calls give
+    it.
+    """
     import astropy.units as u
     from dust_extinction.parameter_averages import G23
 
@@ -64,18 +68,17 @@ def dust_curve(sed_wave: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
 
 
 def noise_model(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Coefficient errors against brightness: ln(error_k / |c|) is a cubic in log10 |c| for each coefficient, plus scatter.
+    """Coefficient errors against brightness: ln(error_k / |c|) is a cubic in log10 |c| for each coefficient, plus
+    scatter.
 
-    |c| is the Euclidean norm of a band's coefficients. The scatter (number of transits, window class, gates) is common to all
-    coefficients of a star, as seen in the data; bands are correlated.
+    |c| is the Euclidean norm of a band's coefficients. The scatter (number of transits, window class, gates) is common
+    to all coefficients of a star, as seen in the data; bands are correlated.
     """
     from astropy.io import fits
 
     with fits.open(path) as hdus:
         table: Any = hdus[1].data
-        get = {
-            p: np.array([table[f"{p}_coeff_{k}"] for k in range(55)], float).T for p in ("bp", "rp", "e_bp", "e_rp")
-        }
+        get = {p: np.array([table[f"{p}_coeff_{k}"] for k in range(55)], float).T for p in ("bp", "rp", "e_bp", "e_rp")}
     out: dict[str, NDArray[np.float64]] = {}
     residuals = []
     for band in ("bp", "rp"):
@@ -108,10 +111,14 @@ def main() -> None:
     args.out.parent.mkdir(exist_ok=True)
     f32 = np.float32
     np.savez_compressed(
-        args.out, sed_wave=sed_wave, coefficients_from_sed=coefficients_from_sed(sed_wave).astype(f32),
-        design=merged_design(np.arange(336.0, 1021.0, 2.0)).astype(f32), dust_a=a.astype(f32), dust_b=b.astype(f32),
+        args.out,
+        sed_wave=sed_wave,
+        coefficients_from_sed=coefficients_from_sed(sed_wave).astype(f32),
+        dust_a=a.astype(f32),
+        dust_b=b.astype(f32),
+        allow_pickle=False,
         **{k: v.astype(f32) for k, v in noise.items()},
-    )  # fmt: skip
+    )
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB; scatter {noise['scatter']}")
 
 
