@@ -35,7 +35,7 @@ help:
 	@echo "make clean  remove the environment and what tools left behind"
 
 run: $(STAMPS)/run
-	$(BIN)/jupyter lab --port=$(PORT) --ServerApp.root_dir=. $(LAB_FLAGS) notebooks/00_quickstart.ipynb
+	$(BIN)/jupyter lab --port=$(PORT) --LabApp.default_url=/lab/tree/notebooks/00_quickstart.ipynb $(LAB_FLAGS)
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
