@@ -1,8 +1,8 @@
 """Shapes and constants of the SpecCLIP networks, as frozen dataclasses without torch.
 
 Defaults are the values of the released checkpoints (Zhao et al., SpecCLIP, ApJ 2026), so ``LamostEncoderConfig()`` is
-the official network and ``LamostEncoderConfig(embed_dim=96, n_layers=3, n_heads=4)`` a small one of the same make. Every
-class has ``from_official(mapping)``, which reads the constructor arguments that the official checkpoints carry in
+the official network and ``LamostEncoderConfig(embed_dim=96, n_layers=3, n_heads=4)`` a small one of the same make.
+Every class has ``from_official(mapping)``, which reads the constructor arguments that the official checkpoints carry in
 ``hyper_parameters``.
 """
 
