@@ -77,5 +77,9 @@ class NotFoundError(SpecvizError):
     """A star, a file or a row that was named does not exist."""
 
 
+class OptionError(SpecvizError, TypeError):
+    """A function was called with a keyword it does not know, or with something of the wrong kind."""
+
+
 class CancelledError(SpecvizError):
     """The person stopped the work."""

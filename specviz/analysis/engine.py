@@ -189,6 +189,20 @@ class Engine:
                 out.append(predicted)
         return out[0] if single else out
 
+    def embed(self, x: Any) -> Any:
+        """Only the embeddings: ``{survey: vector of shape (D,)}``, or a list of them for a list.
+
+        A star that the model cannot use gives an empty mapping; :meth:`analyse` says why.
+        """
+        single = isinstance(x, (Star, Spectrum))
+        stars = [_as_star(item) for item in ([x] if single else _listed(x))]
+        out: list[dict[str, Any]] = []
+        for start in range(0, len(stars), self.batch_size):
+            drafts = [Draft(star) for star in stars[start : start + self.batch_size]]
+            encode(self.model, self.describe(), drafts, set(), samples=0, seed=self.seed, stop=lambda: None)
+            out += [draft.embeddings for draft in drafts]
+        return out[0] if single else out
+
     # ------------------------------------------------------------------------------------------ one batch
     def _analyse_batch(self, stars: Sequence[Star], samples: int, stop: Callable[[], None]) -> list[Report]:
         began = time.perf_counter()

@@ -1,0 +1,318 @@
+"""What a notebook calls: ``specviz.open``, ``analyse``, ``translate``, ``similar``, ``load_model``."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from specviz.errors import CatalogError, ModelError, OptionError, SpecvizError
+from specviz.spectra.spectrum import Spectrum
+from specviz.spectra.star import Star
+
+if TYPE_CHECKING:
+    from specviz.analysis.engine import Engine
+    from specviz.catalog.demo import DemoCatalog
+    from specviz.models.protocol import StellarModel
+
+#: The model that is used when none is named.
+DEFAULT_MODEL = "specclip-small"
+_LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
+
+_lock = threading.RLock()
+_engines: dict[tuple[str, str], Engine] = {}
+_catalogs: dict[tuple[str, str], DemoCatalog] = {}
+
+
+def open(path: str | Path, source_id: int | str | None = None) -> Star:
+    """Read one star from a file, whatever its layout.
+
+    Parameters
+    ----------
+    path : str or Path
+        LAMOST, SDSS or Kepler FITS, Gaia XP tables, text; plain or gzip.
+    source_id : int or str, optional
+        Which source, in a Gaia XP file of many.
+
+    Returns
+    -------
+    Star
+
+    Raises
+    ------
+    ReadError, NotFoundError
+        With what is wrong with the file.
+
+    Examples
+    --------
+    >>> import specviz
+    >>> star = specviz.open("spec-55859-F5902_sp01-034.fits.gz")  # doctest: +SKIP
+    >>> star.spectra["lamost_lrs"]                                # doctest: +SKIP
+    """
+    from specviz.spectra.readers import read
+
+    return read(_path(path), source_id=source_id)
+
+
+def open_all(path: str | Path) -> list[Star]:
+    """Read every star of a file; a Gaia XP file may hold thousands.
+
+    Examples
+    --------
+    >>> stars = specviz.open_all("XP_CONTINUOUS.csv")  # doctest: +SKIP
+    """
+    from specviz.spectra.readers import read_all
+
+    return read_all(_path(path))
+
+
+def analyse(
+    x: Any,
+    *,
+    model: str | StellarModel = DEFAULT_MODEL,
+    device: str = "auto",
+    samples: int | None = None,
+    progress: Callable[[float, str], None] | None = None,
+    cancel: Any = None,
+    **unknown: Any,
+) -> Any:
+    """What a model says of a star: parameters with their posterior, the other surveys' spectra, anomaly, quality.
+
+    Parameters
+    ----------
+    x : Star, Spectrum, path, or a list of them
+        A specutils spectrum is taken too. A file that holds several stars gives a list.
+    model : str or StellarModel
+        Name of a model, see ``specviz.models.registry.available_models()``.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps".
+    samples : int, optional
+        Posterior samples a star, 10,000 if not given.
+    progress : callable(fraction, text), optional
+        Called as the stars of a list are done.
+    cancel : threading.Event or callable() -> bool, optional
+        Stops between batches.
+
+    Returns
+    -------
+    Report, or a list of them for a list
+        In a list, a star that cannot be used or a file that cannot be read is a report whose ``problem`` says why.
+
+    Examples
+    --------
+    >>> report = specviz.analyse("spec-55859-F5902_sp01-034.fits.gz")  # doctest: +SKIP
+    >>> report.posterior.summary()["teff"]                             # doctest: +SKIP
+    >>> report.to_table()                                              # doctest: +SKIP
+    """
+    _refuse("analyse", unknown, ("model", "device", "samples", "progress", "cancel"))
+    if samples is not None and (isinstance(samples, bool) or not isinstance(samples, (int, np.integer)) or samples < 1):
+        raise OptionError(f"samples={samples!r}", expected="a whole number of at least 1")
+    engine = default_engine(model, device)
+    options: dict[str, Any] = {"samples": samples, "progress": progress, "cancel": cancel}
+    if not _is_list(x):
+        target = _targets(x)
+        return engine.analyse(target[0] if len(target) == 1 else target, **options)
+    from specviz.analysis.engine import problem_report
+
+    slots: list[Any] = []
+    for item in x:
+        try:
+            slots += _targets(item)
+        except (SpecvizError, OSError) as error:
+            if not isinstance(item, (str, Path)):
+                raise
+            slots.append(problem_report(Path(item).name, str(error), path=str(item)))
+    usable = [slot for slot in slots if isinstance(slot, (Star, Spectrum))]
+    reports = iter(engine.analyse(usable, **options))
+    return [next(reports) if isinstance(slot, (Star, Spectrum)) else slot for slot in slots]
+
+
+def translate(
+    x: Any, to: str = "gaia_xp", *, model: str | StellarModel = DEFAULT_MODEL, device: str = "auto", **unknown: Any
+) -> Any:
+    """The star as another survey would see it.
+
+    Parameters
+    ----------
+    x : Star, Spectrum, path, Report, or a list of them
+        A report's prediction is used as it is; nothing is computed twice.
+    to : {"gaia_xp", "lamost_lrs"}
+        The survey to predict.
+    model, device
+        As in :func:`analyse`.
+
+    Returns
+    -------
+    PredictedSpectrum, or a list of them for a list
+        With the standard deviation of the prediction; ``flux * scale`` lies on the observed spectrum if there is one.
+
+    Examples
+    --------
+    >>> xp = specviz.translate("spec-55859-F5902_sp01-034.fits.gz", to="gaia_xp")  # doctest: +SKIP
+    """
+    _refuse("translate", unknown, ("to", "model", "device"))
+    if not isinstance(to, str):
+        raise OptionError(f"to={to!r} is no survey", expected="a name such as 'gaia_xp'")
+    if _is_list(x):
+        return [translate(item, to, model=model, device=device) for item in x]
+    engine = default_engine(model, device)
+    if _is_report(x):
+        if to in x.predictions:
+            return x.predictions[to]
+        x = x.star
+    surveys = engine.describe().surveys
+    if to not in surveys:
+        near = difflib.get_close_matches(to, surveys, n=1, cutoff=0.4)
+        raise ModelError(
+            f"{engine.name} does not translate to {to!r}",
+            expected="one of " + ", ".join(surveys),
+            remedy=f"Did you mean {near[0]!r}?" if near else "",
+        )
+    target = _targets(x)
+    return engine.translate(target[0] if len(target) == 1 else target, to)
+
+
+def similar(
+    x: Any, k: int = 20, *, model: str | StellarModel = DEFAULT_MODEL, device: str = "auto", **unknown: Any
+) -> Any:
+    """The stars of the packaged catalogue that look most like this one to the model.
+
+    Parameters
+    ----------
+    x : Star, Spectrum, path, Report, or a list of them
+        A LAMOST (or SDSS) spectrum is compared with LAMOST spectra, a Gaia XP spectrum with XP spectra. The star
+        itself, if it is in the catalogue, is left out.
+    k : int
+        How many.
+    model, device
+        As in :func:`analyse`.
+
+    Returns
+    -------
+    astropy.table.Table, or a list of them for a list
+        rank, row, object_id, similarity (cosine), class, teff, logg, fe_h, alpha_fe, snr; units where there are.
+
+    Examples
+    --------
+    >>> specviz.similar(star, k=5)  # doctest: +SKIP
+    """
+    _refuse("similar", unknown, ("k", "model", "device"))
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise OptionError(f"k={k!r}", expected="a whole number of at least 1")
+    if _is_list(x):
+        return [similar(item, k, model=model, device=device) for item in x]
+    engine = default_engine(model, device)
+    if _is_report(x):
+        made, used = x.provenance.weights_sha256, engine.describe().weights_sha256
+        if made and made != used:
+            raise CatalogError(
+                f"The report was made by {x.provenance.model}, the search uses {engine.name}",
+                remedy="Analyse the star again, or name the model of the report",
+            )
+        name, embeddings, problem = x.star.name, x.embeddings, x.problem
+    else:
+        targets = _targets(x)
+        if len(targets) != 1:
+            return [similar(target, k, model=model, device=device) for target in targets]
+        star = targets[0] if isinstance(targets[0], Star) else Star.from_spectrum(targets[0])
+        name, embeddings, problem = star.name, engine.embed(star), ""
+        if not embeddings:
+            problem = engine.analyse(star).problem
+    survey = next((s for s in _LEADING if s in embeddings), None)
+    if survey is None:
+        raise ModelError(f"{name} cannot be compared: {problem or 'it has no spectrum'}")
+    index = demo_catalog(engine, "gaia_xp" if survey == "gaia_xp" else "lamost_lrs")
+    return index.search(embeddings[survey], k=int(k), exclude=name)
+
+
+def load_model(name: str = DEFAULT_MODEL, *, device: str = "auto") -> StellarModel:
+    """The model of that name, loaded; the same object at every call.
+
+    Examples
+    --------
+    >>> specviz.load_model().describe().labels  # doctest: +SKIP
+    """
+    return default_engine(name, device).model
+
+
+def default_engine(model: str | StellarModel = DEFAULT_MODEL, device: str = "auto") -> Engine:
+    """The engine that everything in this process shares: one a model name and device, so that weights are in memory
+    once.
+    """
+    from specviz.analysis.engine import Engine
+
+    if not isinstance(device, str):
+        raise OptionError(f"device={device!r}", expected="'auto', 'cpu', 'cuda' or 'mps'")
+    if not isinstance(model, str):
+        if not hasattr(model, "prepare") or not hasattr(model, "describe"):
+            raise OptionError(f"model={model!r}", expected="a model's name, or an object that meets StellarModel")
+        return Engine(model)
+    with _lock:
+        if (model, device) not in _engines:
+            _engines[model, device] = Engine(model, device=device)
+        return _engines[model, device]
+
+
+def demo_catalog(engine: Engine, survey: str = "lamost_lrs") -> DemoCatalog:
+    """The packaged catalogue for an engine's model, made at the first call and shared."""
+    from specviz.archives.demo import DemoArchive
+    from specviz.catalog.demo import demo_index
+
+    key = (engine.describe().weights_sha256, survey)
+    with _lock:
+        if key not in _catalogs:
+            _catalogs[key] = demo_index(engine.model, DemoArchive(), survey=survey)
+        return _catalogs[key]
+
+
+# ---------------------------------------------------------------------------------------------- what was handed in
+def _path(path: Any) -> Path:
+    if not isinstance(path, (str, Path)):
+        raise OptionError(f"{type(path).__name__} is no path", expected="the name of a file, as str or Path")
+    return Path(path).expanduser()
+
+
+def _is_list(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) or (hasattr(x, "__next__") and not isinstance(x, (str, Path)))
+
+
+def _is_report(x: Any) -> bool:
+    from specviz.analysis.report import Report
+
+    return isinstance(x, Report)
+
+
+def _targets(x: Any) -> list[Any]:
+    """What the engine takes, from what a person has: stars of a file, a spectrum of specutils."""
+    if isinstance(x, (Star, Spectrum)):
+        return [x]
+    if isinstance(x, (str, Path)):
+        return list(open_all(x))
+    if hasattr(x, "spectral_axis") and hasattr(x, "flux"):
+        return [Spectrum.from_specutils(x)]
+    if _is_report(x):
+        return [x.star]
+    hint = "specviz.Spectrum(wavelength, flux, ivar, survey=...) makes one from arrays" if _array_like(x) else ""
+    raise OptionError(
+        f"{type(x).__name__} is no star", expected="a Star, a Spectrum, a file's path, or a list of them", remedy=hint
+    )
+
+
+def _array_like(x: Any) -> bool:
+    return hasattr(x, "__array__") or isinstance(x, Mapping)
+
+
+def _refuse(function: str, unknown: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    if not unknown:
+        return
+    name = next(iter(unknown))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    raise OptionError(
+        f"{function}() has no option {name!r}",
+        expected="one of " + ", ".join(known),
+        remedy=f"Did you mean {near[0]!r}?" if near else "",
+    )
