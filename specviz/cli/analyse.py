@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from specviz.spectra.star import Star
 
 #: What a folder is searched for. A file that is named is always read: its content decides, not its name.
-SUFFIXES = frozenset({".fits", ".fit", ".fts", ".gz", ".csv", ".ecsv", ".txt", ".dat", ".xml", ".vot", ".avro"})
+SUFFIXES = frozenset({".fits", ".fit", ".fts", ".gz", ".csv", ".ecsv", ".txt", ".dat", ".xml", ".vot", ".avro", ".npy"})
 #: Files read before the model runs on them: enough to fill a batch, few enough to keep memory flat.
 BATCH = 64
 
@@ -145,8 +145,12 @@ def analyse_files(
                 raise
             slots.append(problem_report(file.name, f"internal error, please report: {error!r}", path=str(file)))
         else:
-            stars += found
-            slots += [None] * len(found)
+            for star in found:
+                if not star.spectra and star.meta.get("error"):  # one source of many that could not be calibrated
+                    slots.append(problem_report(star.name, str(star.meta["error"]), path=str(file)))
+                else:
+                    stars.append(star)
+                    slots.append(None)
     analysed = iter(engine.analyse(stars) if stars else [])
     return [next(analysed) if slot is None else slot for slot in slots]
 
