@@ -20,8 +20,8 @@ CLIP = 10.0
 #: Running mean that finds the stretches: 17 LAMOST pixels are about 20 Angstrom, 7 XP points are 14 nm.
 RUNNING_PIXELS: Mapping[str, int] = {"gaia_xp": 7}
 _DEFAULT_RUNNING = 17
-#: A stretch counts from this mean on: 17 pixels of pure noise average to 0.24 sigma.
-_LEAST_SIGMA = 1.0
+#: A stretch counts from this many sigma of the running mean of pure noise on; a rise of so many is another stretch.
+_LEAST, _RISE = 4.0, 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,26 +108,29 @@ def find_reasons(
     """The stretches that differ most from the model: at most ``most``, apart from each other, the strongest first.
 
     The residual is smoothed by a running mean; from its highest point a stretch reaches to where the mean has fallen
-    to half or changed sign; that stretch and half a window beside it are taken out, and the search goes on. A line in
-    the star is named in the star's frame (``z``), sky and detector in the observed one.
+    to half or changed sign; that stretch and its wings (as far as the mean goes on falling) are taken out, and the
+    search goes on. A line in the star is named in the star's frame (``z``), sky and detector in the observed one.
     """
     survey = survey or prepared.survey
     residual = residual_sigma(prepared, model)
     wave = np.asarray(prepared.wavelength, np.float64) * (10.0 if survey == "gaia_xp" else 1.0)
     width = min(RUNNING_PIXELS.get(survey, _DEFAULT_RUNNING), residual.size)
     smooth = _running_mean(np.clip(residual, -3 * CLIP, 3 * CLIP), width)
+    least = _LEAST / float(np.sqrt(width))
     found: list[Reason] = []
     free = np.isfinite(smooth)
     while len(found) < most and free.any():
         peak = int(np.argmax(np.where(free, np.abs(smooth), 0.0)))
-        if abs(smooth[peak]) < _LEAST_SIGMA:
+        if abs(smooth[peak]) < least:
             break
         inside = free & (smooth * np.sign(smooth[peak]) > 0.5 * abs(smooth[peak]))
         first, last = _reach(inside, peak)
-        free[max(0, first - width // 2) : last + 1 + width // 2] = False
+        signed = np.where(np.isfinite(smooth), smooth, 0.0) * np.sign(smooth[peak])
+        before, after = _wing(signed[: first + 1][::-1], width), _wing(signed[last:], width)
+        free[max(0, first - max(before, width // 2)) : last + 1 + max(after, width // 2)] = False
         stretch = residual[first : last + 1]
         mean = float(np.nanmean(stretch)) if np.isfinite(stretch).any() else 0.0
-        if abs(mean) < _LEAST_SIGMA:
+        if abs(mean) < least:
             continue
         low, high = float(wave[first]), float(wave[last])
         name, kind = name_feature(low, high, float(wave[peak]), survey=survey, z=z)
@@ -178,6 +181,13 @@ def _reach(inside: NDArray[np.bool_], peak: int) -> tuple[int, int]:
     """First and last index of the run of True that holds ``peak``."""
     before, after = np.flatnonzero(~inside[:peak]), np.flatnonzero(~inside[peak:])
     return (int(before[-1]) + 1 if before.size else 0), (peak + int(after[0]) - 1 if after.size else inside.size - 1)
+
+
+def _wing(outward: NDArray[np.float64], width: int) -> int:
+    """How many pixels outward the values go on falling: up to a change of sign or a rise beyond the noise."""
+    lowest = np.minimum.accumulate(outward)
+    ends = np.flatnonzero((outward <= 0) | (outward > lowest + _RISE / np.sqrt(width)))
+    return int(ends[0]) if ends.size else outward.size
 
 
 def _running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
