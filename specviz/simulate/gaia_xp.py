@@ -22,10 +22,9 @@ from specviz.spectra.xp_calibration import dr3_design
 G_ZERO_FLUX = 2.50e-11
 # The G passband's shape (nm, relative), read off the published DR3 curve at 25 nm: good enough for a magnitude to 0.03.
 _G_WAVE = np.arange(325.0, 1051.0, 25.0)
-_G_BAND = np.array(
-    [".01", ".05", ".12", ".32", ".48", ".54", ".58", ".61", ".63", ".65", ".67", ".69", ".70", ".71", ".71", ".70", ".68", ".65", ".61", ".57", ".52", ".46", ".40", ".34", ".28", ".22", ".16", ".10", ".06", ".02"],
-    float,
-)
+_G_TEXT = """.01 .05 .12 .32 .48 .54 .58 .61 .63 .65 .67 .69 .70 .71 .71 .70 .68 .65 .61 .57 .52 .46 .40 .34 .28 .22
+    .16 .10 .06 .02"""
+_G_BAND = np.array([float(word) for word in _G_TEXT.split()])
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,7 +64,7 @@ def native_wave(n: int = LAMOST_NATIVE.size) -> NDArray[np.float64]:
 
 
 def throughput(wave: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Photo-electrons per unit flux and pixel relative to 5000 A: lens, CCD, fibre and LAMOST's sensitivity together."""
+    """Photo-electrons per unit flux and pixel relative to 5000 A: lens, CCD, fibre and telescope together."""
     return np.asarray(np.exp(np.interp(wave, _NODES, np.log(_ELECTRONS))))
 
 

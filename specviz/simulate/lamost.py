@@ -122,7 +122,7 @@ def blur(norm: NDArray[Any], wave: NDArray[np.float64], conditions: Conditions, 
 
 
 def calibration(wave: NDArray[np.float64], conditions: Conditions) -> NDArray[np.float64]:
-    """Smooth error of the flux calibration, arm by arm, with the step where the arms are joined; shape (b, n), about 1."""
+    """Smooth error of the flux calibration by arm, with the step where the arms join; shape (b, n), about 1."""
     blue = (2.0 * (wave - 3700.0) / (5900.0 - 3700.0) - 1.0).clip(-1.0, 1.0)
     red = (2.0 * (wave - 5800.0) / (9100.0 - 5800.0) - 1.0).clip(-1.0, 1.0)
     order = conditions.calibration_blue.shape[1]
@@ -244,11 +244,11 @@ def _add_artefacts(
                 ivar[row, max(pixel - 1, 0) : pixel + 3] = 0.0
     # Dead ends, and in one star of three runs of bad pixels.
     ends = np.minimum(rng.geometric(0.25, (b, 2)) - 1, 60)
-    runs: NDArray[np.bool_] = rng.random(b) < 0.33
+    runs = rng.random(b)
     for row in range(b):
         ivar[row, : ends[row, 0]] = 0.0
         if n == LAMOST_NATIVE.size:
             ivar[row, n - ends[row, 1] :] = 0.0
-        if runs[row]:
+        if runs[row] < 0.33:
             for pixel in rng.integers(0, n, rng.integers(1, 6)):
                 ivar[row, pixel : pixel + int(rng.integers(5, 90))] = 0.0

@@ -39,7 +39,7 @@ _SOLAR_RADIUS_PC = 2.2543e-8
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """Stars of a survey; arrays of shape (n,). ``index`` grid rows, ``distance`` pc, ``ra``/``dec`` deg, ``rv`` km/s."""
+    """Stars of a survey; arrays (n,). ``index`` grid rows, ``distance`` pc, ``ra``/``dec`` deg, ``rv`` km/s."""
 
     index: NDArray[np.int64]
     distance: NDArray[np.float64]
