@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
+from specviz.spectra.air import vacuum_to_air
+from specviz.spectra.lines import LINES, TELLURIC_BANDS
+
 Kind = Literal["star", "sky", "detector"]
 
 #: Night-sky emission lines, vacuum Angstrom; subtracted imperfectly by the pipeline.
 SKY_LINES = (("Sky line 5577 Å", 5578.9), ("Sky line 6300 Å", 6302.0), ("Sky line 6364 Å", 6365.5))
 _SKY_REACH = 12.0
-#: Absorption by the Earth's air, vacuum Angstrom.
-TELLURIC_BANDS = (
-    ("Telluric O₂ B band", 6860.0, 6965.0),
-    ("Telluric H₂O band", 7160.0, 7345.0),
-    ("Telluric O₂ A band", 7592.0, 7710.0),
-    ("Telluric H₂O band", 8130.0, 8360.0),
-    ("Telluric H₂O band", 8930.0, 9100.0),
-)
 #: Where the instrument shows, by survey, vacuum Angstrom.
 DETECTOR_RANGES = {
     "lamost_lrs": (("Blue end", 0.0, 3800.0), ("Join of the arms", 5700.0, 5950.0), ("Red end", 8980.0, 1e9)),
@@ -40,45 +37,36 @@ STAR_BANDS = (
     ("TiO band 7590 Å", 7710.0, 7860.0),
     ("TiO band 8432 Å", 8432.0, 8480.0),
 )
-#: Strong lines of the star, rest frame, vacuum Angstrom, the strongest of their neighbourhood.
-STAR_LINES = (
-    ("Ca II K", 3934.8),
-    ("Ca II H, Hε", 3969.6),
-    ("Hδ", 4102.9),
-    ("Sr II 4077", 4078.9),
-    ("Ca I 4227", 4227.9),
-    ("Fe I 4046", 4046.9),
-    ("Fe I 4144", 4145.0),
-    ("Fe I 4272", 4272.9),
-    ("Hγ", 4341.7),
-    ("Fe I 4383", 4384.8),
-    ("He I 4471", 4472.7),
-    ("Mg II 4481", 4482.4),
-    ("Ba II 4554", 4555.3),
-    ("He II 4686", 4687.0),
-    ("C III, N III 4640", 4641.0),
-    ("Hβ", 4862.7),
-    ("He I 4922", 4923.3),
-    ("Fe II, Ba II 4924", 4927.0),
-    ("[O III] 4959", 4960.3),
-    ("[O III] 5007", 5008.2),
-    ("Fe I 4957", 4958.8),
-    ("Fe II 5018", 5019.8),
-    ("Mg b", 5175.0),
-    ("Fe I 5270", 5271.0),
-    ("Fe I 5328", 5330.0),
-    ("Fe I 5406", 5407.3),
-    ("Mg I 5528", 5530.0),
-    ("Na D", 5893.5),
-    ("He I 5876", 5877.2),
-    ("Hα", 6564.6),
+#: Lines that mark odd stars more often than plots; vacuum Angstrom (NIST Atomic Spectra Database), named by their air
+#: wavelength.
+_ODD_LINES = (
+    ("Sr II 4078", 4078.86),
+    ("Fe I 4144", 4145.04),
+    ("Ba II 4554", 4555.31),
+    ("C III, N III 4640", 4641.3),
+    ("[O III] 4959", 4960.30),
+    ("[O III] 5007", 5008.24),
+    ("Fe I 5406", 5407.28),
+    ("Mg I 5528", 5529.95),
     ("Li I 6708", 6709.7),
-    ("K I 7665, 7699", 7685.0),
-    ("Ca II 8498", 8500.4),
-    ("Ca II 8542", 8544.4),
-    ("Ca II 8662", 8664.5),
-    ("Na I 8183, 8195", 8191.0),
+    ("K I 7665, 7699", 7684.0),
 )
+_PLAIN = {"Mg b": "Mg b", "Na D": "Na D", "Ca II T": "Ca II triplet", "Ca K": "Ca II K", "Ca H": "Ca II H, Hε"}
+#: Groups of :data:`specviz.spectra.lines.LINES` that are bands, not lines: they are in :data:`STAR_BANDS`.
+_MOLECULES = ("CH", "CN", "TiO")
+
+
+def _star_lines() -> tuple[tuple[str, float], ...]:
+    """Name and rest wavelength of every line; all but the best known carry their air wavelength."""
+    named = []
+    for group, lines in LINES.items():
+        for line in lines if group not in _MOLECULES else ():
+            air = f"{line.label} {float(vacuum_to_air(np.array([line.wavelength]))[0]):.0f}"
+            named.append((line.label if group == "H" else _PLAIN.get(line.label, air), line.wavelength))
+    return (*named, *_ODD_LINES)
+
+
+STAR_LINES = _star_lines()
 _WIDE = 60.0
 
 
@@ -98,12 +86,14 @@ def name_feature(
     for name, start, end in DETECTOR_RANGES.get(survey, ()):
         if start <= peak < end:
             return name, "detector"
-    for name, start, end in TELLURIC_BANDS:
-        if start <= peak <= end:
-            return name, "sky"
+    for band in TELLURIC_BANDS:
+        if band.start <= peak <= band.stop:
+            return f"Telluric {band.label} band", "sky"
     rest = peak / (1.0 + z)
     if survey == "gaia_xp":  # resolution of tens of Angstrom: only the widest features can be told
         near = [(abs(rest - wave), name) for name, wave in STAR_LINES if name in _XP_LINES and abs(rest - wave) <= 80.0]
+    elif not narrow:  # a stretch this wide is no weak line
+        near = [(abs(rest - wave), name) for name, wave in STAR_LINES if name in _STRONG and abs(rest - wave) <= 30.0]
     else:
         reach = max(12.0, 0.5 * min(high - low, _WIDE))
         near = [(abs(rest - wave), name) for name, wave in STAR_LINES if abs(rest - wave) <= reach]
@@ -115,4 +105,5 @@ def name_feature(
     return ("Continuum" if not narrow else "Unidentified"), "star"
 
 
-_XP_LINES = ("Ca II K", "Hδ", "Hγ", "Hβ", "Mg b", "Na D", "Hα", "Ca II 8542")
+_XP_LINES = ("Ca II K", "Hδ", "Hγ", "Hβ", "Mg b", "Na D", "Hα", "Ca II triplet")
+_STRONG = (*_XP_LINES, "Ca II H, Hε", "Hζ")

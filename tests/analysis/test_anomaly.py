@@ -93,7 +93,7 @@ WHAT_LIES_THERE = [
     (6880.0, -0.4, "Telluric O₂ B band", "sky"),
     (7620.0, -0.4, "Telluric O₂ A band", "sky"),
     (8200.0, -0.4, "Telluric H₂O band", "sky"),
-    (8544.4, -0.4, "Ca II 8542", "star"),
+    (8544.4, -0.4, "Ca II triplet", "star"),
     (3760.0, 0.5, "Blue end", "detector"),
     (9050.0, 0.5, "Red end", "detector"),
     (3935.0, -0.4, "Ca II K", "star"),
@@ -148,4 +148,5 @@ def test_xp_reasons_are_in_angstrom() -> None:
 
 def test_wide_and_narrow_without_a_name() -> None:
     assert name_feature(5300.0, 5420.0, 5365.0) == ("Continuum", "star")
+    assert name_feature(4800.0, 4910.0, 4850.0) == ("Hβ", "star")
     assert name_feature(4560.0, 4620.0, 4590.0) == ("Unidentified", "star")
