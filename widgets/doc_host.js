@@ -7,7 +7,7 @@ import { View } from "./view.js";
 const STYLE = `
 .sv-host { width: 100%; position: relative; container-type: inline-size; color: var(--jp-ui-font-color1); background: var(--jp-layout-color0); font-family: var(--jp-ui-font-family); }
 .sv-host:focus { outline: none; }
-.sv-host[data-sv-keys="active"] { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
+.sv-host[data-sv-keys="active"] { outline: 2px solid var(--jp-brand-color1); outline-offset: -2px; }
 .sv-host[data-sv-drop="over"] { outline: 2px dashed var(--jp-brand-color1); outline-offset: -2px; }
 .sv-notice { padding: 8px 12px; border: 1px solid var(--jp-error-color1); color: var(--jp-ui-font-color1); font-size: 13px; white-space: pre-wrap; }
 .sv-notice button { float: right; margin-left: 12px; }
@@ -55,8 +55,10 @@ async function render({ model, el }) {
   const { holder, notices, place } = makeHolder(el, model.get("css") ?? "");
   let closed = false;
   let view = null;
-  const waiting = [];
+  const waiting = [];                           // messages of the kernel before the view stands
+  let held = [];                                // and ours: an answer to them would make the bundle old before it is drawn
   const send = (content, buffers = []) => { if (!closed) model.send(content, undefined, buffers); };
+  const tell = (content, buffers) => { if (held == null) send(content, buffers); else held.push([content, buffers]); };
   const failed = (error) => { console.warn("specviz:", error); send({ op: "error", text: errorText(error) }); };
   const theme = new Theme(holder, model.get("palettes"), model.get("theme"), () => (view?.document == null ? [] : [view.document]));
   const onTheme = () => theme.select(model.get("theme"));
@@ -65,10 +67,11 @@ async function render({ model, el }) {
     if (view == null) { waiting.push([content, buffers]); return; }
     if (content.op === "patch") view.patch(content, buffers);
     else if (content.op === "doc" && content.view === view.id) void view.build(content, buffers);
+    else if (content.op === "check" && content.view === view.id) view.check(content.seq);
   };
   model.on("change:theme", onTheme);
   model.on("msg:custom", onMessage);
-  const stop = listen(holder, { send, keys: () => model.get("wanted_keys") ?? [] });
+  const stop = listen(holder, { send: tell, keys: () => model.get("wanted_keys") ?? [] });
   try {
     const runtime = await model.widget_manager.get_model(model.get("runtime").slice("IPY_MODEL_".length));
     const [bokeh] = await Promise.all([runtimeReady(runtime), fontsReady()]);
@@ -78,9 +81,11 @@ async function render({ model, el }) {
       const latest = Math.max(sharedPage().seq.get(model.get("uid")) ?? 0, bundle.seq, ...waiting.map(([content]) => content.seq ?? 0));
       if (latest === bundle.seq) {
         await view.build(bundle, bundle.buffers);
-        send({ op: "ready", view: view.id, seq: bundle.seq });
-      } else send({ op: "open", view: view.id });
-      for (const args of waiting.splice(0)) onMessage(...args);
+        for (const args of waiting.splice(0)) onMessage(...args);
+        send({ op: "ready", view: view.id, seq: view.seq });
+      } else view.resync();
+      for (const args of held.splice(0)) send(...args);
+      held = null;
     }
   } catch (error) {
     failed(error);

@@ -84,9 +84,18 @@ function recoloured(value, map, isModel, depth = 0) {
   return value instanceof Map ? new Map(changed) : Object.fromEntries(changed);
 }
 
-// Every model of a live document; ranges are not touched, so the zoom stays.
+// A range that fits itself to the data would do so when a column of colours changes; for two frames it believes that the person
+// has set it, which is Bokeh's own way of leaving a range alone.
+function keepRanges(models) {
+  const ranges = models.filter((model) => model.have_updated_interactively === false);
+  for (const range of ranges) range.have_updated_interactively = true;
+  requestAnimationFrame(() => requestAnimationFrame(() => { for (const range of ranges) range.have_updated_interactively = false; }));
+}
+
+// Every model of a live document, without a rebuild and with the zoom kept.
 export function recolourDocument(doc, map) {
   const models = [...doc._all_models.values()];
+  keepRanges(models);
   const isModel = (value) => typeof value.setv === "function";
   for (const model of models) {
     const changes = {};

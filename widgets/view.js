@@ -84,6 +84,11 @@ export class View {
       this.resync();
     }
   }
+  // The kernel names its latest number when a new view says another. Patches on their way have come before this message.
+  check(seq) {
+    if (this.building || this.document == null) { this.work.then(() => { if (seq > this.seq) this.resync(); }); return; }
+    if (seq > this.seq) this.resync();
+  }
   // Something was missed: ask for the whole document, once.
   resync() {
     if (this.asked) return;

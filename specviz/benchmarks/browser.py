@@ -36,13 +36,13 @@ CHROMIUM_ARGS = (
 )
 # Console errors that these pages write with or without specviz, by door; all others are fatal.
 FOREIGN: Mapping[str, tuple[str, ...]] = {
-    "lab": (r"Command 'fi\w*:?\S*' (?:is )?(?:already )?regist",),
-    "nb7": (r"Cannot read properties of undefined \(reading 'schema'\)", r"Command 'fi\w*:?\S*' (?:is )?(?:already )?regist"),
+    "lab": (r"Command 'filebrowser:[\w-]+' not registered",),
+    "nb7": (r"Cannot read properties of undefined \(reading 'schema'\)", r"Command 'filebrowser:[\w-]+' not registered"),
     "voila": (
         r"pyviz",
         r"[Ss]hared module @jupyterlab/docmanager",
         r"MathJax|font-?awesome",
-        r"require is not defined",
+        r"module-federation\.io/guide/troubleshooting/runtime#runtime-012",
         r"Failed to load resource: net::ERR_FAILED",
         r"Failed to load resource.* 404",
     ),
@@ -66,8 +66,9 @@ def chromium_path() -> str | None:
 @contextlib.contextmanager
 def open_browser() -> Iterator[Any]:
     """A headless Chromium driven by Playwright."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=WAIT * 500)  # the default of 5 s is shorter than a cold kernel on a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(CHROMIUM_ARGS))
         try:

@@ -191,13 +191,17 @@ class DocHost(anywidget.AnyWidget):
         if op == "patch":
             with self.hold():
                 apply_events(doc, content["json"], str(view), self.inbox.report)
-        elif op == "open" or (op == "ready" and content["seq"] != self._seq):
+        elif op == "ready":
+            with self._lock:
+                if content["seq"] != self._seq:  # the view knows whether it missed something or is just behind
+                    self.send(dict(op="check", view=view, seq=self._seq))
+        elif op == "open":
             with self._lock:
                 bundle = self._bundle()
                 if bundle is not None:
                     arrays = bundle.pop("buffers")
                     self.send(dict(op="doc", view=view, **bundle), arrays)
-        elif op not in ("ready", "close"):
+        elif op != "close":
             with self.hold():
                 if not self.inbox.receive(content, buffers):
                     raise SpecvizError(f"The browser sent a message of unknown kind {op!r}")

@@ -97,13 +97,13 @@ def test_jupyterlab(open_notebook: Any, shot: Any) -> None:
     assert built and page.evaluate("window.__doc === window.Bokeh.documents[0]") and dark[0]["start"] == 5000
     chip = page.get_by_text("tick1", exact=True).evaluate("(e) => getComputedStyle(e).color")
     assert chip == "rgb(90, 180, 245)"  # a variable, through two shadow roots
-    click(page, "tick2")
     shot(page, "doors_lab_dark")
     assert nb.kernel_eval("(tree.plot.title.text_color, tree.stars.data['c'][0], tree.plot.x_range.start)") == (
         PALETTES["light"]["observed"],
         PALETTES["light"]["similar_star"],
         5000,
     )
+    click(page, "tick2")
     nb.kernel_eval("setattr(tree.plot.title, 'text_color', tree.stars.data['c'][0])")
     page.wait_for_function(f"() => ({STATE})()[0].title === '{role('dark', 'similar_star')}'")
     nb.set_theme("light")
@@ -127,7 +127,7 @@ def test_views_agree_and_run_all(open_notebook: Any) -> None:
     nb.wait_command()
     states(page, 2)
     click(page, "tick1", nth=1)
-    nb.kernel_eval("[__import__('threading').Thread(target=tree.step).start() for _ in range(3)]")
+    nb.kernel_eval("__import__('threading').Thread(target=lambda: [tree.step() for _ in range(3)]).start()")
     for view in (0, 1):
         expect(page.get_by_text("tick4", exact=True).nth(view)).to_be_visible()
     first, second = states(page, 2)
@@ -180,7 +180,7 @@ def test_notebook7(open_notebook: Any) -> None:
 
 
 def test_voila(open_notebook: Any, shot: Any) -> None:
-    cells = [START, "import ipywidgets\n" + SHOW.replace("; host", "", 0) + "\nipywidgets.VBox([host, ipywidgets.HTML('<b class=below>below</b>')])"]
+    cells = [START, "import ipywidgets\ntree = SmallTree(); host = tree.host()\nipywidgets.VBox([host, ipywidgets.HTML('<b class=below>below</b>')])"]
     nb = open_notebook(cells, "voila")
     check_alive(nb.page)
     check_inbox(nb.page)
