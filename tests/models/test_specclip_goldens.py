@@ -46,7 +46,9 @@ def _inference() -> Iterator[None]:
         yield
 
 
-def compare(golden: Mapping[str, Tensor], ours: Mapping[str, Tensor], *, untested: frozenset[str] = frozenset()) -> None:
+def compare(
+    golden: Mapping[str, Tensor], ours: Mapping[str, Tensor], *, untested: frozenset[str] = frozenset()
+) -> None:
     """Every golden output, and nothing else, within the tolerance of the golden files."""
     assert golden.keys() - untested == ours.keys()
     for name, value in ours.items():

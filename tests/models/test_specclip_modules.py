@@ -1,4 +1,4 @@
-"""SpecCLIP networks with fresh weights: shapes, batch axis, tokens, masks, configurations. Needs no shared materials."""
+"""SpecCLIP networks with fresh weights: shapes, batch axis, tokens, masks, configurations. Needs no shared folder."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_wrong_shapes_are_named(shape: tuple[int, ...], survey: str) -> None:
 
 
 def test_unknown_survey_is_named() -> None:
-    with pytest.raises(ModelError, match="no survey 'sdss'.*lamost_lrs, gaia_xp"):
+    with pytest.raises(ModelError, match=r"no survey 'sdss'.*lamost_lrs, gaia_xp"):
         specclip.SpecClipBase(SMALL).embed(torch.zeros(1, 1462), "sdss")
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from specviz.errors import CheckpointError
-from specviz.models.checkpoint_reader import ForeignObject, read_checkpoint
+from specviz.models.checkpoint_reader import read_checkpoint
+from specviz.models.restricted_unpickler import ForeignObject
 from specviz.models.specclip.clip import SpecClipBase, SpecClipPredRecon, SpecClipSplit
 from specviz.models.specclip.config import (
     ClipConfig,
