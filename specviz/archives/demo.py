@@ -29,10 +29,12 @@ FORMAT = 1
 #: Stars are kept in blocks of this many, so that one star does not cost the decompression of all.
 BLOCK = 125
 #: Steps of the stored flux in units of the error, by survey.
-FRACTION = {"lamost": 0.5, "xp": 0.25}
+FRACTION = {"lamost": 0.75, "xp": 0.35}
 RELEASE = "simulated"
 #: Names of the three stars of the first screen, by their kind in the file.
 _EXAMPLES = (("Sun-like star", "sun-like"), ("Red giant", "red giant"), ("Warm A star", "A star"))
+#: Columns of the file that only scale the stored spectra.
+_INTERNAL = ("counts", "log_f550")
 _PLANES = ("flux_low", "flux_high", "sigma_low", "sigma_high")
 
 
@@ -137,6 +139,8 @@ class DemoArchive:
         out["name"] = self.names()
         out["class"] = self._data.subclass
         for name, values in self._data.columns.items():
+            if name in _INTERNAL:
+                continue
             out[name] = np.asarray(values, float) * unit[name] if name in unit else np.asarray(values, float)
         out["kind"] = [self._data.notes.get(i, {}).get("kind", "") for i in range(len(self))]
         out.meta["simulated"] = True
@@ -232,7 +236,7 @@ class _DemoFile:
             flux_unit="W m-2 nm-1",
             meta={**meta, "layout": "demo-sampled", "phot_g_mean_mag": value["g_mag"]},
         )
-        hidden = ("counts", "log_f550", "snr", "ra", "dec")
+        hidden = (*_INTERNAL, "snr", "ra", "dec")
         catalogue = {k: v for k, v in value.items() if k not in hidden} | {"source": "true values of the simulation"}
         return Star(
             name=name,
