@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,19 +59,36 @@ class ReferenceScores:
         return cls(get("misfit", np.empty(0)), get("ood", np.empty(0)))
 
     def excess(self, misfit: float, ood: float | None) -> tuple[float, NDArray[np.float64]]:
-        """The star's score and the reference stars' scores on the same scale (see :func:`anomaly`)."""
-        ours, theirs = _robust_sigma(misfit, self.misfit)
-        if ood is not None and np.isfinite(ood) and self.ood.size:
-            latent, latents = _robust_sigma(ood, self.ood)
-            ours, theirs = max(ours, latent), np.maximum(theirs, latents)
-        return ours, theirs
+        """The star's score and the reference stars' sorted scores on the same scale (see :func:`anomaly`)."""
+        middle, width = self._scales[0]
+        ours = (misfit - middle) / width
+        if ood is None or not np.isfinite(ood) or not self.ood.size:
+            return ours, self._sorted[0]
+        middle, width = self._scales[1]
+        return max(ours, (ood - middle) / width), self._sorted[1]
+
+    @cached_property
+    def _scales(self) -> tuple[tuple[float, float], ...]:
+        """Median and (84th percentile - median) of misfit and ood."""
+        return tuple(_median_and_width(values) for values in (self.misfit, self.ood) if values.size)
+
+    @cached_property
+    def _sorted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The reference stars' scores by misfit alone, and by misfit and ood; sorted, read-only."""
+        middle, width = self._scales[0]
+        alone = both = (self.misfit - middle) / width
+        if self.ood.size:
+            middle, width = self._scales[1]
+            both = np.maximum(alone, (self.ood - middle) / width)
+        out = np.sort(alone), np.sort(both)
+        for scores in out:
+            scores.setflags(write=False)
+        return out
 
 
-def _robust_sigma(value: float, reference: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Distance above the median in units of (84th percentile - median), for one value and for the reference itself."""
-    middle, upper = np.percentile(reference, (50.0, 84.135))
-    width = max(float(upper - middle), 1e-9 * max(abs(float(middle)), 1.0))
-    return float((value - middle) / width), (reference - middle) / width
+def _median_and_width(values: NDArray[np.float64]) -> tuple[float, float]:
+    middle, upper = np.percentile(values, (50.0, 84.135))
+    return float(middle), max(float(upper - middle), 1e-9 * max(abs(float(middle)), 1.0))
 
 
 def residual_sigma(prepared: Prepared, model: PredictedSpectrum) -> NDArray[np.float64]:
@@ -97,7 +115,10 @@ def misfit(prepared: Prepared, model: PredictedSpectrum) -> float:
 
     About 1 for a star that the model describes within the errors.
     """
-    residual = residual_sigma(prepared, model)
+    return _root_mean_square(residual_sigma(prepared, model))
+
+
+def _root_mean_square(residual: NDArray[np.float64]) -> float:
     residual = residual[np.isfinite(residual)]
     return float(np.sqrt(np.mean(np.clip(residual, -CLIP, CLIP) ** 2))) if residual.size else float("nan")
 
@@ -111,8 +132,12 @@ def find_reasons(
     to half or changed sign; that stretch and its wings (as far as the mean goes on falling) are taken out, and the
     search goes on. A line in the star is named in the star's frame (``z``), sky and detector in the observed one.
     """
-    survey = survey or prepared.survey
-    residual = residual_sigma(prepared, model)
+    return _stretches(prepared, residual_sigma(prepared, model), survey or prepared.survey, z, most)
+
+
+def _stretches(
+    prepared: Prepared, residual: NDArray[np.float64], survey: str, z: float, most: int
+) -> tuple[Reason, ...]:
     wave = np.asarray(prepared.wavelength, np.float64) * (10.0 if survey == "gaia_xp" else 1.0)
     width = min(RUNNING_PIXELS.get(survey, _DEFAULT_RUNNING), residual.size)
     smooth = _running_mean(np.clip(residual, -3 * CLIP, 3 * CLIP), width)
@@ -167,14 +192,15 @@ def anomaly(
     z : float
         Redshift of the star's lines in ``prepared``, from its radial velocity.
     """
-    value = misfit(prepared, model)
-    reasons = find_reasons(prepared, model, survey=survey, z=z)
+    residual = residual_sigma(prepared, model)
+    value = _root_mean_square(residual)
+    reasons = _stretches(prepared, residual, survey or prepared.survey, z, 4)
     latent = float("nan") if ood is None else float(ood)
     if not reference.misfit.size or not np.isfinite(value):
         return Anomaly(value, float("nan"), 0, reasons, misfit=value, ood=latent)
     score, scores = reference.excess(value, ood)
-    below = float(np.mean(scores < score)) + 0.5 * float(np.mean(scores == score))
-    return Anomaly(score, 100.0 * below, int(scores.size), reasons, np.sort(scores), misfit=value, ood=latent)
+    below = 0.5 * (int(np.searchsorted(scores, score, "left")) + int(np.searchsorted(scores, score, "right")))
+    return Anomaly(score, 100.0 * below / scores.size, int(scores.size), reasons, scores, misfit=value, ood=latent)
 
 
 def _reach(inside: NDArray[np.bool_], peak: int) -> tuple[int, int]:
