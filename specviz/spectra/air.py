@@ -1,8 +1,8 @@
 """Air and vacuum wavelengths.
 
-Refractive index of standard air (15 C, 101325 Pa, 450 ppm CO2) after Ciddor (1996, Applied Optics 35, 1566, equation 1),
-the convention of VALD and of most stellar work; it differs from Morton (1991) by less than 1e-8 in n, 6e-5 A at 6000 A.
-With s = 1e4 / lambda_vacuum [1/um]:  n = 1 + 0.05792105 / (238.0185 - s^2) + 0.00167917 / (57.362 - s^2).
+Refractive index of standard air (15 C, 101325 Pa, 450 ppm CO2) after Ciddor (1996, Applied Optics 35, 1566, equation
+1), the convention of VALD and of most stellar work; it differs from Morton (1991) by less than 1e-8 in n, 6e-5 A at
+6000 A. With s = 1e4 / lambda_vacuum [1/um]:  n = 1 + 0.05792105 / (238.0185 - s^2) + 0.00167917 / (57.362 - s^2).
 Below 2000 A spectroscopists quote vacuum wavelengths, so both functions return such values unchanged.
 """
 
@@ -25,8 +25,8 @@ def vacuum_to_air(wave_vacuum: ArrayLike) -> Array:
 def air_to_vacuum(wave_air: ArrayLike) -> Array:
     """Vacuum wavelength (Angstrom) of air wavelengths (Angstrom), any shape; unchanged below 2000 A (vacuum).
 
-    The index depends on the vacuum wavelength, so it is found by four fixed-point steps; each gains a factor of about 1e-5,
-    and the round trip closes to rounding (< 1e-9 A).
+    The index depends on the vacuum wavelength, so it is found by four fixed-point steps; each gains a factor of about
+    1e-5, and the round trip closes to rounding (< 1e-9 A).
     """
     wave = _checked(wave_air)
     limit = 2000.0 / float(_index(np.array(2000.0)))

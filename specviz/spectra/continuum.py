@@ -1,9 +1,10 @@
 """Pseudo-continua: the one SpecCLIP was trained with, and a robust one that knows masks.
 
-``gaspp_continuum`` follows the published procedure of SpecCLIP's preprocessing step by step (the traps included, since the
-released weights expect them). The least-squares fits are done by projection: NumPy's ``polyfit`` on raw wavelengths is a
-truncated SVD of the column-scaled Vandermonde matrix, so its fitted values are ``U U^T y``, and ``U`` depends on the
-wavelengths alone. One small SVD serves all 20 fits, and the values agree with ``polyval(polyfit(...))`` to rounding.
+``gaspp_continuum`` follows the published procedure of SpecCLIP's preprocessing step by step (the traps included, since
+the released weights expect them). The least-squares fits are done by projection: NumPy's ``polyfit`` on raw wavelengths
+is a truncated SVD of the column-scaled Vandermonde matrix, so its fitted values are ``U U^T y``, and ``U`` depends on
+the wavelengths alone. One small SVD serves all 20 fits, and the values agree with ``polyval(polyfit(...))`` to
+rounding.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ def gaspp_continuum(wave: ArrayLike, flux: ArrayLike, cfsnr: float = 60.0) -> Ar
     flux : array, shape (n,)
         Flux in any unit, finite everywhere: bridge bad pixels first (:func:`specviz.spectra.resample.bridge`).
     cfsnr : float
-        "Continuum-fit S/N". From 50 up (the default, 60) nothing is smoothed; below, a Savitzky-Golay filter of order 4 and
-        of ``int(55 - cfsnr)`` pixels, made odd, precedes the fits. In 4000-5599 A it only moves the hot-star test.
+        "Continuum-fit S/N". From 50 up (the default, 60) nothing is smoothed; below, a Savitzky-Golay filter of order 4
+        and of ``int(55 - cfsnr)`` pixels, made odd, precedes the fits. In 4000-5599 A it only moves the hot-star test.
 
     Returns
     -------
     array, shape (n,)
-        The continuum, positive everywhere. 3700-5700 A: upper envelope of order 5. Above 6100 A: clipped fit of order 4.
-        Elsewhere the 7-pixel running median. A region with 100 pixels or fewer keeps the running median.
+        The continuum, positive everywhere. 3700-5700 A: upper envelope of order 5. Above 6100 A: clipped fit of order
+        4. Elsewhere the 7-pixel running median. A region with 100 pixels or fewer keeps the running median.
 
     Raises
     ------
@@ -53,17 +54,21 @@ def gaspp_continuum(wave: ArrayLike, flux: ArrayLike, cfsnr: float = 60.0) -> Ar
 
     Notes
     -----
-    Procedure: median filter 7 (zeros beyond the edges); where the blue fit peaks below 4500 A the three Balmer lines are
-    bridged by straight lines (see ``_bridge_balmer``). The official code finds the places on the whole array and applies them
-    to the blue part, so they are shifted by the number of pixels below 3700 A; this is kept.
+    Procedure: median filter 7 (zeros beyond the edges); where the blue fit peaks below 4500 A the three Balmer lines
+    are bridged by straight lines (see ``_bridge_balmer``). The official code finds the places on the whole array and
+    applies them to the blue part, so they are shifted by the number of pixels below 3700 A; this is kept.
     """
     wave, flux = np.asarray(wave, np.float64), np.asarray(flux, np.float64)
     if wave.ndim != 1 or wave.shape != flux.shape:
-        raise SpectrumError(f"Wavelength {wave.shape} and flux {flux.shape} do not match", expected="two 1-D arrays of equal length")
+        raise SpectrumError(
+            f"Wavelength {wave.shape} and flux {flux.shape} do not match", expected="two 1-D arrays of equal length"
+        )
     if not np.isfinite(flux).all():
         raise SpectrumError("The flux has pixels that are not finite", remedy="Bridge them before fitting a continuum")
     filtered = _median7(flux)
-    window = 1 if cfsnr >= 50 else int(55 - cfsnr) | 1  # window 3 of order 2, the official choice from 50 up, is the identity
+    window = (
+        1 if cfsnr >= 50 else int(55 - cfsnr) | 1
+    )  # window 3 of order 2, the official choice from 50 up, is the identity
     continuum = filtered.copy()
 
     blue = _span(wave, 3700.0, 5700.0, "both")
@@ -91,8 +96,14 @@ def gaspp_continuum(wave: ArrayLike, flux: ArrayLike, cfsnr: float = 60.0) -> Ar
 
 
 def running_quantile_continuum(
-    wave: ArrayLike, flux: ArrayLike, ivar: ArrayLike | None = None, mask: ArrayLike | None = None, *,
-    quantile: float = 0.90, width: float = 0.03, n_knots: int = 60,
+    wave: ArrayLike,
+    flux: ArrayLike,
+    ivar: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    *,
+    quantile: float = 0.90,
+    width: float = 0.03,
+    n_knots: int = 60,
 ) -> Array:
     """A robust pseudo-continuum: running quantile of the good pixels, de-biased for noise, smoothed.
 
@@ -121,8 +132,9 @@ def running_quantile_continuum(
 
     Notes
     -----
-    A high quantile of noisy pixels is biased upwards by about z(quantile) sigma; where errors are known, the quantile is
-    lowered towards 0.5 in proportion to noise / scatter of the window, so that the continuum does not ride on the noise.
+    A high quantile of noisy pixels is biased upwards by about z(quantile) sigma; where errors are known, the quantile
+    is lowered towards 0.5 in proportion to noise / scatter of the window, so that the continuum does not ride on the
+    noise.
     """
     wave, flux = np.asarray(wave, np.float64), np.asarray(flux, np.float64)
     good = np.isfinite(flux)
@@ -153,7 +165,9 @@ def running_quantile_continuum(
     if not knots:
         knots, heights = [float(x.mean())], [float(np.quantile(y, quantile))]
     level_array = np.asarray(heights)
-    if level_array.size >= 5:  # a running median of five knots takes out windows that a broad band or a sky residual fills
+    if (
+        level_array.size >= 5
+    ):  # a running median of five knots takes out windows that a broad band or a sky residual fills
         padded = np.pad(level_array, 2, mode="edge")
         level_array = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     continuum = np.interp(np.log(wave), knots, level_array)
@@ -214,8 +228,9 @@ def _savgol4(flux: Array, window: int) -> Array:
 def _bridge_balmer(wave: Array, level: Array) -> None:
     """Replace the Balmer lines of ``level`` (the blue part) by straight lines.
 
-    Each line joins, at the two nominal ends of the interval, the maxima within 10 A of them. Places are indices of the whole
-    ``wave``, applied unshifted to the blue part as the official code does. All maxima are taken before any replacement.
+    Each line joins, at the two nominal ends of the interval, the maxima within 10 A of them. Places are indices of the
+    whole ``wave``, applied unshifted to the blue part as the official code does. All maxima are taken before any
+    replacement.
     """
     lines = []
     for low, high in _BALMER:

@@ -1,8 +1,8 @@
 """From the observed (heliocentric) frame to the star's rest frame and back.
 
-Relativistic Doppler shift for motion along the line of sight: lambda_obs = lambda_rest * sqrt((1 + b) / (1 - b)), b = v / c
-(e.g. Lindegren & Dravins 2003, A&A 401, 1185, equation 3). Flux per unit wavelength is not rescaled: relative fluxes are
-compared in shape only, and at stellar velocities the factor differs from 1 by less than 0.5 %.
+Relativistic Doppler shift for motion along the line of sight: lambda_obs = lambda_rest * sqrt((1 + b) / (1 - b)), b = v
+/ c (e.g. Lindegren & Dravins 2003, A&A 401, 1185, equation 3). Flux per unit wavelength is not rescaled: relative
+fluxes are compared in shape only, and at stellar velocities the factor differs from 1 by less than 0.5 %.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def to_rest(spectrum: Spectrum, rv_km_s: float) -> Spectrum:
         If the spectrum is in the rest frame already.
     """
     if spectrum.frame == "rest":
-        raise SpectrumError("The spectrum is in the rest frame already", remedy="Use to_observed first to change the velocity")
+        raise SpectrumError(
+            "The spectrum is in the rest frame already", remedy="Use to_observed first to change the velocity"
+        )
     factor = doppler_factor(rv_km_s)
     meta = {**spectrum.meta, "rv_removed": float(rv_km_s)}
     return spectrum.with_(wavelength=spectrum.wavelength / factor, frame="rest", meta=meta)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _frozen(values: Any) -> NDArray[np.float64]:
     values.setflags(write=False)
     return values
 

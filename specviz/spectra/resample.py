@@ -47,7 +47,12 @@ class XpSpectrum(NamedTuple):
 
 
 def resample_linear(
-    wave_new: ArrayLike, wave: ArrayLike, flux: ArrayLike, ivar: ArrayLike | None = None, mask: ArrayLike | None = None, *,
+    wave_new: ArrayLike,
+    wave: ArrayLike,
+    flux: ArrayLike,
+    ivar: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+    *,
     log: bool = True,
 ) -> Resampled:
     """Interpolate linearly, carrying variance and mask.
@@ -68,10 +73,10 @@ def resample_linear(
     Returns
     -------
     Resampled
-        A new pixel that touches a masked old one (with a weight over 1e-3), or lies outside the source, is masked, with ivar 0;
-        its flux is bridged between good neighbours, or that of the nearest end. Variance is propagated as sum of w^2 sigma^2 of the two neighbours (pixels are
-        taken as independent; the covariance that interpolation puts between neighbours is not returned). A new pixel that
-        touches one with ivar = 0 has ivar 0.
+        A new pixel that touches a masked old one (with a weight over 1e-3), or lies outside the source, is masked, with
+        ivar 0; its flux is bridged between good neighbours, or that of the nearest end. Variance is propagated as sum
+        of w^2 sigma^2 of the two neighbours (pixels are taken as independent; the covariance that interpolation puts
+        between neighbours is not returned). A new pixel that touches one with ivar = 0 has ivar 0.
 
     Raises
     ------
@@ -80,7 +85,9 @@ def resample_linear(
     """
     wave, flux, target = (np.asarray(a, np.float64) for a in (wave, flux, wave_new))
     if wave.ndim != 1 or wave.shape != flux.shape or wave.size < 2:
-        raise SpectrumError(f"Wavelength {wave.shape} and flux {flux.shape} do not match", expected="two 1-D arrays of equal length")
+        raise SpectrumError(
+            f"Wavelength {wave.shape} and flux {flux.shape} do not match", expected="two 1-D arrays of equal length"
+        )
     x, t = (np.log10(wave), np.log10(target)) if log else (wave, target)
     left, weight = _neighbours(x, t)
     masked = ~np.isfinite(flux)
@@ -96,7 +103,7 @@ def resample_linear(
 
 
 def bridge(wave: Array, flux: Array, bad: NDArray[np.bool_]) -> Array:
-    """``flux`` with the ``bad`` pixels replaced by straight lines between good neighbours (constant beyond the ends)."""
+    """``flux`` with the ``bad`` pixels replaced by straight lines between good neighbours (constant beyond them)."""
     if not bad.any():
         return flux
     good = ~bad
@@ -115,8 +122,8 @@ def to_specclip_grid(spectrum: Spectrum, *, compat: bool = False, cfsnr: float =
     spectrum : Spectrum
         LAMOST, SDSS or any other that covers 4000-5598 A. Its radial velocity stays in (SpecCLIP was trained so).
     compat : bool
-        False (right): masked, non-finite, zero and ivar = 0 pixels are bridged, and the flux is normalised once over its
-        whole range. True: what the official demo does, which ignores masks and normalises twice.
+        False (right): masked, non-finite, zero and ivar = 0 pixels are bridged, and the flux is normalised once over
+        its whole range. True: what the official demo does, which ignores masks and normalises twice.
     cfsnr : float
         See :func:`~specviz.spectra.continuum.gaspp_continuum`.
 
@@ -134,24 +141,30 @@ def to_specclip_grid(spectrum: Spectrum, *, compat: bool = False, cfsnr: float =
     low, high = SPECCLIP_WINDOW
     if wave[0] > low or wave[-1] < high:
         raise CoverageError(
-            f"The spectrum covers {wave[0]:.0f}-{wave[-1]:.0f} A", expected=f"{low:.0f}-{high:.0f} A for a LAMOST spectrum",
+            f"The spectrum covers {wave[0]:.0f}-{wave[-1]:.0f} A",
+            expected=f"{low:.0f}-{high:.0f} A for a LAMOST spectrum",
             remedy="Check the wavelength unit, or use another spectrum of this star",
         )
     i, j = np.searchsorted(wave, (low, high))
     if j - i < _MIN_PIXELS:
-        raise CoverageError(f"Only {j - i} pixels between {low:.0f} and {high:.0f} A", expected=f"at least {_MIN_PIXELS}")
+        raise CoverageError(
+            f"Only {j - i} pixels between {low:.0f} and {high:.0f} A", expected=f"at least {_MIN_PIXELS}"
+        )
     log_wave = np.log10(wave)
     left, weight = _neighbours(log_wave, SPECCLIP_LOG10)
     if compat:
         continuum = gaspp_continuum(wave, flux, cfsnr)
         once = flux / continuum
         values = once / gaspp_continuum(wave, once, cfsnr)
-        return GridSpectrum(_mix(values, left, weight), np.zeros(SPECCLIP_LOG10.size), _mix(continuum, left, weight), 0.0)
+        return GridSpectrum(
+            _mix(values, left, weight), np.zeros(SPECCLIP_LOG10.size), _mix(continuum, left, weight), 0.0
+        )
     bad = ~spectrum.good | (flux == 0.0)
     share = float(np.mean(bad[i:j]))
     if share > 0.5:
         raise CoverageError(
-            f"{100 * share:.0f} % of the pixels between {low:.0f} and {high:.0f} A are masked or empty", expected="at most half",
+            f"{100 * share:.0f} % of the pixels between {low:.0f} and {high:.0f} A are masked or empty",
+            expected="at most half",
             remedy="Use another exposure of this star",
         )
     flux = bridge(wave, flux, bad)
@@ -161,7 +174,9 @@ def to_specclip_grid(spectrum: Spectrum, *, compat: bool = False, cfsnr: float =
     if spectrum.has_errors:
         assert spectrum.ivar is not None
         ivar = _mix_ivar(np.where(bad, 0.0, spectrum.ivar) * continuum**2, left, weight)
-    return GridSpectrum(_mix(flux / continuum, left, weight), ivar, _mix(continuum, left, weight), float(touched.mean()))
+    return GridSpectrum(
+        _mix(flux / continuum, left, weight), ivar, _mix(continuum, left, weight), float(touched.mean())
+    )
 
 
 def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:
@@ -187,7 +202,8 @@ def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:
     low, high = XP_WAVELENGTH_NM[[0, -1]]
     if wave[0] > low + 1e-6 or wave[-1] < high - 1e-6:
         raise CoverageError(
-            f"The spectrum covers {wave[0]:.0f}-{wave[-1]:.0f} nm", expected=f"{low:.0f}-{high:.0f} nm for a Gaia XP spectrum"
+            f"The spectrum covers {wave[0]:.0f}-{wave[-1]:.0f} nm",
+            expected=f"{low:.0f}-{high:.0f} nm for a Gaia XP spectrum",
         )
     bad = ~spectrum.good
     left, weight = _neighbours(wave, XP_WAVELENGTH_NM)
@@ -196,7 +212,8 @@ def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:
         raise CoverageError(
             f"{100 * touched.mean():.0f} % of the XP spectrum is missing, the flux at 550 nm "
             f"{'too' if touched[XP_REFERENCE_INDEX] else 'not'}",
-            expected="BP and RP both", remedy="A star without a BP spectrum cannot be scaled to its flux at 550 nm",
+            expected="BP and RP both",
+            remedy="A star without a BP spectrum cannot be scaled to its flux at 550 nm",
         )
     values = _mix(bridge(wave, spectrum.flux, bad), left, weight)
     scale = float(values[XP_REFERENCE_INDEX])
@@ -205,7 +222,8 @@ def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:
     ivar = np.zeros_like(values)
     if spectrum.has_errors:
         assert spectrum.ivar is not None
-        # In units of scale: XP fluxes are of order 1e-16, so sigma^2 in flux units would be near the end of float64's range.
+        # In units of scale: XP fluxes are of order 1e-16, so sigma^2 in flux units would be near the end of float64's
+        # range.
         ivar = _mix_ivar(np.where(bad, 0.0, spectrum.ivar * scale * scale), left, weight)
     return XpSpectrum(values / scale, ivar, scale)
 
@@ -221,8 +239,8 @@ def _mix(values: Array, left: NDArray[np.intp], weight: Array) -> Array:
     return a + weight * (values[left + 1] - a)
 
 
-#: Grids that are meant to be equal differ by rounding (LAMOST stores float32 wavelengths: 3e-4 of a pixel); a good pixel
-#: must not be lost for such a share of a bad neighbour.
+#: Grids that are meant to be equal differ by rounding (LAMOST stores float32 wavelengths: 3e-4 of a pixel); a good
+#: pixel must not be lost for such a share of a bad neighbour.
 _SHARE = 1e-3
 
 
@@ -239,5 +257,11 @@ def _touches(bad: NDArray[np.bool_], left: NDArray[np.intp], weight: Array) -> N
 
 
 __all__ = [
-    "GridSpectrum", "Resampled", "XpSpectrum", "bridge", "resample_linear", "to_specclip_grid", "to_xp_grid",
+    "GridSpectrum",
+    "Resampled",
+    "XpSpectrum",
+    "bridge",
+    "resample_linear",
+    "to_specclip_grid",
+    "to_xp_grid",
 ]

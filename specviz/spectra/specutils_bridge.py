@@ -11,7 +11,8 @@ from specviz.spectra.spectrum import WAVELENGTH_UNITS, Spectrum
 
 
 def to_specutils(spectrum: Spectrum) -> Any:
-    """As a ``specutils.Spectrum``: flux and spectral axis with units, ``InverseVariance`` (when errors are known), mask, meta.
+    """As a ``specutils.Spectrum``: flux and spectral axis with units, ``InverseVariance`` (when errors are known),
+    mask, meta.
 
     ``meta`` gains ``survey`` and ``frame`` so that the way back loses nothing.
 
@@ -27,8 +28,10 @@ def to_specutils(spectrum: Spectrum) -> Any:
     unit = u.Unit(spectrum.flux_unit) if spectrum.flux_unit else u.dimensionless_unscaled
     uncertainty = InverseVariance(np.array(spectrum.ivar)) if spectrum.has_errors else None
     return cls(
-        flux=np.array(spectrum.flux) * unit, spectral_axis=np.array(spectrum.wavelength) * u.Unit(spectrum.wavelength_unit),
-        uncertainty=uncertainty, mask=np.array(spectrum.mask),
+        flux=np.array(spectrum.flux) * unit,
+        spectral_axis=np.array(spectrum.wavelength) * u.Unit(spectrum.wavelength_unit),
+        uncertainty=uncertainty,
+        mask=np.array(spectrum.mask),
         meta={**spectrum.meta, "survey": spectrum.survey, "frame": spectrum.frame},
     )
 
@@ -39,7 +42,8 @@ def from_specutils(other: Any, *, survey: str | None = None) -> Spectrum:
     Parameters
     ----------
     other : specutils.Spectrum
-        Its uncertainty of any kind becomes ivar; an axis in frequency, energy or wavenumber becomes wavelength, increasing.
+        Its uncertainty of any kind becomes ivar; an axis in frequency, energy or wavenumber becomes wavelength,
+        increasing.
     survey : str, optional
         One of ours; by default ``meta["survey"]``, else "other".
 
@@ -62,7 +66,9 @@ def from_specutils(other: Any, *, survey: str | None = None) -> Spectrum:
     except (AttributeError, u.UnitConversionError) as error:
         raise SpectrumError("Not a spectrum with a wavelength axis", expected="a specutils.Spectrum") from error
     if flux.ndim != 1:
-        raise SpectrumError(f"A spectrum with flux of shape {flux.shape}", expected="one dimension", remedy="Take one row of it")
+        raise SpectrumError(
+            f"A spectrum with flux of shape {flux.shape}", expected="one dimension", remedy="Take one row of it"
+        )
     ivar = None
     if other.uncertainty is not None:
         ivar = np.asarray(other.uncertainty.represent_as(InverseVariance).array, np.float64)
@@ -71,9 +77,14 @@ def from_specutils(other: Any, *, survey: str | None = None) -> Spectrum:
     order = slice(None) if wave[0] <= wave[-1] else slice(None, None, -1)
     unit = other.flux.unit
     return Spectrum(
-        np.asarray(wave)[order], flux[order], None if ivar is None else ivar[order], None if mask is None else mask[order],
-        frame="rest" if frame == "rest" else "observed", survey=survey,
-        flux_unit="" if unit == u.dimensionless_unscaled else unit.to_string(), meta=meta,
+        np.asarray(wave)[order],
+        flux[order],
+        None if ivar is None else ivar[order],
+        None if mask is None else mask[order],
+        frame="rest" if frame == "rest" else "observed",
+        survey=survey,
+        flux_unit="" if unit == u.dimensionless_unscaled else unit.to_string(),
+        meta=meta,
     )
 
 

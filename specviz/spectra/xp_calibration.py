@@ -1,10 +1,10 @@
 """From Gaia XP coefficients to the calibrated, sampled spectrum (W m-2 nm-1 at 336-1020 nm).
 
-A BP or RP mean spectrum is published as coefficients c of a set of bases. The external calibration (Montegriffo et al. 2023,
-A&A 674, A3; De Angeli et al. 2023, A&A 674, A2) is linear: f = c A with a design matrix A (bases x samples). The two bands
-are merged with weights that cross over linearly in 635-643 nm. With the covariance K of the coefficients,
-cov(f) = A^T K A, and sigma of a sample is the root of its diagonal; bands are independent. The matrices are those that the
-Gaia consortium publishes for DR3 (GaiaXPy, BSD-3), sampled once by ``specviz/training/make_xp_design.py``.
+A BP or RP mean spectrum is published as coefficients c of a set of bases. The external calibration (Montegriffo et al.
+2023, A&A 674, A3; De Angeli et al. 2023, A&A 674, A2) is linear: f = c A with a design matrix A (bases x samples). The
+two bands are merged with weights that cross over linearly in 635-643 nm. With the covariance K of the coefficients,
+cov(f) = A^T K A, and sigma of a sample is the root of its diagonal; bands are independent. The matrices are those that
+the Gaia consortium publishes for DR3 (GaiaXPy, BSD-3), sampled once by ``specviz/training/make_xp_design.py``.
 """
 
 from __future__ import annotations
@@ -58,8 +58,10 @@ class XpBand:
         matrix = np.eye(n)
         if self.correlations is not None and self.correlations.size:
             if self.correlations.size != n * (n - 1) // 2:
-                raise SpectrumError(f"{self.correlations.size} correlations for {n} coefficients",
-                                    expected=f"{n * (n - 1) // 2}, the triangle without its diagonal")
+                raise SpectrumError(
+                    f"{self.correlations.size} correlations for {n} coefficients",
+                    expected=f"{n * (n - 1) // 2}, the triangle without its diagonal",
+                )
             lower = np.tril_indices(n, k=-1)
             matrix[lower] = self.correlations
             matrix.T[lower] = self.correlations
@@ -82,7 +84,9 @@ def dr3_design() -> Design:
         return Design(stored["wavelength_nm"], {b: stored[b] for b in BANDS}, {b: stored[f"{b}_weight"] for b in BANDS})
 
 
-def calibrate(bp: XpBand | None, rp: XpBand | None, *, n_bp: int | None = None, n_rp: int | None = None) -> tuple[Array, Array]:
+def calibrate(
+    bp: XpBand | None, rp: XpBand | None, *, n_bp: int | None = None, n_rp: int | None = None
+) -> tuple[Array, Array]:
     """Sampled spectrum and its errors.
 
     Parameters
@@ -143,7 +147,9 @@ def xp_covariance(spectrum: Spectrum) -> Array:
     for name, band in present.items():
         covariance = band.full_covariance()
         if covariance is None:
-            raise SpectrumError("The coefficients have no errors", expected="XP_CONTINUOUS with errors and correlations")
+            raise SpectrumError(
+                "The coefficients have no errors", expected="XP_CONTINUOUS with errors and correlations"
+            )
         matrix = _matrix(design, name, band) * (design.weight[name] if len(present) == 2 else 1.0)
         total += matrix.T @ covariance @ matrix
     if not present:
@@ -158,16 +164,21 @@ def band_of_meta(meta: Any, band: str) -> XpBand | None:
     """The band's coefficients as a reader kept them in ``Spectrum.meta``."""
     if meta.get(f"{band}_coefficients") is None:
         return None
-    return XpBand(*(meta.get(f"{band}_{k}") for k in
-                    ("coefficients", "coefficient_errors", "coefficient_correlations", "coefficient_covariance")))
+    return XpBand(
+        *(
+            meta.get(f"{band}_{k}")
+            for k in ("coefficients", "coefficient_errors", "coefficient_correlations", "coefficient_covariance")
+        )
+    )
 
 
 def _matrix(design: Design, name: str, band: XpBand) -> Array:
     n, most = band.coefficients.size, design.matrix[name].shape[0]
     if n > most:
         raise SpectrumError(
-            f"{n} {name.upper()} coefficients", expected=f"at most the {most} bases of Gaia DR3",
-            remedy="They are of another release: calibrate them with a GaiaXPy version made for it and open the sampled file",
+            f"{n} {name.upper()} coefficients",
+            expected=f"at most the {most} bases of Gaia DR3",
+            remedy="They are of another release: calibrate them with a GaiaXPy made for it, and open the sampled file",
         )
     if not np.isfinite(band.coefficients).all():
         raise SpectrumError(f"The {name.upper()} coefficients are not all numbers")

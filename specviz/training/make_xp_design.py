@@ -1,7 +1,7 @@
 """Sample the DR3 external calibration of Gaia XP once: writes ``specviz/spectra/data/xp_design_dr3.npz``.
 
-The inputs are the configuration tables that the Gaia consortium publishes inside GaiaXPy (BSD-3): dispersion, response and
-inverse bases of the instrument model (BP v375wi, RP v142r), which GaiaXPy itself samples for its default grid.
+The inputs are the configuration tables that the Gaia consortium publishes inside GaiaXPy (BSD-3): dispersion, response
+and inverse bases of the instrument model (BP v375wi, RP v142r), which GaiaXPy itself samples for its default grid.
 
 Run: ``python -m specviz.training.make_xp_design``
 """

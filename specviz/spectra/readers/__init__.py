@@ -79,7 +79,8 @@ def _one(content: Content, stars: list[Star], source_id: int | str | None) -> St
     else:
         ids = ", ".join(s.source_id.value if s.source_id else s.name for s in stars[:5])
         raise ReadError(
-            f"{content.name}: holds {len(stars)} sources ({ids}{' ...' if len(stars) > 5 else ''})", expected="one star",
+            f"{content.name}: holds {len(stars)} sources ({ids}{' ...' if len(stars) > 5 else ''})",
+            expected="one star",
             remedy="Use read_all, or name one with source_id=",
         )
     if "error" in star.meta:

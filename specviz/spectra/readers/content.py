@@ -14,10 +14,17 @@ from specviz.errors import FileTooLargeError, NotFoundError, ReadError, UnknownL
 #: Largest file that is opened, and largest content that gzip may unpack, in bytes.
 MAX_FILE = 200 * 2**20
 MAX_UNPACKED = 256 * 2**20
-#: Gzip cannot exceed 1032:1 and spectra stay under 20:1; beyond this ratio (and this floor) it is a bomb, refused early.
-_MAX_RATIO, _BOMB_FLOOR = 200, 32 * 2**20
+#: Gzip cannot exceed 1032:1 and spectra stay under 20:1; beyond this ratio (and this floor) it is a bomb, refused
+#: early.
+_MAX_RATIO, _BOMB_FLOOR = 50, 32 * 2**20
 
-_OTHER_ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z"}
+_OTHER_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +57,9 @@ class Content:
             return "avro"
         for magic, label in _OTHER_ARCHIVES.items():
             if head.startswith(magic):
-                raise UnknownLayoutError(f"{self.name}: packed with {label}", expected="a plain or gzip file",
-                                         remedy="Unpack it first")
+                raise UnknownLayoutError(
+                    f"{self.name}: packed with {label}", expected="a plain or gzip file", remedy="Unpack it first"
+                )
         start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
         if start.startswith(b"<"):
             if b"VOTABLE" in head[:8192].upper():
@@ -62,13 +70,17 @@ class Content:
                 expected="FITS, VOTable, CSV or ECSV",
                 remedy="The download may have been answered by a login or error page: fetch it again" if page else "",
             )
-        if start.startswith(b"{"):
-            raise UnknownLayoutError(f"{self.name}: a JSON reply, not a spectrum",
-                                     remedy="The archive may have answered with an error message: open it as text to read it")
+        if start.startswith((b"{", b"[{", b"[[")):
+            raise UnknownLayoutError(
+                f"{self.name}: a JSON reply, not a spectrum",
+                remedy="The archive may have answered with an error message: open it as text to read it",
+            )
         controls = sum(head.count(bytes((c,))) for c in range(32) if c not in (9, 10, 12, 13))
         if controls:
-            raise UnknownLayoutError(f"{self.name}: binary content of no known kind",
-                                     expected="FITS, VOTable, CSV, ECSV, avro or npy, plain or gzip")
+            raise UnknownLayoutError(
+                f"{self.name}: binary content of no known kind",
+                expected="FITS, VOTable, CSV, ECSV, avro or npy, plain or gzip",
+            )
         return "text"
 
     @cached_property
@@ -94,7 +106,7 @@ def load(path: str | Path) -> Content:
     NotFoundError
         No such file.
     FileTooLargeError
-        Over 200 MB, or unpacks to over 256 MB (or to over 200 times its size).
+        Over 200 MB, or unpacks to over 256 MB (or to over 50 times its size).
     ReadError
         A folder, a device, no permission, empty, or damaged gzip.
     """
@@ -106,7 +118,9 @@ def load(path: str | Path) -> Content:
             what = "a folder" if stat.S_ISDIR(info.st_mode) else "not a regular file"
             raise ReadError(f"{name}: {what}", expected="a file with a spectrum")
         if info.st_size > MAX_FILE:
-            raise FileTooLargeError(f"{name}: {info.st_size / 2**20:.0f} MB", expected=f"at most {MAX_FILE // 2**20} MB")
+            raise FileTooLargeError(
+                f"{name}: {info.st_size / 2**20:.0f} MB", expected=f"at most {MAX_FILE // 2**20} MB"
+            )
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE + 1)
     except FileNotFoundError as error:
@@ -143,12 +157,15 @@ def _gunzip(data: bytes, name: str) -> bytes:
                 if total > limit:
                     raise FileTooLargeError(
                         f"{name}: unpacks to more than {limit // 2**20} MB from {len(data) / 2**20:.2g} MB",
-                        expected="a spectrum", remedy="This is no spectrum; if it is a large table, unpack and split it",
+                        expected="a spectrum",
+                        remedy="This is no spectrum; if it is a large table, unpack and split it",
                     )
                 parts.append(part)
                 rest = unpacker.unconsumed_tail
                 if not part and not rest and not unpacker.eof:
-                    raise ReadError(f"{name}: the gzip stream ends early", expected="a whole file", remedy="Fetch it again")
+                    raise ReadError(
+                        f"{name}: the gzip stream ends early", expected="a whole file", remedy="Fetch it again"
+                    )
             rest = unpacker.unused_data
     except zlib.error as error:
         raise ReadError(f"{name}: damaged gzip ({error})", remedy="Fetch the file again") from error

@@ -1,15 +1,17 @@
 """The header-data units of a FITS file: headers, images and binary tables, read without trusting any of it.
 
-Spectra need little of FITS (images, fixed-width and variable-length binary tables), and files dropped on a viewer may claim
-anything. This reader checks every size against the bytes that are really there before it touches them, keeps views of the
-bytes instead of allocating what a header says, and survives headers that a strict reader complains about (DR9+ LAMOST files
-carry NAXIS1/2 beside NAXIS = 0). Layout after the FITS standard 4.0 (IAU FITS Working Group 2018), sections 3, 4 and 7.3.
+Spectra need little of FITS (images, fixed-width and variable-length binary tables), and files dropped on a viewer may
+claim anything. This reader checks every size against the bytes that are really there before it touches them, keeps
+views of the bytes instead of allocating what a header says, and survives headers that a strict reader complains about
+(DR9+ LAMOST files carry NAXIS1/2 beside NAXIS = 0). Layout after the FITS standard 4.0 (IAU FITS Working Group 2018),
+sections 3, 4 and 7.3.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,7 +70,7 @@ class Hdu:
         values = np.frombuffer(self.data, _IMAGE_TYPES[self.header["BITPIX"]], count=int(np.prod(shape))).reshape(shape)
         return values * _number(self.header, "BSCALE", 1.0) + _number(self.header, "BZERO", 0.0)
 
-    @property
+    @cached_property
     def columns(self) -> dict[str, Column]:
         """The table's columns by upper-case name."""
         found: dict[str, Column] = {}
@@ -84,14 +86,25 @@ class Hdu:
             size = (repeat + 7) // 8 if code == "X" else repeat * width
             name = str(self.header.get(f"TTYPE{i}", f"col{i}")).strip()
             null = self.header.get(f"TNULL{i}")
-            found.setdefault(name.upper(), Column(
-                name, code, repeat, offset, str(self.header.get(f"TUNIT{i}", "")).strip(), match[3] or "",
-                _number(self.header, f"TSCAL{i}", 1.0), _number(self.header, f"TZERO{i}", 0.0),
-                null if isinstance(null, int) else None,
-            ))
+            found.setdefault(
+                name.upper(),
+                Column(
+                    name,
+                    code,
+                    repeat,
+                    offset,
+                    str(self.header.get(f"TUNIT{i}", "")).strip(),
+                    match[3] or "",
+                    _number(self.header, f"TSCAL{i}", 1.0),
+                    _number(self.header, f"TZERO{i}", 0.0),
+                    null if isinstance(null, int) else None,
+                ),
+            )
             offset += size
         if offset > self.header["NAXIS1"]:
-            raise ReadError(f"{self.file}: the columns need {offset} bytes a row, the header says {self.header['NAXIS1']}")
+            raise ReadError(
+                f"{self.file}: the columns need {offset} bytes a row, the header says {self.header['NAXIS1']}"
+            )
         return found
 
     @property
@@ -99,7 +112,7 @@ class Hdu:
         return int(self.header["NAXIS2"]) if self.is_table else 0
 
     def column(self, name: str) -> Any:
-        """Values of a column: (rows,) or (rows, repeat) float64, int64 or str; a list of arrays for variable-length cells."""
+        """Values of a column: (rows,) or (rows, repeat) float64, int64, bool or str; a list of arrays if cells vary."""
         column = self.columns[name.upper()]
         rows, stride = self.n_rows, int(self.header["NAXIS1"])
         if rows == 0 or column.repeat == 0:
@@ -130,7 +143,9 @@ class Hdu:
             end = heap + start + count * _width(code)
             total += count
             if count < 0 or start < 0 or end > len(self.data) or total * _width(code) > len(self.data):
-                raise ReadError(f"{self.file}: a cell of column {column.name} points outside the file", remedy="Fetch it again")
+                raise ReadError(
+                    f"{self.file}: a cell of column {column.name} points outside the file", remedy="Fetch it again"
+                )
             view = np.frombuffer(self.data, _TABLE_TYPES[code], count=count, offset=heap + start)
             out.append(_scaled(view, column, code))
         return out
@@ -148,14 +163,15 @@ def scan(file: str, data: bytes) -> list[Hdu]:
     view = memoryview(data)
     position = 0
     while position < len(data) and len(units) < _MAX_HDUS:
-        if units and not data[position : position + 8] == b"XTENSION":
+        if units and data[position:position + 8] != b"XTENSION":
             break  # padding or rubbish after the last unit
         header, position = _header(file, data, position, first=not units)
         size = _claimed(file, header)
         if size > len(data) - position:
             raise ReadError(
                 f"{file}: unit {len(units)} claims {_bytes(size)}, the file has {_bytes(len(data) - position)} left",
-                expected="a whole file", remedy="The file is cut off or its header damaged: fetch it again",
+                expected="a whole file",
+                remedy="The file is cut off or its header damaged: fetch it again",
             )
         units.append(Hdu(file, header, view[position : position + size]))
         position += -(-size // _BLOCK) * _BLOCK
@@ -203,7 +219,9 @@ def _claimed(file: str, header: dict[str, Any]) -> int:
     for i in range(1, axes + 1):
         size *= _count(file, header, f"NAXIS{i}", 2**62)
         if size > 2**62:
-            raise ReadError(f"{file}: the header claims an impossible size", expected="a spectrum", remedy="Fetch it again")
+            raise ReadError(
+                f"{file}: the header claims an impossible size", expected="a spectrum", remedy="Fetch it again"
+            )
     extra = _count(file, header, "PCOUNT", 2**62) if "PCOUNT" in header else 0
     groups = _count(file, header, "GCOUNT", 2**31) if "GCOUNT" in header else 1
     if header.get("XTENSION") == "BINTABLE" and (axes != 2 or header["BITPIX"] != 8):

@@ -1,13 +1,14 @@
 """Gaia XP mean spectra: coefficients (XP_CONTINUOUS) and sampled (XP_SAMPLED), in every format the archive serves.
 
-The same table comes as FITS, VOTable, CSV, ECSV or avro (``tables.py``), in two shapes: RAW (one row a source, array cells) and
-INDIVIDUAL (one file a source; for XP_SAMPLED one row a wavelength, the source id then stands in a PARAM, in the ECSV header
-or only in the file's name). Coefficients are calibrated by :mod:`specviz.spectra.xp_calibration`.
+The same table comes as FITS, VOTable, CSV, ECSV or avro (``tables.py``), in two shapes: RAW (one row a source, array
+cells) and INDIVIDUAL (one file a source; for XP_SAMPLED one row a wavelength, the source id then stands in a PARAM, in
+the ECSV header or only in the file's name). Coefficients are calibrated by :mod:`specviz.spectra.xp_calibration`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ from specviz.spectra.star import Star
 from specviz.spectra.xp_calibration import XpBand, calibrate
 
 _FLUX_UNIT = "W m-2 nm-1"
-#: A flux far outside this range (median of |f|) is not in W m-2 nm-1; the brightest stars reach 1e-9, the faintest 1e-21.
+#: A flux far outside this range (median of |f|) is not in W m-2 nm-1; the brightest stars reach 1e-9, the faintest
+#: 1e-21.
 _FLUX_RANGE = (1e-24, 1e-6)
 
 
@@ -45,7 +47,9 @@ def _is_continuous(content: Content) -> bool:
     if not _tabular(content):
         return False
     names = _names(content)
-    return any(f"{b}_{k}" in names for b in ("bp", "rp") for k in ("coefficients", "coeff_0")) or bool(names & {"bpspec", "rpspec"})
+    return any(f"{b}_{k}" in names for b in ("bp", "rp") for k in ("coefficients", "coeff_0")) or bool(
+        names & {"bpspec", "rpspec"}
+    )
 
 
 def _is_sampled(content: Content) -> bool:
@@ -60,7 +64,7 @@ def _is_sampled(content: Content) -> bool:
 @register_reader("gaia_xp_continuous", identify=_is_continuous, priority=21)
 def read_continuous(content: Content) -> list[Star]:
     """Calibrate every source of a table of coefficients."""
-    table: Columns = content.table
+    table = _gathered(content.table)
     return [_guard(content, table, row, _continuous) for row in range(table.rows)]
 
 
@@ -107,13 +111,30 @@ def _continuous(content: Content, table: Columns, row: int) -> Star:
         meta[f"{name}_coefficient_errors"] = band.errors
         meta[f"{name}_coefficient_correlations"] = band.correlations
         meta[f"{name}_coefficient_covariance"] = band.covariance
-        relevant = to_number(table.cell(f"{name}_n_relevant_bases", row)) if f"{name}_n_relevant_bases" in table else None
+        relevant = (
+            to_number(table.cell(f"{name}_n_relevant_bases", row)) if f"{name}_n_relevant_bases" in table else None
+        )
         meta[f"{name}_n_relevant_bases"] = None if relevant is None else int(relevant)
         if band.covariance is None and band.correlations is None:
             meta["errors_approximate"] = True  # no correlations in the source: independent errors
     meta["missing_bands"] = tuple(b for b, band in bands.items() if band is None)
     flux, sigma = calibrate(bands["bp"], bands["rp"])
     return _star(XP_WAVELENGTH_NM, flux, sigma, meta)
+
+
+def _gathered(table: Columns) -> Columns:
+    """Combined catalogues spread the arrays over columns (bp_coeff_0 ..., errors under e_): put them together again."""
+    cells = dict(table.cells)
+    for name in ("bp", "rp"):
+        for prefix, target in (
+            (f"{name}_coeff_", f"{name}_coefficients"),
+            (f"e_{name}_coeff_", f"{name}_coefficient_errors"),
+        ):
+            found = [c for c in cells if c.startswith(prefix) and c[len(prefix) :].isdigit()]
+            if found and target not in cells:
+                found.sort(key=lambda c: int(c.rsplit("_", 1)[1]))
+                cells[target] = np.column_stack([to_floats(cells[c]) for c in found])
+    return replace(table, cells=cells)
 
 
 def _band(table: Columns, row: int, name: str) -> XpBand | None:
@@ -123,23 +144,19 @@ def _band(table: Columns, row: int, name: str) -> XpBand | None:
         values = to_array(table.cell(column, row))
         return values if values.size and not np.isnan(values).all() else None
 
-    if f"{name}spec" in table:  # the avro files of the processing consortium: a record a band, covariance packed with diagonal
+    if (
+        f"{name}spec" in table
+    ):  # the avro files of the processing consortium: a record a band, covariance packed with diagonal
         return _avro_band(table.cell(f"{name}spec", row))
-    if f"{name}_coeff_0" in table:  # combined catalogues spread the arrays over columns, errors under e_
-        columns = [c for c in table.cells if re.fullmatch(rf"{name}_coeff_\d+", c)]
-        columns.sort(key=lambda c: int(c.rsplit("_", 1)[1]))
-        values = np.array([to_number(table.cell(c, row)) or 0.0 for c in columns])
-        errors = None
-        if all(f"e_{c}" in table for c in columns):
-            errors = np.array([to_number(table.cell(f"e_{c}", row)) or 0.0 for c in columns])
-        return XpBand(values, errors) if np.any(values) else None
     coefficients = array(f"{name}_coefficients")
     if coefficients is None:
         return None
     covariance = array(f"{name}_coefficient_covariances")
     n = coefficients.size
     return XpBand(
-        coefficients, array(f"{name}_coefficient_errors"), array(f"{name}_coefficient_correlations"),
+        coefficients,
+        array(f"{name}_coefficient_errors"),
+        array(f"{name}_coefficient_correlations"),
         covariance.reshape(n, n) if covariance is not None and covariance.size == n * n else None,
     )
 
@@ -170,8 +187,10 @@ def _raw_sampled(content: Content, table: Columns, row: int) -> Star:
     elif flux.size == XP_WAVELENGTH_NM.size:
         wave = np.asarray(XP_WAVELENGTH_NM)
     else:
-        raise ReadError(f"{content.name}: {flux.size} samples and no wavelengths",
-                        expected=f"the {XP_WAVELENGTH_NM.size} of XP_SAMPLED (336-1020 nm, step 2 nm), or a wavelength column")
+        raise ReadError(
+            f"{content.name}: {flux.size} samples and no wavelengths",
+            expected=f"the {XP_WAVELENGTH_NM.size} of XP_SAMPLED (336-1020 nm, step 2 nm), or a wavelength column",
+        )
     return _star(wave, flux, error, _meta(content, table, row, "gaia_xp_sampled"))
 
 
@@ -188,21 +207,35 @@ def _long(content: Content, table: Columns, wave_name: str) -> list[Star]:
     return stars
 
 
-def _star(wave: NDArray[np.float64], flux: NDArray[np.float64], sigma: NDArray[np.float64], meta: dict[str, Any]) -> Star:
+def _star(
+    wave: NDArray[np.float64], flux: NDArray[np.float64], sigma: NDArray[np.float64], meta: dict[str, Any]
+) -> Star:
     if not wave.shape == flux.shape == sigma.shape:
-        raise SpectrumError(f"{wave.size} wavelengths, {flux.size} fluxes and {sigma.size} errors", expected="equal lengths")
+        raise SpectrumError(
+            f"{wave.size} wavelengths, {flux.size} fluxes and {sigma.size} errors", expected="equal lengths"
+        )
     finite = np.isfinite(flux)
     if not np.any(finite & (flux != 0)):
         raise SpectrumError("The XP flux is zero or not a number everywhere")
     median = float(np.median(np.abs(flux[finite])))
     if not _FLUX_RANGE[0] < median < _FLUX_RANGE[1]:
-        raise SpectrumError(f"A median XP flux of {median:.3g}", expected="an externally calibrated spectrum in W m-2 nm-1",
-                            remedy="Internally calibrated spectra (photons) cannot be used: fetch XP_CONTINUOUS or XP_SAMPLED")
+        raise SpectrumError(
+            f"A median XP flux of {median:.3g}",
+            expected="an externally calibrated spectrum in W m-2 nm-1",
+            remedy="Internally calibrated spectra (photons) cannot be used: fetch XP_CONTINUOUS or XP_SAMPLED",
+        )
     known = np.isfinite(sigma) & (sigma > 0)
     with np.errstate(over="ignore"):
         ivar = np.where(known, 1.0 / np.where(known, sigma, 1.0) ** 2, 0.0)
-    spectrum = Spectrum(wave, flux, np.where(np.isfinite(ivar), ivar, 0.0), ~finite | (known.any() & ~known),
-                        survey="gaia_xp", flux_unit=_FLUX_UNIT, meta=meta)
+    spectrum = Spectrum(
+        wave,
+        flux,
+        np.where(np.isfinite(ivar), ivar, 0.0),
+        ~finite | (known.any() & ~known),
+        survey="gaia_xp",
+        flux_unit=_FLUX_UNIT,
+        meta=meta,
+    )
     return Star.from_spectrum(spectrum)
 
 
@@ -219,13 +252,24 @@ def _meta(content: Content, table: Columns, row: int, layout: str) -> dict[str, 
     source = to_id(find("source_id", "sourceid")) or (named[2] if named else None)
     solution = to_id(find("solution_id", "solutionid")) or ""
     release = named[1] if named and named[1] else None
-    if release is None and (solution.startswith("45454690301562060") or to_number(find("bp_basis_function_id")) == 56
-                            or to_number(find("rp_basis_function_id")) == 57 or "bpspec" in table):
+    if release is None and (
+        solution.startswith("45454690301562060")
+        or to_number(find("bp_basis_function_id")) == 56
+        or to_number(find("rp_basis_function_id")) == 57
+        or "bpspec" in table
+    ):
         release = "DR3"  # solution 454546903015620608x and bases 56 and 57 are those of DR3
     place = to_array(find("spatialLocation"))
     ra, dec = to_number(find("ra")), to_number(find("dec"))
     if ra is None and place.size == 2:
         ra, dec = float(place[0]), float(place[1])
     name = " ".join(p for p in ("Gaia", release, source) if p) if source else content.name
-    return {"object_id": name, "source_id": source, "release": release, "ra": ra, "dec": dec, "layout": layout,
-            "path": content.path or content.name}
+    return {
+        "object_id": name,
+        "source_id": source,
+        "release": release,
+        "ra": ra,
+        "dec": dec,
+        "layout": layout,
+        "path": content.path or content.name,
+    }

@@ -5,11 +5,12 @@ Layouts (seen in 250 real files; header keys differ a little between releases):
 * ``lamost_image_no_wavelength`` (pilot, DR1): image of rows flux, ivar, continuum-normalised flux, andmask, ormask; the
   wavelength is ``10 ** (COEFF0 + COEFF1 * i)``.
 * ``lamost_image`` (DR2-8, and 6-row variants): rows flux, ivar, wavelength, andmask, ormask [, model].
-* ``lamost_coadd`` (DR9+): a table of one row with array cells FLUX, IVAR, WAVELENGTH, ANDMASK, ORMASK [, NORMALIZATION].
+* ``lamost_coadd`` (DR9+): a table of one row with array cells FLUX, IVAR, WAVELENGTH, ANDMASK, ORMASK [,
+  NORMALIZATION].
 
-Masks: a pixel is masked where ivar <= 0, where the flux is not finite or exactly zero (gaps are filled with zeros), and where
-ANDMASK has one of its bits 0-2 (set in every exposure). ORMASK (set in some exposure) does not mask. In the 952,642 pixels of
-real files looked at, every pixel with an ANDMASK bit had ivar = 0 already, so nothing good is lost.
+Masks: a pixel is masked where ivar <= 0, where the flux is not finite or exactly zero (gaps are filled with zeros), and
+where ANDMASK has one of its bits 0-2 (set in every exposure). ORMASK (set in some exposure) does not mask. In the
+952,642 pixels of real files looked at, every pixel with an ANDMASK bit had ivar = 0 already, so nothing good is lost.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def _is_image(content: Content) -> bool:
         return False
     header = content.hdus[0].header
     return bool(
-        content.hdus[0].is_image and "COEFF0" in header and "COEFF1" in header and header.get("NAXIS") in (1, 2)
+        content.hdus[0].is_image
+        and "COEFF0" in header
+        and "COEFF1" in header
+        and header.get("NAXIS") in (1, 2)
         and (header.get("NAXIS") == 1 or 1 <= header["NAXIS2"] <= 12)
     )
 
@@ -53,8 +57,10 @@ def _has_wavelength_row(content: Content) -> bool:
 def _is_coadd(content: Content) -> bool:
     if content.kind != "fits":
         return False
-    return any(h.is_table and {"FLUX", "IVAR", "WAVELENGTH"} <= set(h.columns) and h.columns["FLUX"].repeat > 1
-               for h in content.hdus)
+    return any(
+        h.is_table and {"FLUX", "IVAR", "WAVELENGTH"} <= set(h.columns) and h.columns["FLUX"].repeat > 1
+        for h in content.hdus
+    )
 
 
 @register_reader("lamost_image", identify=_has_wavelength_row, priority=31)
@@ -72,7 +78,9 @@ def read_image_no_wavelength(content: Content) -> list[Star]:
     header = content.hdus[0].header
     start, step = header["COEFF0"], header["COEFF1"]
     if not all(isinstance(v, int | float) for v in (start, step)) or not (3.0 < start < 4.7 and 1e-6 < step < 1e-2):
-        raise ReadError(f"{content.name}: COEFF0 = {start!r}, COEFF1 = {step!r}", expected="the log10 wavelength scale of LAMOST")
+        raise ReadError(
+            f"{content.name}: COEFF0 = {start!r}, COEFF1 = {step!r}", expected="the log10 wavelength scale of LAMOST"
+        )
     wave = 10.0 ** (start + step * np.arange(rows.shape[1]))
     ivar = rows[1] if len(rows) > 1 else np.zeros(rows.shape[1])
     return [_star(content, "lamost_image_no_wavelength", wave, rows[0], ivar, rows[3] if len(rows) > 3 else None)]
@@ -109,8 +117,11 @@ def _star(content: Content, layout: str, wave: Any, flux: Any, ivar: Any, andmas
 def require_flux(name: str, flux: NDArray[np.float64]) -> None:
     """Refuse a spectrum without a single pixel that is finite and not zero."""
     if not np.any(np.isfinite(flux) & (flux != 0.0)):
-        raise ReadError(f"{name}: the flux is zero or not a number in every pixel", expected="a spectrum",
-                        remedy="The fibre may have been dead or the file damaged: use another exposure")
+        raise ReadError(
+            f"{name}: the flux is zero or not a number in every pixel",
+            expected="a spectrum",
+            remedy="The fibre may have been dead or the file damaged: use another exposure",
+        )
 
 
 def _meta(header: dict[str, Any], content: Content, layout: str) -> dict[str, Any]:
@@ -137,14 +148,33 @@ def _meta(header: dict[str, Any], content: Content, layout: str) -> dict[str, An
     if designation and not designation.upper().startswith("LAMOST"):
         designation = f"LAMOST {designation}"
     release = re.search(r"DR\s*(\d+)", text("DATA_V") or "")
-    name = designation or (f"LAMOST {obsid}" if obsid is not None else None) or text("OBJNAME", "FILENAME") or content.name
+    name = (
+        designation or (f"LAMOST {obsid}" if obsid is not None else None) or text("OBJNAME", "FILENAME") or content.name
+    )
     return {
-        "object_id": name, "obsid": obsid, "designation": designation, "objname": text("OBJNAME"),
-        "snr": number("SNRG", "SN_G"), **{f"snr_{b}": number(f"SNR{b.upper()}", f"SN_{b.upper()}") for b in "ugriz"},
-        "class": text("CLASS"), "subclass": text("SUBCLASS"), "z": number("Z"), "z_err": number("Z_ERR"),
-        "ra": number("RA"), "dec": number("DEC"), "release": f"DR{release[1]}" if release else None,
-        "lmjd": whole("LMJD"), "mjd": whole("MJD"), "planid": text("PLANID"), "spid": whole("SPID"),
-        "fiberid": whole("FIBERID"), "helio": header.get("HELIO", header.get("HELIOC")), "helio_rv": number("HELIO_RV"),
-        "exptime": number("EXPTIME"), "fibermask": whole("FIB_MASK", "FIBERMAS"), "date_obs": text("DATE-OBS"),
-        "layout": layout, "path": content.path or content.name,
+        "object_id": name,
+        "obsid": obsid,
+        "designation": designation,
+        "objname": text("OBJNAME"),
+        "snr": number("SNRG", "SN_G"),
+        **{f"snr_{b}": number(f"SNR{b.upper()}", f"SN_{b.upper()}") for b in "ugriz"},
+        "class": text("CLASS"),
+        "subclass": text("SUBCLASS"),
+        "z": number("Z"),
+        "z_err": number("Z_ERR"),
+        "ra": number("RA"),
+        "dec": number("DEC"),
+        "release": f"DR{release[1]}" if release else None,
+        "lmjd": whole("LMJD"),
+        "mjd": whole("MJD"),
+        "planid": text("PLANID"),
+        "spid": whole("SPID"),
+        "fiberid": whole("FIBERID"),
+        "helio": header.get("HELIO", header.get("HELIOC")),
+        "helio_rv": number("HELIO_RV"),
+        "exptime": number("EXPTIME"),
+        "fibermask": whole("FIB_MASK", "FIBERMAS"),
+        "date_obs": text("DATE-OBS"),
+        "layout": layout,
+        "path": content.path or content.name,
     }

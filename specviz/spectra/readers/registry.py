@@ -108,7 +108,9 @@ def _find(content: Content) -> Reader:
 def _guarded(content: Content, work: Callable[[], _T]) -> _T:
     """Run ``work``; any failure becomes an error of ours that begins with the file's name."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a damaged file warns before it fails; what matters is in the error or in the mask
+        warnings.simplefilter(
+            "ignore"
+        )  # a damaged file warns before it fails; what matters is in the error or in the mask
         try:
             return work()
         except SpectrumError as error:

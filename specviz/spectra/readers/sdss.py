@@ -1,7 +1,9 @@
-"""SDSS, BOSS and eBOSS spectra (``spec-PLATE-MJD-FIBER.fits``): a COADD table with loglam, flux and ivar, one row a pixel.
+"""SDSS, BOSS and eBOSS spectra (``spec-PLATE-MJD-FIBER.fits``): a COADD table with loglam, flux and ivar, one row a
+pixel.
 
-Masks: ivar <= 0 and non-finite flux. ``and_mask`` does not mask by itself: its informative bits (NEARBADPIXEL, REDMONSTER)
-are set on many good pixels, and the pipeline sets ivar = 0 where a bit means bad. Wavelengths are vacuum, heliocentric.
+Masks: ivar <= 0 and non-finite flux. ``and_mask`` does not mask by itself: its informative bits (NEARBADPIXEL,
+REDMONSTER) are set on many good pixels, and the pipeline sets ivar = 0 where a bit means bad. Wavelengths are vacuum,
+heliocentric.
 """
 
 from __future__ import annotations
@@ -38,9 +40,15 @@ def read_spec(content: Content) -> list[Star]:
     keep[1:] &= np.diff(np.where(keep, loglam, -np.inf)) > 0
     require_flux(content.name, flux[keep])
     mask = ~np.isfinite(flux) | (~(ivar > 0) if (ivar > 0).any() else np.zeros(flux.shape, bool))
-    spectrum = Spectrum(10.0 ** loglam[keep], flux[keep], ivar[keep], mask[keep], survey="sdss",
-                        flux_unit="1e-17 erg s-1 cm-2 Angstrom-1" if "IVAR" in table.columns else "",
-                        meta=_meta(content))
+    spectrum = Spectrum(
+        10.0 ** loglam[keep],
+        flux[keep],
+        ivar[keep],
+        mask[keep],
+        survey="sdss",
+        flux_unit="1e-17 erg s-1 cm-2 Angstrom-1" if "IVAR" in table.columns else "",
+        meta=_meta(content),
+    )
     return [Star.from_spectrum(spectrum)]
 
 
@@ -61,9 +69,17 @@ def _meta(content: Content) -> dict[str, Any]:
         name = f"SDSS {int(plate or 0)}-{int(mjd or 0)}-{int(fiber or 0):04d}"
     snr = to_number(facts.get("SN_MEDIAN_ALL", facts.get("SNMEDIAN")))
     return {
-        "object_id": name, "plate": plate and int(plate), "mjd": mjd and int(mjd), "fiberid": fiber and int(fiber),
-        "ra": to_number(header.get("PLUG_RA", header.get("RA"))), "dec": to_number(header.get("PLUG_DEC", header.get("DEC"))),
+        "object_id": name,
+        "plate": plate and int(plate),
+        "mjd": mjd and int(mjd),
+        "fiberid": fiber and int(fiber),
+        "ra": to_number(header.get("PLUG_RA", header.get("RA"))),
+        "dec": to_number(header.get("PLUG_DEC", header.get("DEC"))),
         "class": str(facts["CLASS"]).strip() if "CLASS" in facts else None,
         "subclass": (str(facts["SUBCLASS"]).strip() or None) if "SUBCLASS" in facts else None,
-        "z": to_number(facts.get("Z")), "snr": snr, "release": None, "layout": "sdss_spec", "path": content.path or content.name,
+        "z": to_number(facts.get("Z")),
+        "snr": snr,
+        "release": None,
+        "layout": "sdss_spec",
+        "path": content.path or content.name,
     }

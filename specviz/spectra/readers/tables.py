@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specviz.errors import ReadError, UnknownLayoutError
+from specviz.errors import FileTooLargeError, ReadError, UnknownLayoutError
 
 if TYPE_CHECKING:
     from specviz.spectra.readers.content import Content
 
+_MAX_LINES, _MAX_LINE = 2_000_000, 4_000_000
 _NULLS = {"", "null", "none", "nan", "--", "n/a"}
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A table: ``cells`` by lower-case column name (each a list or array of ``rows`` cells), and facts about the whole."""
+    """A table: ``cells`` by lower-case column name (each of ``rows`` cells), and facts about the whole."""
 
     cells: dict[str, Any]
     rows: int
@@ -106,7 +107,9 @@ def _fits(content: Content) -> Columns:
 
 def _votable(content: Content) -> Columns:
     if b"<!ENTITY" in content.data or b"<!DOCTYPE" in content.data[:8192]:
-        raise ReadError(f"{content.name}: an XML file that defines entities", expected="a VOTable", remedy="Fetch it again")
+        raise ReadError(
+            f"{content.name}: an XML file that defines entities", expected="a VOTable", remedy="Fetch it again"
+        )
     from astropy.io.votable import parse
 
     table = parse(io.BytesIO(content.data), verify="ignore").get_first_table()
@@ -120,18 +123,18 @@ def _avro(content: Content) -> Columns:
     try:
         import fastavro
     except ImportError as error:
-        raise UnknownLayoutError(f"{content.name}: an avro file", expected="fastavro to be installed",
-                                 remedy="Install jupyter-specviz[avro]") from error
-    records: list[dict[str, Any]] = list(fastavro.reader(io.BytesIO(content.data)))  # type: ignore[arg-type]
+        raise UnknownLayoutError(
+            f"{content.name}: an avro file", expected="fastavro to be installed", remedy="Install jupyter-specviz[avro]"
+        ) from error
+    records: list[dict[str, Any]] = list(fastavro.reader(io.BytesIO(content.data)))
     names = sorted({key for record in records for key in record})
     return Columns({n.lower(): [r.get(n) for r in records] for n in names}, len(records))
 
 
 def _csv(content: Content) -> Columns:
-    text = decode(content)
     meta: dict[str, Any] = {}
     lines: list[str] = []
-    for line in text.splitlines():
+    for line in text_lines(content):
         if line.startswith("#"):  # an ECSV header; the facts of INDIVIDUAL files stand in it as "#   key: value"
             match = re.match(r"#\s+(source_id|solution_id|spatialLocation|ra|dec):\s*(.+)", line)
             if match:
@@ -152,9 +155,21 @@ def _csv(content: Content) -> Columns:
     return Columns({name: [row[i] for row in rows] for i, name in enumerate(header)}, len(rows), meta)
 
 
-def decode(content: Content) -> str:
-    """Text of a content: UTF-8 (with or without a mark), else Latin-1."""
+def text_lines(content: Content) -> list[str]:
+    """Lines of a text file: UTF-8 (with or without a mark), else Latin-1.
+
+    Raises
+    ------
+    FileTooLargeError
+        Beyond 2,000,000 lines, or a line beyond 4 MB: no spectrum, and splitting it would cost gigabytes.
+    """
+    data = content.data
+    if data.count(b"\n") + data.count(b"\r") > _MAX_LINES:
+        raise FileTooLargeError(f"{content.name}: more than {_MAX_LINES:,} lines", expected="a spectrum")
     try:
-        return content.data.decode("utf-8-sig")
+        lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        return content.data.decode("latin-1")
+        lines = data.decode("latin-1").splitlines()
+    if max(map(len, lines), default=0) > _MAX_LINE:
+        raise FileTooLargeError(f"{content.name}: a line of more than {_MAX_LINE / 1e6:.0f} MB", expected="a spectrum")
+    return lines

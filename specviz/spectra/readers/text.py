@@ -6,10 +6,11 @@ Rules, in the order in which they apply:
 2. The delimiter is the one of comma, semicolon, tab that the first data line has most of, else white space.
 3. Two to six rows of more than ten numbers each: row 0 is the wavelength, row 1 the flux, row 2 (if any) the error
    (SpecCLIP's demo files). Otherwise one pixel a line.
-4. With a header, columns go by name (wavelength, wave, lambda, wl, loglam ...; flux, intensity, spec ...; error, sigma, e_flux;
-   ivar; mask). Without, column 0 is the wavelength, column 1 the flux, and column 2 the error if it is nowhere negative.
-5. Unit: what the header says in brackets or as a suffix; else by range. All inside 300-1100: nm, taken as Gaia XP. Inside
-   0.3-2.5: micrometre. Inside 3.2-4.4: log10 of Angstrom. 1500-30000: Angstrom. Anything else is refused.
+4. With a header, columns go by name (wavelength, wave, lambda, wl, loglam ...; flux, intensity, spec ...; error, sigma,
+   e_flux; ivar; mask). Without, column 0 is the wavelength, column 1 the flux, and column 2 the error if it is nowhere
+   negative.
+5. Unit: what the header says in brackets or as a suffix; else by range. All inside 300-1100: nm, taken as Gaia XP.
+   Inside 0.3-2.5: micrometre. Inside 3.2-4.4: log10 of Angstrom. 2500-30000: Angstrom. Anything else is refused.
 6. A log10 step of 1e-4 (1 %) is LAMOST's sampling: the survey is ``lamost_lrs``; other Angstrom spectra are ``other``.
 
 Wavelengths are taken as vacuum unless a comment or the header says "air".
@@ -19,7 +20,6 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +29,23 @@ from specviz.spectra.air import air_to_vacuum
 from specviz.spectra.readers.content import Content
 from specviz.spectra.readers.lamost import require_flux
 from specviz.spectra.readers.registry import register_reader
-from specviz.spectra.readers.tables import decode
+from specviz.spectra.readers.tables import text_lines
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
 Array = NDArray[np.float64]
-WAVE_NAMES = ("wavelength", "wave", "lambda", "wl", "wavelength_vac", "wave_vac", "lam", "loglam", "log_wavelength", "loglambda")
+WAVE_NAMES = (
+    "wavelength",
+    "wave",
+    "lambda",
+    "wl",
+    "wavelength_vac",
+    "wave_vac",
+    "lam",
+    "loglam",
+    "log_wavelength",
+    "loglambda",
+)
 FLUX_NAMES = ("flux", "intensity", "spec", "spectrum", "flux_density", "normalized_flux", "norm_flux", "f")
 ERROR_NAMES = ("flux_error", "error", "err", "sigma", "e_flux", "flux_err", "uncertainty", "noise", "std")
 _LIMIT = 1_000_000  # pixels; the finest echelle spectra have a tenth of this
@@ -74,26 +85,33 @@ def read_npy(content: Content) -> list[Star]:
     """An array of shape (2+, n) or (n, 2+): wavelength, flux [, error]. Pickled objects are refused."""
     stream = io.BytesIO(content.data)
     version = np.lib.format.read_magic(stream)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(
+        version
+    )
     if read_header is None:
         raise UnknownLayoutError(f"{content.name}: npy version {version}", expected="1.0 or 2.0")
     shape, fortran, dtype = read_header(stream)
     size = int(np.prod([int(n) for n in shape], dtype=object)) if shape else 1
     left = len(content.data) - stream.tell()
     if dtype.hasobject or dtype.kind not in "fiu" or len(shape) != 2 or size * dtype.itemsize != left:
-        raise ReadError(f"{content.name}: an array {shape} of {dtype} in {left} bytes", expected="numbers, shape (2, n) or (n, 2)")
+        raise ReadError(
+            f"{content.name}: an array {shape} of {dtype} in {left} bytes", expected="numbers, shape (2, n) or (n, 2)"
+        )
     table = np.frombuffer(content.data, dtype, count=size, offset=stream.tell())
     table = table.reshape(shape, order="F" if fortran else "C").astype(np.float64)
     columns = list(table) if shape[0] < shape[1] else list(table.T)
     if len(columns) < 2 or len(columns) > 6:
-        raise NotASpectrumError(f"{content.name}: an array of shape {shape}", expected="(2, n) or (n, 2): wavelength and flux")
+        raise NotASpectrumError(
+            f"{content.name}: an array of shape {shape}", expected="(2, n) or (n, 2): wavelength and flux"
+        )
     return [star_of(content, columns, [], "", layout="npy")]
 
 
 # ------------------------------------------------------------------------------------------------ parsing
 def _lines(content: Content) -> tuple[list[str], list[str]]:
-    comments, lines = [], []
-    for line in decode(content).splitlines():
+    comments: list[str] = []
+    lines: list[str] = []
+    for line in text_lines(content):
         text = line.strip()
         if not text:
             continue
@@ -135,8 +153,10 @@ def _numbers(content: Content, lines: list[str], delimiter: str | None) -> Array
         rows = [_cells(line, delimiter) for line in lines]
         odd = next((i for i, row in enumerate(rows) if len(row) != width), None)
         if odd is not None:
-            raise NotASpectrumError(f"{content.name}: data line {odd + 1} has {len(rows[odd])} cells, the first has {width}",
-                                    expected="the same number in each") from None
+            raise NotASpectrumError(
+                f"{content.name}: data line {odd + 1} has {len(rows[odd])} cells, the first has {width}",
+                expected="the same number in each",
+            ) from None
         # Some cells are empty or text: keep columns that are mostly numbers, NaN elsewhere.
         table = np.array([[float(c) if c and _numeric(c) else np.nan for c in row] for row in rows], dtype=np.float64)
     if not np.isfinite(table).any():
@@ -152,10 +172,17 @@ def star_of(content: Content, columns: list[Array], header: list[str], words: st
         return next((names.index(w) for w in wanted if w in names), None)
 
     if "time" in names or "bjd" in names:
-        raise NotASpectrumError(f"{content.name}: columns {', '.join(header)}: a light curve", expected="wavelength and flux")
+        raise NotASpectrumError(
+            f"{content.name}: columns {', '.join(header)}: a light curve", expected="wavelength and flux"
+        )
     iw, jf = pick(*WAVE_NAMES), pick(*FLUX_NAMES)
-    if iw is None or jf is None:
+    if iw is None or jf is None:  # as SpecCLIP's reader does: names it does not know mean the first two columns
         iw, jf = 0, 1
+        if len(columns) > 8:
+            raise NotASpectrumError(
+                f"{content.name}: a table with the columns {', '.join(names[:20]) or len(columns)}",
+                expected="a wavelength and a flux column",
+            )
     wave, flux = columns[iw], columns[jf]
     error_at, ivar_at, mask_at = pick(*ERROR_NAMES), pick("ivar", "inverse_variance", "invvar"), pick("mask", "bad")
     ivar = np.zeros_like(flux)
@@ -174,7 +201,9 @@ def star_of(content: Content, columns: list[Array], header: list[str], words: st
         raise NotASpectrumError(f"{content.name}: {wave.size} points", expected="a spectrum of at least ten")
     order = np.argsort(wave, kind="stable")
     if not (np.all(np.diff(wave) >= 0) or np.all(np.diff(wave) <= 0)):
-        raise NotASpectrumError(f"{content.name}: the first column goes up and down", expected="a wavelength that runs one way")
+        raise NotASpectrumError(
+            f"{content.name}: the first column goes up and down", expected="a wavelength that runs one way"
+        )
     order = order[np.concatenate([[True], np.diff(wave[order]) > 0])]
     wave, flux, ivar, mask = wave[order], flux[order], ivar[order], mask[order]
     if wave.size < 10:
@@ -184,10 +213,19 @@ def star_of(content: Content, columns: list[Array], header: list[str], words: st
     if survey != "gaia_xp" and re.search(r"\bair\b", words.lower()):
         wave = air_to_vacuum(wave)
     bad = np.isfinite(ivar) & (ivar > 0)
-    spectrum = Spectrum(wave, flux, np.where(bad, ivar, 0.0), mask, survey=survey, meta={
-        "object_id": re.sub(r"\.(csv|txt|dat|tsv|npy|asc|gz)+$", "", content.name, flags=re.IGNORECASE), "layout": layout,
-        "path": content.path or content.name, "release": None,
-    })
+    spectrum = Spectrum(
+        wave,
+        flux,
+        np.where(bad, ivar, 0.0),
+        mask,
+        survey=survey,
+        meta={
+            "object_id": re.sub(r"\.(csv|txt|dat|tsv|npy|asc|gz)+$", "", content.name, flags=re.IGNORECASE),
+            "layout": layout,
+            "path": content.path or content.name,
+            "release": None,
+        },
+    )
     return Star.from_spectrum(spectrum)
 
 
@@ -205,22 +243,31 @@ def _to_survey(content: Content, wave: Array, label: str) -> tuple[Array, str]:
     elif "log" in text:
         unit = "log"
     if unit is None:
-        for candidate, least, most in (("nm", 300, 1100), ("um", 0.3, 2.5), ("log", 3.2, 4.4), ("Angstrom", 1500, 30000)):
+        for candidate, least, most in (
+            ("nm", 300, 1100),
+            ("um", 0.3, 2.5),
+            ("log", 3.2, 4.4),
+            ("Angstrom", 2500, 30000),
+        ):
             if least <= low and high <= most:
                 unit = candidate
                 break
     if unit is None or low <= 0:
         raise NotASpectrumError(
-            f"{content.name}: the wavelengths run from {low:.4g} to {high:.4g}", expected="Angstrom (1500-30000), nm (300-1100)",
+            f"{content.name}: the wavelengths run from {low:.4g} to {high:.4g}",
+            expected="Angstrom (2500-30000), nm (300-1100)",
             remedy="Name the column 'wavelength [nm]' or 'wavelength [Angstrom]'",
         )
     if unit == "log" and high > 6:
         raise NotASpectrumError(f"{content.name}: log wavelengths up to {high:.4g}", expected="log10 of Angstrom")
     if unit == "nm":
-        return (wave, "gaia_xp") if 300 <= low and high <= 1100 and wave.size <= 2000 else (wave * 10.0, "other")
+        return (wave, "gaia_xp") if low >= 300 and high <= 1100 and wave.size <= 2000 else (wave * 10.0, "other")
     angstrom = {"um": lambda w: w * 1e4, "log": lambda w: 10.0**w, "Angstrom": lambda w: w}[unit](wave)
     steps = np.diff(np.log10(angstrom))
-    lamost = angstrom.size > 1000 and abs(float(np.median(steps)) - 1e-4) < 1e-6 and angstrom[0] > 3500 and angstrom[-1] < 9500
+    lamost = (
+        angstrom.size > 1000
+        and abs(float(np.median(steps)) - 1e-4) < 1e-6
+        and angstrom[0] > 3500
+        and angstrom[-1] < 9500
+    )
     return angstrom, "lamost_lrs" if lamost else "other"
-
-
