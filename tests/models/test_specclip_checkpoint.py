@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,19 @@ def test_wrong_shapes_and_values_are_named() -> None:
     assert "missing: blocks.0.ln1.bias" in text
     assert "head.bias is a list, not a tensor" in text
     assert "final_layernorm.bias holds values that are not finite" in text
+
+
+def test_loading_does_not_wake_the_compiler(tmp_path: Path) -> None:
+    """torch's compiler takes seconds to import, and a person waits for the first view meanwhile."""
+    torch.save(weights("predrecon", CLIP), tmp_path / "w.pt")
+    code = (
+        "import sys, torch; from specviz.models import specclip;"
+        f"state = torch.load({str(tmp_path / 'w.pt')!r});"
+        f"specclip.from_official('predrecon', {CLIP!r}, state).embed(torch.rand(1, 343), 'gaia_xp');"
+        "assert not {'torch._dynamo', 'torch._inductor'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_wrong_kind_or_configuration() -> None:

@@ -219,6 +219,7 @@ def test_official_names_come_back_unchanged(golden: Callable[[str], Any], kind: 
     for name, tensor in file["state_dict"].items():
         assert torch.equal(back[name], tensor), name
     assert back.keys() - file["state_dict"].keys() == set(file.get("state_dict_lowrank", ()))
+    assert {k: tuple(t.shape) for k, t in back.items()} == specclip.official_shapes(model)
     sources = {t.data_ptr() for t in file["state_dict"].values()}
     assert not sources & {t.data_ptr() for t in model.state_dict().values()}
     assert not model.training
@@ -231,7 +232,7 @@ def test_full_size_networks_match_the_manifests(shared: Path, kind: str) -> None
     name, n_keys, n_parameters = MANIFESTS[kind]
     manifest = json.loads((shared / "golden" / "specclip" / name).read_text())
     model = specclip.build(kind, device="meta")
-    ours = {key: list(tensor.shape) for key, tensor in specclip.to_official(model).items()}
+    ours = {key: list(shape) for key, shape in specclip.official_shapes(model).items()}
     assert ours == manifest
     assert len(ours) == n_keys
     assert sum(p.numel() for p in model.parameters()) == n_parameters

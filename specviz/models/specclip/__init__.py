@@ -12,6 +12,7 @@ _HOME = {
     "from_official": "checkpoint",
     "from_official_file": "checkpoint",
     "to_official": "checkpoint",
+    "official_shapes": "checkpoint",
     "build": "checkpoint",
     "KINDS": "checkpoint",
     "LamostEncoderConfig": "config",
