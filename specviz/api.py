@@ -29,12 +29,13 @@ _catalogs: dict[tuple[str, str], DemoCatalog] = {}
 
 
 def open(path: str | Path, source_id: int | str | None = None) -> Star:
-    """Read one star from a file, whatever its layout.
+    """Read one star from a file, whatever its layout; or take one of the demo stars.
 
     Parameters
     ----------
     path : str or Path
-        LAMOST, SDSS or Kepler FITS, Gaia XP tables, text; plain or gzip.
+        LAMOST, SDSS or Kepler FITS, Gaia XP tables, text; plain or gzip. Or the name of a demo star, such as "demo 1",
+        where no file is called so.
     source_id : int or str, optional
         Which source, in a Gaia XP file of many.
 
@@ -53,6 +54,8 @@ def open(path: str | Path, source_id: int | str | None = None) -> Star:
     >>> star = specviz.open("spec-55859-F5902_sp01-034.fits.gz")  # doctest: +SKIP
     >>> star.spectra["lamost_lrs"]                                # doctest: +SKIP
     """
+    if (star := _demo_star(path)) is not None:
+        return star
     from specviz.spectra.readers import read
 
     return read(_path(path), source_id=source_id)
@@ -65,6 +68,8 @@ def open_all(path: str | Path) -> list[Star]:
     --------
     >>> stars = specviz.open_all("XP_CONTINUOUS.csv")  # doctest: +SKIP
     """
+    if (star := _demo_star(path)) is not None:
+        return [star]
     from specviz.spectra.readers import read_all
 
     return read_all(_path(path))
@@ -270,6 +275,15 @@ def demo_catalog(engine: Engine, survey: str = "lamost_lrs") -> DemoCatalog:
 
 
 # ---------------------------------------------------------------------------------------------- what was handed in
+def _demo_star(name: Any) -> Star | None:
+    """The demo star of that name; None for everything that is not said like one, and where a file has the name."""
+    if not isinstance(name, str) or not name.lower().startswith("demo ") or Path(name).expanduser().exists():
+        return None
+    from specviz.archives.demo import DemoArchive
+
+    return DemoArchive().fetch(name)
+
+
 def _path(path: Any) -> Path:
     if not isinstance(path, (str, Path)):
         raise OptionError(f"{type(path).__name__} is no path", expected="the name of a file, as str or Path")
