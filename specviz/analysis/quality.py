@@ -183,7 +183,8 @@ def telluric(spectrum: Spectrum) -> QualityFlag:
     band = spectrum.good & _within(wave, _O2_A)
     side = spectrum.good & (_within(wave, _O2_SIDES[0]) | _within(wave, _O2_SIDES[1]))
     if band.sum() < 20 or (spectrum.good & _within(wave, _O2_SIDES[0])).sum() < 15 or side.sum() < 30:
-        return QualityFlag("telluric", None, _NOT_MADE["telluric"])
+        there = _within(wave, _O2_A).sum() >= 20  # LAMOST DR1 masks the whole band
+        return QualityFlag("telluric", None, "Telluric band masked" if there else _NOT_MADE["telluric"])
     line, _ = _fit_line(wave[side], flux[side], 7640.0)
     expected = np.polyval(line, wave[band] - 7640.0)
     level = float(np.mean(expected))

@@ -81,6 +81,8 @@ def test_telluric_residual(lamost: Any) -> None:
     band = (spectrum.wavelength > 7600) & (spectrum.wavelength < 7655)
     flag = _flag(spectrum.with_(flux=np.where(band, 0.85, 1.0) * spectrum.flux), "telluric")
     assert flag.passed is False and flag.text == "Telluric residual" and "O₂" in flag.detail
+    masked = _flag(spectrum.with_(mask=band), "telluric")  # as LAMOST DR1 does
+    assert (masked.passed, masked.text) == (None, "Telluric band masked")
 
 
 @pytest.mark.parametrize(("low", "high", "text"), [
