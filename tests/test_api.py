@@ -14,7 +14,7 @@ import pytest
 
 import specviz
 from specviz import api
-from specviz.errors import CatalogError, ModelError, NotFoundError, OptionError, ReadError, SpecvizError
+from specviz.errors import CatalogError, ModelError, OptionError, ReadError, SpecvizError
 from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
@@ -166,14 +166,3 @@ def test_mistakes_are_told_in_words(call: Any, said: str) -> None:
 def test_a_star_without_spectra_cannot_be_compared() -> None:
     with pytest.raises(ModelError, match=r"nobody cannot be compared: This star has no spectrum\."):
         api.similar(Star("nobody"))
-
-
-def test_a_demo_star_is_opened_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of that name goes first; a number beyond the demo sky is said."""
-    star = specviz.open("demo 1")
-    assert star.name == "demo 1" and {"lamost_lrs", "gaia_xp"} <= set(star.spectra)
-    with pytest.raises(NotFoundError, match="demo 1 to demo"):
-        specviz.open("demo 999999")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "demo 1").write_text("\n".join(f"{w} {w / 5000}" for w in range(3800, 9000, 2)))
-    assert "gaia_xp" not in specviz.open("demo 1").spectra
