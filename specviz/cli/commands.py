@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -19,15 +20,21 @@ def add_serve(commands: Any) -> None:
         description="Serve the Explorer on this machine. Stop it with Ctrl-C.",
         allow_abbrev=False,
     )
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra to open (default: a demo star)")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra, or demo stars such as 'demo 1' (default: the first screen)")
     parser.add_argument("--port", type=_port, default=5006, help="default: %(default)s; 0 takes a free one")
-    parser.add_argument("--address", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--address", default="127.0.0.1", help="default: %(default)s (this machine only); another only on a network you trust")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     parser.set_defaults(run=_serve)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     from specviz.app import serve
+
+    # The door says its address in the log; who types the command must see it.
+    log = logging.getLogger("specviz.doors")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+    log.setLevel(logging.INFO)
 
     paths = list(arguments.paths)
     serve(
@@ -47,10 +54,12 @@ def add_models(commands: Any) -> None:
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from specviz.models.registry import available_models
+    from specviz.models.registry import list_models
 
-    for name in available_models():
-        print(name)
+    known = list_models()
+    width = max(map(len, known))
+    for name, summary in known.items():
+        print(f"{name:{width}}  {summary}")
     return OK
 
 
