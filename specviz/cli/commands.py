@@ -20,9 +20,13 @@ def add_serve(commands: Any) -> None:
         description="Serve the Explorer on this machine. Stop it with Ctrl-C.",
         allow_abbrev=False,
     )
-    parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra, or demo stars such as 'demo 1' (default: the first screen)")
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra, or demo stars such as 'demo 1'")
     parser.add_argument("--port", type=_port, default=5006, help="default: %(default)s; 0 takes a free one")
-    parser.add_argument("--address", default="127.0.0.1", help="default: %(default)s (this machine only); another only on a network you trust")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help="default: %(default)s (this machine only); another only on a network you trust",
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     parser.set_defaults(run=_serve)
 
