@@ -1,43 +1,9 @@
 // The anywidget module of two roles. "runtime": carries the BokehJS scripts. "host": shows one kernel-side Bokeh document.
 import { errorText, listen } from "./inbox.js";
+import { makeHolder, showNotice } from "./holder.js";
 import { runtimeReady, sharedPage } from "./runtime.js";
 import { fontsReady, Theme } from "./theme.js";
 import { View } from "./view.js";
-
-const STYLE = `
-.sv-host { width: 100%; position: relative; container-type: inline-size; color: var(--jp-ui-font-color1); background: var(--jp-layout-color0); font-family: var(--jp-ui-font-family); }
-.sv-host:focus { outline: none; }
-.sv-host[data-sv-keys="active"] { outline: 2px solid var(--jp-brand-color1); outline-offset: -2px; }
-.sv-host[data-sv-drop="over"] { outline: 2px dashed var(--jp-brand-color1); outline-offset: -2px; }
-.sv-notice { padding: 8px 12px; border: 1px solid var(--jp-error-color1); color: var(--jp-ui-font-color1); font-size: 13px; white-space: pre-wrap; }
-.sv-notice button { float: right; margin-left: 12px; }
-`;
-
-function makeHolder(el, css) {
-  const holder = document.createElement("div");
-  holder.className = "sv-host";
-  holder.dataset.lmSuppressShortcuts = "true";
-  const style = document.createElement("style");
-  style.textContent = STYLE + css;
-  const notices = document.createElement("div");
-  const place = document.createElement("div");
-  place.className = "sv-view";
-  holder.append(style, notices, place);
-  el.append(holder);
-  return { holder, notices, place };
-}
-
-// For errors that nobody in the kernel listens to: plain words in the widget, never a traceback.
-function showNotice(notices, text) {
-  const box = document.createElement("div");
-  box.className = "sv-notice";
-  box.setAttribute("role", "alert");
-  const button = document.createElement("button");
-  button.textContent = "Close";
-  button.addEventListener("click", () => box.remove());
-  box.append(button, text);
-  notices.replaceChildren(box);
-}
 
 // A view may be built long after its model came to the page: the highest sequence number seen meanwhile says if its bundle is old.
 async function initialize({ model }) {

@@ -1,6 +1,8 @@
 // What the person does to the widget as a whole: keys, focus, width, dropped files, and errors that happen in it.
 // Each becomes one small message; the Python twin is specviz/doors/inbox.py.
 
+import { freshId } from "./runtime.js";
+
 const FILE_LIMIT = 64 * 1024 * 1024;
 const PIECE = 2 * 1024 * 1024;                  // Jupyter's websocket refuses messages above 10 MB
 const WIDTHS = [[1360, "wide"], [1200, "base"], [700, "medium"], [0, "narrow"]];
@@ -49,7 +51,7 @@ function listenKeys(holder, send, wanted) {
   };
 }
 
-function listenWidth(holder, send) {
+export function listenWidth(holder, send) {
   let timer = 0;
   let told = 0;
   const measure = () => {
@@ -72,7 +74,7 @@ async function sendFiles(files, send) {
     return;
   }
   for (const file of files) {
-    const id = crypto.randomUUID();
+    const id = freshId();
     const data = await file.arrayBuffer();
     const count = Math.max(1, Math.ceil(data.byteLength / PIECE));
     for (let index = 0; index < count; index++) {

@@ -4,6 +4,9 @@ const page = (globalThis.__specviz__ ??= { ready: new Map(), building: 0, seq: n
 
 export const sharedPage = () => page;
 
+// crypto.randomUUID is missing on plain http, where many hubs live.
+export const freshId = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(16).padStart(8, "0")).join("");
+
 export const bytes = (v) => (v instanceof ArrayBuffer ? new Uint8Array(v) : new Uint8Array(v.buffer, v.byteOffset, v.byteLength));
 
 async function inflate(v) {
@@ -21,7 +24,7 @@ function evaluate(name, text) {
 
 const ofVersion = (version) => globalThis.Bokeh?.[version] ?? globalThis.Bokeh;
 
-async function loadScripts(version, names, scripts, probes) {
+export async function loadScripts(version, names, scripts, probes) {
   for (const name of names) {
     const bokeh = ofVersion(version);
     const probe = probes[name];

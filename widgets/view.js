@@ -1,5 +1,5 @@
 // One view of one kernel-side Bokeh document: built from JSON, kept in step by patches, one message a batch each way.
-import { bytes, sharedPage } from "./runtime.js";
+import { bytes, freshId, sharedPage } from "./runtime.js";
 
 const own = (v) => { const b = bytes(v); return b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength); };
 const join = (ids, buffers) => new Map(ids.map((id, i) => [id, own(buffers[i])]));
@@ -31,7 +31,7 @@ function trackViewport() {
 
 export class View {
   constructor(el, bokeh, theme, send, failed) {
-    Object.assign(this, { el, bokeh, theme, send, failed, id: crypto.randomUUID(), document: null, seq: -1, css: {} });
+    Object.assign(this, { el, bokeh, theme, send, failed, id: freshId(), document: null, seq: -1, css: {} });
     this.outbox = [];
     this.early = [];
     this.building = false;

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .doc_host import DocHost, host_layout
     from .environment import Door, doors_here, where
     from .inbox import Inbox, KeyPress
-    from .serve import serve
+    from .server import serve
     from .static_html import save_html
 
 __all__ = ["DocHost", "Door", "Inbox", "KeyPress", "doors_here", "host_layout", "save_html", "serve", "where"]
@@ -27,7 +27,7 @@ _HOMES = {
     "where": "environment",
     "Inbox": "inbox",
     "KeyPress": "inbox",
-    "serve": "serve",
+    "serve": "server",
     "save_html": "static_html",
 }
 

@@ -84,6 +84,7 @@ class DocHost(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._events: list[Any] = []
         self._seq, self._last, self._scheduled = 0, 0.0, False
+        self._opened = False
         self._held = threading.local()
         self._on_close = on_close
         self._forget: Callable[[], None] | None = None
@@ -109,11 +110,14 @@ class DocHost(anywidget.AnyWidget):
             )
         self._loop = _running_loop()
         names = tuple(scripts) if scripts is not None else needed_scripts(self.doc)
+        self.doc.on_change_dispatch_to(self)  # before the state is sent: an edit by another thread in between is not lost
         super().__init__(
             runtime=Runtime.get(names), uid=uuid.uuid4().hex, palettes=checked, theme=theme, css=css, **traits
         )
-        self.doc.on_change_dispatch_to(self)
         self.on_msg(self._receive)
+        with self._lock:
+            self._opened = True
+        self.flush()
 
     # -- kernel to browser -----------------------------------------------------------------------------------------
     def _bundle(self) -> dict[str, Any] | None:
@@ -156,7 +160,7 @@ class DocHost(anywidget.AnyWidget):
     def flush(self) -> None:
         """Send the pending changes now. May be called from any thread."""
         with self._lock:
-            if self.doc is None:
+            if self.doc is None or not self._opened:
                 return
             self._scheduled, self._last = False, time.monotonic()
             while self._events:

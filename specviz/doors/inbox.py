@@ -1,6 +1,6 @@
 """What the person does to the widget as a whole: keys, focus, width, dropped files, errors in the browser.
 
-The browser's part is ``widgets/inbox.js``. :class:`DocHost` and :func:`serve` each hold one inbox a view.
+The browser's part is ``widgets/inbox.js``. :class:`DocHost` and :func:`specviz.doors.serve` each hold one inbox a view.
 """
 
 from __future__ import annotations

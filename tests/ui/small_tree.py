@@ -35,9 +35,9 @@ class SmallTree:
         self.tick = pn.pane.HTML(f"{prefix}0", stylesheets=[CHIP])
         self.heard = pn.pane.HTML("heard nothing")
         self.wide = pn.pane.HTML("<span class='wide-only'>only wide</span>", stylesheets=[CHIP])
-        self.button = pn.widgets.Button(name="Next star")
+        self.button = pn.widgets.Button(label="Next star")
         self.button.on_click(lambda _: self.step())
-        self.broken = pn.widgets.Button(name="Break")
+        self.broken = pn.widgets.Button(label="Break")
         self.broken.on_click(lambda _: 1 / 0)
         self.layout = pn.Column(
             pn.Row(self.button, self.broken, self.tick, self.heard, self.wide),

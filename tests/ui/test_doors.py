@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,3 +189,55 @@ def test_voila(open_notebook: Any, shot: Any) -> None:
     font = nb.page.locator(".sv-host").evaluate("(e) => getComputedStyle(e).getPropertyValue('--jp-ui-font-family')")
     assert "system-ui" in font
     shot(nb.page, "doors_voila")
+
+
+SERVE = """
+import os
+from small_tree import PALETTES, SmallTree
+from specviz.doors import serve
+
+def factory(inbox):
+    tree = SmallTree()
+    tree.listen(inbox)
+    return tree.layout
+
+serve(factory, port=int(os.environ["PORT"]), title="A small tree", palettes=PALETTES)
+"""
+
+
+def test_serve(served: Any, open_page: Any, shot: Any) -> None:
+    address = served(SERVE)
+    page = open_page("serve")
+    page.goto(address)
+    assert page.title() == "A small tree"
+    check_alive(page)
+    check_inbox(page)
+    page.get_by_role("button", name="Break", exact=True).click()
+    expect(page.get_by_text("error ZeroDivisionError: division by zero", exact=True)).to_be_visible()
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator(".sv-host")).to_have_attribute("data-sv-theme", "dark")
+    expect_mode(page, "dark")
+    shot(page, "doors_serve_dark")
+    other = open_page("serve", color_scheme="dark")
+    other.goto(address)
+    expect(other.get_by_text("tick0", exact=True)).to_be_visible()  # a session of its own, dark from the start
+    expect_mode(other, "dark")
+
+
+def test_saved_page(tmp_path: Path, open_page: Any, shot: Any) -> None:
+    from small_tree import SmallTree
+
+    from specviz.doors import save_html
+
+    tree = SmallTree()
+    path = save_html(tree.layout, tmp_path / "star.html", title="A <star>", palettes=PALETTES)
+    assert path.stat().st_size < 3_000_000
+    page = open_page("file", color_scheme="dark")
+    page.goto(path.as_uri())
+    expect(page.get_by_text("tick0", exact=True)).to_be_visible()
+    assert page.title() == "A <star>"
+    expect_mode(page, "dark")
+    page.emulate_media(color_scheme="light")
+    expect_mode(page, "light")
+    expect(page.locator(".sv-host")).to_have_attribute("data-sv-width", "wide")
+    shot(page, "doors_saved")

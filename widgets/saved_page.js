@@ -1,0 +1,28 @@
+// A page saved as one file: scripts and document come from the page itself, no kernel answers.
+import { makeHolder, showNotice } from "./holder.js";
+import { listenWidth } from "./inbox.js";
+import { loadScripts } from "./runtime.js";
+import { fontsReady, Theme } from "./theme.js";
+import { View } from "./view.js";
+
+const unpack = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+async function start() {
+  const saved = JSON.parse(document.getElementById("sv-saved").textContent);
+  const { holder, notices, place } = makeHolder(document.body, saved.css);
+  let view = null;
+  const theme = new Theme(holder, saved.palettes, saved.theme, () => (view?.document == null ? [] : [view.document]));
+  const failed = (error) => { console.error(error); showNotice(notices, `This page could not be drawn: ${error.message}`); };
+  listenWidth(holder, () => {});
+  try {
+    const scripts = Object.fromEntries(Object.entries(saved.scripts).map(([name, text]) => [name, unpack(text)]));
+    const [bokeh] = await Promise.all([loadScripts(saved.version, saved.names, scripts, saved.probes), fontsReady()]);
+    view = new View(place, bokeh, theme, () => {}, failed);
+    const { json, ids, css } = saved.document;
+    await view.build({ seq: 0, json, ids, css }, saved.document.buffers.map(unpack));
+  } catch (error) {
+    failed(error);
+  }
+}
+
+void start();

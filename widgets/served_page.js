@@ -1,0 +1,47 @@
+// A page of `specviz serve`. Panel draws it; here it gets the theme, and its keys, width and dropped files reach Python
+// through a hidden data source ("channel") instead of a widget's messages.
+import { furnish, showNotice } from "./holder.js";
+import { listen } from "./inbox.js";
+import { bytes } from "./runtime.js";
+import { Theme } from "./theme.js";
+
+// Documents and patches change colour on their way in and out, as DocHost's view does it for its own.
+function interceptDocuments(bokeh, theme) {
+  const { Document } = bokeh.require("document");
+  const { from_json } = Document;
+  const { apply_json_patch, create_json_patch } = Document.prototype;
+  Document.from_json = function (json, ...rest) { return from_json.call(this, theme.incoming(json), ...rest); };
+  Document.prototype.apply_json_patch = function (patch, ...rest) { return apply_json_patch.call(this, theme.incoming(patch), ...rest); };
+  Document.prototype.create_json_patch = function (...args) { return theme.outgoing(create_json_patch.apply(this, args)); };
+}
+
+function base64(buffer) {
+  const data = bytes(buffer);
+  let text = "";
+  for (let i = 0; i < data.length; i += 0x8000) text += String.fromCharCode(...data.subarray(i, i + 0x8000));
+  return btoa(text);
+}
+
+function connect(channel, holder, notices) {
+  const state = () => channel.tags[0] ?? {};
+  let count = 0;
+  const send = (content, buffers = []) => {
+    count += 1;
+    channel.data = { count: [count], message: [JSON.stringify(content)], piece: [buffers.length ? base64(buffers[0]) : ""] };
+  };
+  let told = 0;
+  channel.connect(channel.properties.tags.change, () => {
+    const { notice, notices: number } = state();
+    if (number > told) { told = number; showNotice(notices, notice); }
+  });
+  listen(holder, { send, keys: () => state().keys ?? [], drop: document });
+}
+
+globalThis.specvizPage = {
+  start({ palettes, theme, css }) {
+    const holder = document.querySelector("main.sv-host");
+    const notices = furnish(holder, css);
+    interceptDocuments(globalThis.Bokeh, new Theme(holder, palettes, theme, () => globalThis.Bokeh.documents));
+    this.connect = (channel) => connect(channel, holder, notices);
+  },
+};
