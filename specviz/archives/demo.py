@@ -1,7 +1,8 @@
-"""``DemoArchive``: simulated stars inside the package, so that everything can be tried with no network and no survey data.
+"""``DemoArchive``: simulated stars inside the package, so that everything can be tried with no network and no survey
+data.
 
-The file ``data/demo_stars.npz`` is made by ``python -m specviz.training.make_demo``; ``data/README.md`` says from what. Every
-star says of itself that it is simulated, and what is approximate about it.
+The file ``data/demo_stars.npz`` is made by ``python -m specviz.training.make_demo``; ``data/README.md`` says from what.
+Every star says of itself that it is simulated, and what is approximate about it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FORMAT = 1
 #: Stars are kept in blocks of this many, so that one star does not cost the decompression of all.
 BLOCK = 125
 #: Steps of the stored flux in units of the error, by survey.
-FRACTION = {"lamost": 0.75, "xp": 0.35}
+FRACTION = {"lamost": 0.8, "xp": 0.35}
 RELEASE = "simulated"
 #: Names of the three stars of the first screen, by their kind in the file.
 _EXAMPLES = (("Sun-like star", "sun-like"), ("Red giant", "red giant"), ("Warm A star", "A star"))
@@ -183,9 +184,7 @@ class _DemoFile:
                 self.columns = {name: npz[f"column_{name}"] for name in self.header["columns"]}
                 self.subclass = [str(s) for s in npz["subclass"]]
         except FileNotFoundError as error:
-            raise ReadError(
-                f"The demo stars are not there: {path.name}", remedy="Reinstall jupyter-specviz"
-            ) from error
+            raise ReadError(f"The demo stars are not there: {path.name}", remedy="Reinstall jupyter-specviz") from error
         except (OSError, KeyError, ValueError) as error:
             raise ReadError(f"{path.name} is damaged", remedy="Reinstall jupyter-specviz") from error
         self.n = len(self.subclass)

@@ -13,8 +13,8 @@ from specviz.spectra.star import Star
 class Candidate:
     """One star that a text may mean.
 
-    ``name`` is what :meth:`Archive.fetch` takes; ``archive`` says whose it is; ``ra``, ``dec`` in degrees (ICRS), ``summary`` is
-    one line for a list of choices.
+    ``name`` is what :meth:`Archive.fetch` takes; ``archive`` says whose it is; ``ra``, ``dec`` in degrees (ICRS),
+    ``summary`` is one line for a list of choices.
     """
 
     name: str

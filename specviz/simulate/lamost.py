@@ -30,7 +30,7 @@ LIMB_DARKENING = 0.6
 #: Neighbour weight of the kernel (a, 1, a) that correlates the noise: LAMOST resamples onto its log grid. Measured from
 #: second differences of lag 1, 2 and 3 in the real spectra: correlation of adjacent pixels 0.25, of the next 0.02.
 NOISE_NEIGHBOUR = 0.13
-_NODES = (3690.0, 4100.0, 4700.0, 5849.99, 5850.01, 6600.0, 7600.0, 9110.0)
+_NODES = (3690.0, 4000.0, 4350.0, 4800.0, 5300.0, 5849.99, 5850.01, 6300.0, 7000.0, 8000.0, 9110.0)
 _FWHM_TO_SIGMA = 1.0 / np.sqrt(8.0 * np.log(2.0))
 
 Continuum = Callable[[NDArray[np.float64]], NDArray[Any]]
@@ -244,7 +244,7 @@ def _add_artefacts(
                 ivar[row, max(pixel - 1, 0) : pixel + 3] = 0.0
     # Dead ends, and in one star of three runs of bad pixels.
     ends = np.minimum(rng.geometric(0.25, (b, 2)) - 1, 60)
-    runs = rng.random(b)
+    runs = rng.random((b,))
     for row in range(b):
         ivar[row, : ends[row, 0]] = 0.0
         if n == LAMOST_NATIVE.size:

@@ -2,9 +2,9 @@
 
     python -m specviz.training.make_demo --shared ../shared
 
-Only the validation and test parts of the synthetic grid are used, so that no model trained on its training part has met these
-stars. Everything follows from the seed. The first stars are the showcase of :mod:`specviz.training.demo_stars`; of the rest, half
-are drawn as a survey would meet them, half evenly over the grid.
+Only the validation and test parts of the synthetic grid are used, so that no model trained on its training part has met
+these stars. Everything follows from the seed. The first stars are the showcase of :mod:`specviz.training.demo_stars`;
+of the rest, half are drawn as a survey would meet them, half evenly over the grid.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from specviz.simulate.population import MATCH, Population
 from specviz.spectra.grids import XP_REFERENCE_INDEX
 from specviz.training.demo_stars import SHOWCASE, Recipe, mk_class
 
-SOURCE = "simulated by specviz from its own LTE grid (validation and test parts), LAMOST DR10 and Gaia DR3 like; not observed"
+SOURCE = "simulated by specviz from its own LTE grid (validation and test parts), like LAMOST DR10 and Gaia DR3"
+#: Labels and facts kept for every star, in the order of the table.
 COLUMNS = (
-    "teff", "logg", "fe_h", "alpha_fe", "c_fe", "n_fe", "mg_fe", "ca_fe", "rv", "vsini", "ebv", "snr", "g_mag", "distance_pc", "ra",
-    "dec",
-)  # fmt: skip
+    *("teff", "logg", "fe_h", "alpha_fe", "c_fe", "n_fe", "mg_fe", "ca_fe"),
+    *("rv", "vsini", "ebv", "snr", "g_mag", "distance_pc", "ra", "dec"),
+)
 _SOLAR_RADIUS_PC = 2.2543e-8
 
 
@@ -62,7 +63,9 @@ def absolute_g(grid: SyntheticGrid, rows: NDArray[np.int64], xp: XPSimulator) ->
     mass = np.interp(teff, [3500.0, 4500.0, 5800.0, 7500.0, 9500.0, 12500.0], [0.5, 0.8, 1.0, 1.6, 2.2, 3.2])
     mass = np.where((logg < 3.6) & (teff < 5600.0), 1.2, mass)
     radius = np.sqrt(mass * 10.0 ** (4.438 - logg))
-    return np.asarray(-2.5 * np.log10(xp.g_flux(grid.sed(rows)) * 1e-2 * (radius * _SOLAR_RADIUS_PC / 10.0) ** 2 / G_ZERO_FLUX))
+    return np.asarray(
+        -2.5 * np.log10(xp.g_flux(grid.sed(rows)) * 1e-2 * (radius * _SOLAR_RADIUS_PC / 10.0) ** 2 / G_ZERO_FLUX)
+    )
 
 
 class _Sky:
@@ -74,8 +77,12 @@ class _Sky:
         self.notes: list[dict[str, Any]] = []
 
     def add(
-        self, rows: NDArray[np.int64], conditions: Conditions, where: dict[str, NDArray[np.float64]], recipes: list[Recipe]
-    ) -> None:  # fmt: skip
+        self,
+        rows: NDArray[np.int64],
+        conditions: Conditions,
+        where: dict[str, NDArray[np.float64]],
+        recipes: list[Recipe],
+    ) -> None:
         """Observe a batch with both surveys. ``recipes`` is empty, or has one entry (a batch of one)."""
         grid, rng = self.grid, self.rng
         norm, sed = grid.norm(rows), grid.sed(rows).astype(np.float64)
@@ -108,11 +115,17 @@ class _Sky:
         for row in range(len(rows)):  # a masked pixel still needs a step for its flux
             sigma[row] = np.interp(grid_x, grid_x[~mask[row]], sigma[row, ~mask[row]])
         at_550 = (10.0 ** values["log_f550"])[:, None]
-        self.parts.append({
-            "values": values,
-            "subclass": [mk_class(t, g, p) for t, g, p in zip(values["teff"], values["logg"], grid.population[rows], strict=True)],
-            "lamost": (flux, sigma, mask), "xp": (gaia.flux / at_550, gaia.sigma / at_550),
-        })  # fmt: skip
+        self.parts.append(
+            {
+                "values": values,
+                "subclass": [
+                    mk_class(t, g, p)
+                    for t, g, p in zip(values["teff"], values["logg"], grid.population[rows], strict=True)
+                ],
+                "lamost": (flux, sigma, mask),
+                "xp": (gaia.flux / at_550, gaia.sigma / at_550),
+            }
+        )
         self.notes += [{"kind": recipe.kind, "note": recipe.note} if recipe is not None else {} for _ in rows]
 
     def _double(self, primary: int, norm: NDArray[np.float32], recipe: Recipe) -> tuple[Any, Any, Any]:
@@ -152,17 +165,25 @@ class _Sky:
             content[f"lamost_mask_{block}"] = np.packbits(mask[part], axis=1)
         notes = {i: note for i, note in enumerate(self.notes) if note}
         header = {
-            "format": FORMAT, "columns": list(columns), "notes": notes, "source": SOURCE, "seed": seed,
+            "format": FORMAT,
+            "columns": list(columns),
+            "notes": notes,
+            "source": SOURCE,
+            "seed": seed,
             "fingerprint": digest.hexdigest(),
-        }  # fmt: skip
+        }
         content["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, allow_pickle=False, **content)
 
 
 def _break(
-    rng: np.random.Generator, fault: str, wave: NDArray[np.float64], flux: NDArray[np.float64], ivar: NDArray[np.float64]
-) -> None:  # fmt: skip
+    rng: np.random.Generator,
+    fault: str,
+    wave: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    ivar: NDArray[np.float64],
+) -> None:
     """Spoil an observation, in place."""
     sigma = 1.0 / np.sqrt(np.maximum(ivar, 1e-12))
     good = np.flatnonzero(ivar[0] > 0)
@@ -173,7 +194,9 @@ def _break(
             flux[0, pixel] += rng.uniform(20.0, 90.0) * sigma[0, pixel]
     elif fault == "sky":
         for centre, _ in instrument.SKY_LINES:
-            line = np.exp(-0.5 * ((wave - centre - 1.5) / 2.5) ** 2) - 0.7 * np.exp(-0.5 * ((wave - centre + 2.0) / 2.5) ** 2)
+            line = np.exp(-0.5 * ((wave - centre - 1.5) / 2.5) ** 2) - 0.7 * np.exp(
+                -0.5 * ((wave - centre + 2.0) / 2.5) ** 2
+            )
             flux[0] += 14.0 * np.median(sigma[0, good]) * line
 
 
@@ -208,15 +231,21 @@ def build(grid: SyntheticGrid, tracks: Path, n: int, seed: int, out: Path) -> No
     for start in range(0, left, 200):
         part = slice(start, start + 200)
         chosen = index[part]
-        conditions = draw_conditions(rng, grid.labels["teff"][chosen], grid.labels["logg"][chosen], snr=snr[part], ebv=ebv[part])
+        conditions = draw_conditions(
+            rng, grid.labels["teff"][chosen], grid.labels["logg"][chosen], snr=snr[part], ebv=ebv[part]
+        )
         sky.add(chosen, conditions, _place(grid, sky.xp, rng, chosen, g_mag[part], ebv[part]), [])
     sky.write(out, seed)
 
 
 def _place(
-    grid: SyntheticGrid, xp: XPSimulator, rng: np.random.Generator, rows: NDArray[np.int64], g_mag: NDArray[np.float64],
+    grid: SyntheticGrid,
+    xp: XPSimulator,
+    rng: np.random.Generator,
+    rows: NDArray[np.int64],
+    g_mag: NDArray[np.float64],
     ebv: NDArray[np.float64],
-) -> dict[str, NDArray[np.float64]]:  # fmt: skip
+) -> dict[str, NDArray[np.float64]]:
     """Position, magnitude, and the distance that the star's own luminosity asks for."""
     modulus = g_mag - absolute_g(grid, rows, xp) - 2.5 * ebv
     return {**_sky_position(rng, len(rows)), "g_mag": g_mag, "distance_pc": 10.0 ** (0.2 * modulus + 1.0)}
