@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -329,6 +332,27 @@ class TestTheRest:
         command = f"{sys.executable} -m specviz models list | true"
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert done.stderr == ""
+
+
+def test_serve_says_its_address_answers_and_stops() -> None:
+    command = [sys.executable, "-m", "specviz", "serve", "demo 1", "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        try:
+            said = []
+            for line in server.stderr:
+                said.append(line)
+                if (found := re.search(r"serving at (http://127\.0\.0\.1:\d+/)", line)) is not None:
+                    break
+            else:
+                pytest.fail("it stopped: " + "".join(said))
+            with urllib.request.urlopen(found.group(1), timeout=60) as page:
+                assert page.status == 200 and b"sv-host" in page.read()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(timeout=30) == 0
+            assert "Traceback" not in server.stderr.read()
+        finally:
+            server.kill()
 
 
 def test_real_files_with_the_real_model(shared: Path, tmp_path: Path) -> None:
