@@ -134,7 +134,7 @@ def running_quantile_continuum(
     -----
     A high quantile of noisy pixels is biased upwards by about z(quantile) sigma; where errors are known, the quantile
     is lowered towards 0.5 in proportion to noise / scatter of the window, so that the continuum does not ride on the
-    noise.
+    noise; before that, pixels are averaged (nine at most) until the noise is 1 %.
     """
     wave, flux = np.asarray(wave, np.float64), np.asarray(flux, np.float64)
     good = np.isfinite(flux)
@@ -148,6 +148,8 @@ def running_quantile_continuum(
     if good.sum() < 10:
         raise SpectrumError(f"Only {int(good.sum())} usable pixels", expected="at least ten for a continuum")
     x, y = np.log(wave[good]), flux[good]
+    if sigma is not None:
+        y, sigma = _smooth_to(y, sigma, 0.01)
     centres = np.linspace(x[0], x[-1], max(int(n_knots), 2))
     starts, stops = np.searchsorted(x, centres - width / 2), np.searchsorted(x, centres + width / 2)
     knots, heights = [], []
@@ -165,9 +167,7 @@ def running_quantile_continuum(
     if not knots:
         knots, heights = [float(x.mean())], [float(np.quantile(y, quantile))]
     level_array = np.asarray(heights)
-    if (
-        level_array.size >= 5
-    ):  # a running median of five knots takes out windows that a broad band or a sky residual fills
+    if level_array.size >= 5:  # a running median of five knots takes out windows that a band or a sky residual fills
         padded = np.pad(level_array, 2, mode="edge")
         level_array = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     continuum = np.interp(np.log(wave), knots, level_array)
@@ -213,6 +213,17 @@ def _median7(flux: Array) -> Array:
     for a, b in _MEDIAN7:
         taps[a], taps[b] = np.minimum(taps[a], taps[b]), np.maximum(taps[a], taps[b])
     return taps[3]
+
+
+def _smooth_to(flux: Array, sigma: Array, relative: float) -> tuple[Array, Array]:
+    """Running mean over as many pixels (odd, at most nine) as bring the median relative noise down to ``relative``."""
+    noise = float(np.median(sigma)) / max(float(np.median(np.abs(flux))), 1e-300)
+    half = int(np.clip(np.ceil((noise / relative) ** 2), 1, 9)) // 2
+    if half == 0:
+        return flux, sigma
+    n = 2 * half + 1
+    mean = np.convolve(np.pad(flux, half, mode="edge"), np.full(n, 1.0 / n), mode="valid")
+    return mean, sigma / np.sqrt(n)
 
 
 def _savgol4(flux: Array, window: int) -> Array:
