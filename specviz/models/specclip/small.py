@@ -1,0 +1,133 @@
+"""``SmallNet``: SpecCLIP's predict-and-reconstruct network at small size, with error bands and label posteriors.
+
+What is added to the published architecture: a scatter decoder beside each of the four spectrum decoders (log standard deviation
+of the decoder's error, a pixel), and one :class:`~specviz.models.specclip.label_flow.LabelFlow` a survey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from specviz.models.specclip.clip import SpecClipPredRecon
+from specviz.models.specclip.config import ClipConfig, LamostEncoderConfig, XpAutoEncoderConfig
+from specviz.models.specclip.constants import LAMOST_CLIP, XP_CLIP
+from specviz.models.specclip.label_flow import LabelFlow
+from specviz.models.specclip.tokens import standardise
+
+
+@dataclass(frozen=True)
+class SmallConfig:
+    """Sizes of a :class:`SmallNet`; plain numbers, kept as JSON beside the weights."""
+
+    embed_dim: int = 96
+    n_layers: int = 3
+    n_heads: int = 4
+    slice_length: int = 60
+    slice_overlap: int = 20
+    mask_width: int = 3
+    xp_hidden: int = 256
+    xp_latent: int = 96
+    xp_blocks: int = 1
+    decoder_widths: tuple[int, ...] = (256, 256)
+    scatter_width: int = 128
+    flow_summary: int = 24
+    flow_hidden: int = 32
+    flow_bins: int = 8
+    labels: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"lamost_lrs": ("teff", "logg", "fe_h", "alpha_fe"), "gaia_xp": ("teff", "logg", "fe_h")}
+    )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SmallConfig:
+        """The inverse of :meth:`to_dict` (JSON has no tuples)."""
+        fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "labels"}
+        return cls(**fixed, labels={k: tuple(v) for k, v in values["labels"].items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def clip(self) -> ClipConfig:
+        """The same in the terms of the published architecture."""
+        return ClipConfig(
+            lamost=LamostEncoderConfig(
+                embed_dim=self.embed_dim, n_layers=self.n_layers, n_heads=self.n_heads, slice_length=self.slice_length,
+                slice_overlap=self.slice_overlap, mask_width=self.mask_width, attention_scaling="single",
+            ),
+            xp=XpAutoEncoderConfig(
+                hidden_dim=self.xp_hidden, latent_dim=self.xp_latent, n_encoder_blocks=self.xp_blocks, n_decoder_blocks=self.xp_blocks
+            ),
+            embed_dim=self.embed_dim, n_heads=self.n_heads, feature_hidden=2 * self.embed_dim, dropout=0.0,
+            lamost_decoder_widths=self.decoder_widths, xp_decoder_widths=self.decoder_widths,
+        )  # fmt: skip
+
+
+class ScatterDecoder(nn.Module):
+    """log of the standard deviation of a decoder's error: (B, D + 1) -> (B, L); the input is [embedding, log10 S/N]."""
+
+    def __init__(self, input_dim: int, hidden: int, n_pixels: int) -> None:
+        super().__init__()
+        self.first, self.output = nn.Linear(input_dim, hidden), nn.Linear(hidden, n_pixels)
+        nn.init.normal_(self.output.weight, std=0.01)
+        nn.init.constant_(self.output.bias, -3.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(torch.nn.functional.gelu(self.first(x))).clamp(-8.0, 2.0)
+
+
+class SmallNet(SpecClipPredRecon):
+    """Encoders, heads, decoders, bands and flows of ``specclip-small``."""
+
+    def __init__(self, config: SmallConfig | None = None) -> None:
+        s = config or SmallConfig()
+        c = s.clip
+        super().__init__(c)
+        self.small = s
+        d = c.embed_dim + 1
+        self.lamost_scatter = ScatterDecoder(d, s.scatter_width, c.lamost.n_pixels)
+        self.xp_scatter = ScatterDecoder(d, s.scatter_width, c.xp.n_pixels)
+        self.lamost_cross_scatter = ScatterDecoder(d, s.scatter_width, c.lamost.n_pixels)
+        self.xp_cross_scatter = ScatterDecoder(d, s.scatter_width, c.xp.n_pixels)
+        self.flows = nn.ModuleDict(
+            {k: LabelFlow(v, d, summary=s.flow_summary, hidden=s.flow_hidden, bins=s.flow_bins) for k, v in s.labels.items()}
+        )
+        # Standard deviations of each decoder are multiplied by this; fitted to coverage on held-out spectra.
+        self.register_buffer("band_scale", torch.ones(4))
+        self.band_scale: Tensor
+
+    def clip_input(self, spectra: Tensor, survey: str) -> Tensor:
+        """Spectra as the encoders read them: without values that no star has."""
+        return spectra.clamp(*(LAMOST_CLIP if survey == "lamost_lrs" else XP_CLIP))
+
+    def encode(self, spectra: Tensor, survey: str) -> Tensor:
+        """Embedding (B, D) of raw prepared values (B, L)."""
+        return self.embed(self.clip_input(spectra, survey), survey)
+
+    def reconstruct_normalised(self, embedding: Tensor, log_snr: Tensor, spectra: Tensor, survey: str) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (B, L) of the spectrum that was embedded, in the unit of ``spectra``."""
+        flux, context = self.reconstruct(embedding, survey), self.context(embedding, log_snr)
+        if survey == "gaia_xp":
+            return flux, self.xp_scatter(context).exp() * self.band_scale[1]
+        _, mean, std = standardise(self.clip_input(spectra, survey))
+        return flux * std + mean, self.lamost_scatter(context).exp() * self.band_scale[0]
+
+    def translate_normalised(self, embedding: Tensor, log_snr: Tensor, to: str) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (B, L) of the spectrum of the other survey."""
+        flux, context = self.cross_predict(embedding, to), self.context(embedding, log_snr)
+        if to == "gaia_xp":
+            return flux, self.xp_cross_scatter(context).exp() * self.band_scale[3]
+        return flux, self.lamost_cross_scatter(context).exp() * self.band_scale[2]
+
+    def context(self, embedding: Tensor, log_snr: Tensor) -> Tensor:
+        """What flows and scatter decoders read: [embedding, log10 S/N], (B, D + 1)."""
+        return torch.cat((embedding, log_snr[:, None]), dim=1)
+
+    def flow(self, survey: str) -> LabelFlow:
+        flow = self.flows[survey]
+        assert isinstance(flow, LabelFlow)
+        return flow

@@ -1,0 +1,67 @@
+"""The split of the real LAMOST training set into training, validation and held-out plates.
+
+Two spectra of one plate share the sky, the flat field and the flux calibration; two spectra of one star share the star. Neither
+may lie on both sides, or the held-out figure flatters: spectra are joined into groups by plate and by star, and whole groups
+are dealt out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+#: Fixed for good: every number in a model card is of these plates.
+SPLIT_SEED = 20261120
+TEST_FRACTION, VALIDATION_FRACTION = 0.22, 0.13
+TRAIN, VALIDATION, TEST = 0, 1, 2
+
+
+def group_by_plate_and_star(planid: ArrayLike, ra: ArrayLike, dec: ArrayLike, radius: float = 3.0) -> NDArray[np.int64]:
+    """Number of the group each spectrum belongs to: connected through a common plate or a common star.
+
+    Parameters
+    ----------
+    planid : array of str, shape (n,)
+    ra, dec : array, shape (n,)
+        Degrees, ICRS.
+    radius : float
+        Spectra closer than this (arcsec) are of one star.
+
+    Returns
+    -------
+    array of int64, shape (n,)
+        Groups are numbered from 0 in the order of their first spectrum.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    ra, dec = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
+    xyz = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    n = len(ra)
+    same_star = cKDTree(xyz).query_pairs(2 * np.sin(np.radians(radius / 3600) / 2), output_type="ndarray")
+    _, plate = np.unique(np.asarray(planid), return_inverse=True)
+    order = np.argsort(plate, kind="stable")
+    same_plate = np.stack([order[:-1], order[1:]], axis=1)[plate[order][:-1] == plate[order][1:]]
+    pairs = np.concatenate([same_star.reshape(-1, 2), same_plate.reshape(-1, 2)])
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def split_plates(planid: ArrayLike, ra: ArrayLike, dec: ArrayLike, seed: int = SPLIT_SEED) -> NDArray[np.int8]:
+    """0 train, 1 validation, 2 test, for each spectrum; whole groups of plates and stars on one side.
+
+    Groups are visited in a seeded order; one that is too large for what is still missing in the test (then validation) part
+    goes to training, so the parts come out near :data:`TEST_FRACTION` and :data:`VALIDATION_FRACTION`.
+    """
+    group = group_by_plate_and_star(planid, ra, dec)
+    sizes = np.bincount(group)
+    out = np.full(group.shape, TRAIN, np.int8)
+    missing = {TEST: TEST_FRACTION * len(group), VALIDATION: VALIDATION_FRACTION * len(group)}
+    for g in np.random.default_rng(seed).permutation(len(sizes)):
+        for part in (TEST, VALIDATION):
+            if sizes[g] <= missing[part] * 1.05:
+                out[group == g] = part
+                missing[part] -= sizes[g]
+                break
+    return out

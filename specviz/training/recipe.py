@@ -1,0 +1,106 @@
+"""``specviz train``: a recipe file from the training material to shipped weights."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from specviz.errors import SpecvizError
+
+DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "specclip_small.toml"
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe as a dictionary.
+
+    Raises
+    ------
+    SpecvizError
+        If the file is absent, no TOML, or lacks a section.
+    """
+    try:
+        recipe = tomllib.loads(Path(path).read_text())
+    except OSError as error:
+        raise SpecvizError(f"The recipe {path} cannot be read", remedy=f"Start from {DEFAULT_RECIPE}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SpecvizError(f"The recipe {path} is not TOML: {error}") from error
+    missing = [k for k in ("name", "version", "seed", "network", "data", "pretrain", "align", "adapt") if k not in recipe]
+    if missing:
+        raise SpecvizError(f"The recipe {path} lacks " + ", ".join(missing), remedy=f"Compare with {DEFAULT_RECIPE}")
+    return recipe
+
+
+def shared_folder(given: str | None) -> Path:
+    """The folder of the training material: ``--shared``, SPECVIZ_SHARED, or ../shared beside the checkout."""
+    return Path(given or os.environ.get("SPECVIZ_SHARED") or Path(__file__).parents[2].parent / "shared")
+
+
+def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, progress: bool = True) -> str:
+    """Run all stages (those already done are taken from ``runs``), calibrate, write the weights; returns their SHA-256."""
+    import torch
+
+    from specviz.models.specclip.small import SmallConfig, SmallNet
+    from specviz.training.calibrate import calibrate, standardise_flows
+    from specviz.training.data import RealLamost, RealXp, SimulatedPairs
+    from specviz.training.export import export
+    from specviz.training.loop import run_stage
+    from specviz.training.stages import STAGES, Material
+    from specviz.training.validate import plate_validator
+
+    seed, data = int(recipe["seed"]), recipe["data"]
+    runs.mkdir(parents=True, exist_ok=True)
+
+    def pairs(split: str, key: str, offset: int) -> SimulatedPairs:
+        return SimulatedPairs.load(shared, runs / "cache", split, int(data[key]), seed + offset, progress)
+
+    lamost, xp = RealLamost.load(shared), RealXp.load(shared, seed)
+    material = Material(lamost, xp, pairs("train", "pairs", 0))
+    torch.manual_seed(seed)
+    net = SmallNet(SmallConfig(**recipe["network"]))
+    standardise_flows(net, material.pairs)
+    validator = plate_validator(lamost)
+    for number, (name, stage) in enumerate(STAGES.items()):
+        run_stage(stage(net, material, recipe[name]), runs, seed=seed + 100 * number, progress=progress,
+                  validate=validator if name == "adapt" else None)  # fmt: skip
+    net.eval()
+    calibrate(net, lamost, pairs("validation", "pairs_validation", 1))
+    return export(net, recipe, lamost, xp, pairs("test", "pairs_test", 2), weights, material.pairs)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of ``specviz train``."""
+    from specviz.models.registry import weights_path
+
+    parser = argparse.ArgumentParser(prog="specviz train", description="Train the default model from a recipe file.")
+    parser.add_argument("recipe", nargs="?", default=str(DEFAULT_RECIPE), help="recipe file (TOML)")
+    parser.add_argument("--shared", help="folder of the training material (default: SPECVIZ_SHARED or ../shared)")
+    parser.add_argument("--runs", default="runs/specclip_small", help="checkpoints and logs; a killed run goes on from here")
+    parser.add_argument("--weights", default=str(weights_path("specclip-small")), help="where the weights are written")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    options = parser.parse_args(argv)
+    import torch
+
+    torch.set_num_threads(max(1, options.threads))
+    try:
+        digest = train(
+            read_recipe(Path(options.recipe)), shared_folder(options.shared), Path(options.runs), Path(options.weights),
+            progress=not options.quiet,
+        )  # fmt: skip
+    except SpecvizError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    print(f"{options.weights}\nsha256 {digest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""The autoregressive spline flow: densities, sampling, conditionals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from zuko.transforms import MonotonicRQSTransform
+
+from specviz.models.specclip.label_flow import LabelFlow, Spline
+
+
+@pytest.fixture
+def flow() -> LabelFlow:
+    torch.manual_seed(1)
+    flow = LabelFlow(("teff", "logg", "fe_h"), context=5)
+    for factor in flow.factors:  # far from the identity, so that mistakes show
+        torch.nn.init.normal_(factor.knots.weight, std=0.4)
+        torch.nn.init.normal_(factor.knots.bias, std=0.4)
+    flow.offset.copy_(torch.tensor([3.75, 4.0, -0.2]))
+    flow.spread.copy_(torch.tensor([0.05, 0.5, 0.3]))
+    return flow.eval()
+
+
+def test_spline_is_zukos_spline() -> None:
+    torch.manual_seed(0)
+    widths, heights, slopes = 3 * torch.randn(50, 8), 3 * torch.randn(50, 8), 3 * torch.randn(50, 7)
+    x = 3 * torch.randn(50)
+    ours, theirs = Spline(widths, heights, slopes, bound=6.0), MonotonicRQSTransform(widths, heights, slopes, bound=6.0)
+    for a, b in zip(ours.call_and_ladj(x), theirs.call_and_ladj(x), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
+
+
+def test_samples_follow_the_density(flow: LabelFlow) -> None:
+    context = torch.randn(1, 5)
+    samples = flow.sample(context, torch.randn(40_000, 3))[0]
+    assert samples.shape == (40_000, 3) and bool((samples[:, 0] > 0).all())
+    # E_p[q/p] = 1 for any density q: a Gaussian fitted to the samples, in the standardised space of log_prob.
+    y = flow.standardise(samples)
+    q = torch.distributions.MultivariateNormal(y.mean(0), 0.5 * torch.cov(y.T))
+    log_p = flow.log_prob(samples, context.expand(40_000, -1)).sum(dim=1)
+    assert abs(torch.exp(q.log_prob(y) - log_p).mean().item() - 1.0) < 0.05
+
+
+def test_density_of_the_first_labels_does_not_need_the_others(flow: LabelFlow) -> None:
+    context, labels = torch.randn(4, 5), torch.tensor([[5700.0, 4.4, 0.1]]).expand(4, -1)
+    torch.testing.assert_close(flow.log_prob(labels[:, :2], context), flow.log_prob(labels, context)[:, :2])
+
+
+def test_a_star_has_the_same_samples_alone_and_in_a_batch(flow: LabelFlow) -> None:
+    context, base = torch.randn(3, 5), torch.randn(100, 3)
+    together, alone = flow.sample(context, base), flow.sample(context[1:2], base)
+    np.testing.assert_allclose(together[1].numpy(), alone[0].numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_temperature_widens(flow: LabelFlow) -> None:
+    context, base = torch.randn(1, 5), torch.randn(5000, 3)
+    before = flow.sample(context, base)[0].std(dim=0)
+    flow.temperature.fill_(1.5)
+    assert bool((flow.sample(context, base)[0].std(dim=0) > before).all())
+
+
+def test_an_empty_batch_stays_empty(flow: LabelFlow) -> None:
+    assert flow.sample(torch.zeros(0, 5), torch.randn(7, 3)).shape == (0, 7, 3)
