@@ -58,14 +58,16 @@ class ReferenceScores:
         get = entry.get if isinstance(entry, Mapping) else lambda key, default: getattr(entry, key, default)
         return cls(get("misfit", np.empty(0)), get("ood", np.empty(0)))
 
-    def excess(self, misfit: float, ood: float | None) -> tuple[float, NDArray[np.float64]]:
-        """The star's score and the reference stars' sorted scores on the same scale (see :func:`anomaly`)."""
-        middle, width = self._scales[0]
-        ours = (misfit - middle) / width
+    def scores(self, misfit: float, ood: float | None) -> tuple[float, NDArray[np.float64]]:
+        """The star's score and the reference stars' sorted scores (see :func:`anomaly`)."""
         if ood is None or not np.isfinite(ood) or not self.ood.size:
-            return ours, self._sorted[0]
-        middle, width = self._scales[1]
-        return max(ours, (ood - middle) / width), self._sorted[1]
+            return misfit, self._sorted[0]
+        return max(misfit, float(self._as_misfit(ood))), self._sorted[1]
+
+    def _as_misfit(self, ood: Any) -> Any:
+        """The misfit that is as far above its median, in robust widths, as ``ood`` is above the median of its own."""
+        (misfit_middle, misfit_width), (middle, width) = self._scales
+        return misfit_middle + misfit_width * (np.asarray(ood) - middle) / width
 
     @cached_property
     def _scales(self) -> tuple[tuple[float, float], ...]:
@@ -75,12 +77,8 @@ class ReferenceScores:
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The reference stars' scores by misfit alone, and by misfit and ood; sorted, read-only."""
-        middle, width = self._scales[0]
-        alone = both = (self.misfit - middle) / width
-        if self.ood.size:
-            middle, width = self._scales[1]
-            both = np.maximum(alone, (self.ood - middle) / width)
-        out = np.sort(alone), np.sort(both)
+        both = np.maximum(self.misfit, self._as_misfit(self.ood)) if self.ood.size else self.misfit
+        out = np.sort(self.misfit), np.sort(both)
         for scores in out:
             scores.setflags(write=False)
         return out
@@ -174,11 +172,10 @@ def anomaly(
 ) -> Anomaly:
     """Score, percentile and reasons of one star.
 
-    ``score = max((misfit - median) / (p84 - median), the same of the latent distance)``, where median and 84th
-    percentile are those of the reference stars: how many robust sigma the star lies above the typical star, by its
-    spectrum or by its place in the embedding, whichever is odder. Zero is typical and there is no upper end, so the
-    score ranks outliers where the percentile is already 100. Without reference scores the score is the misfit itself
-    and the percentile is NaN.
+    ``score = max(misfit, median_m + width_m * (ood - median_o) / width_o)`` with median and width (84th percentile -
+    median) those of the reference stars: the misfit in sigma, or, if the star is odder by its place in the embedding,
+    the misfit that would be as rare. About 1 is typical and there is no upper end, so the score ranks outliers where
+    the percentile is already 100. Without reference scores the score is the misfit itself and the percentile is NaN.
 
     Parameters
     ----------
@@ -198,7 +195,7 @@ def anomaly(
     latent = float("nan") if ood is None else float(ood)
     if not reference.misfit.size or not np.isfinite(value):
         return Anomaly(value, float("nan"), 0, reasons, misfit=value, ood=latent)
-    score, scores = reference.excess(value, ood)
+    score, scores = reference.scores(value, ood)
     below = 0.5 * (int(np.searchsorted(scores, score, "left")) + int(np.searchsorted(scores, score, "right")))
     return Anomaly(score, 100.0 * below / scores.size, int(scores.size), reasons, scores, misfit=value, ood=latent)
 

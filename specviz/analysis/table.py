@@ -57,7 +57,7 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
         table[name + "_lo"] = _numbers([row[1] for row in rows], unit, f"{word}, 16th percentile of the posterior")
         table[name + "_hi"] = _numbers([row[2] for row in rows], unit, f"{word}, 84th percentile of the posterior")
     scores = [np.nan if r.anomaly is None else r.anomaly.score for r in reports]
-    table["anomaly"] = _numbers(scores, "", "robust sigma above the reference stars (0 = typical)")
+    table["anomaly"] = _numbers(scores, "", "misfit to the model in sigma, or its like by the embedding")
     table["flags"] = _words([_flags(r) for r in reports], "checks that failed, or why there is no result")
     table["model"] = _words(
         [f"{r.provenance.model} {r.provenance.model_version}".strip() for r in reports], "model and version"
