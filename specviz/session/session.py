@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from specviz.spectra.star import Star
 _log = logging.getLogger(__name__)
 RECENT = 12  # stars remembered in the menu
 NEIGHBOURS = 50  # similar stars asked for
+SLOW = 1.5  # seconds after which a running job gets words and a Cancel button
 
 Listener = Callable[[State, State], None]
 
@@ -36,8 +38,8 @@ class Session:
 
     Notes
     -----
-    Every method may be called from any thread. Listeners are called with (old, new) on the thread that made the change,
-    one change at a time and in order.
+    Every method may be called from any thread. Listeners are called with (old, new) on the thread that made the change, after
+    it; two threads may call at once, so a listener draws ``session.state``, the newest, under a lock of its own.
     """
 
     def __init__(self, engine: Any, index: Callable[[Any], Any] | None = None, *, allow_paths: bool = True) -> None:
@@ -45,6 +47,7 @@ class Session:
         self._index = index
         self._state = State(model=str(getattr(engine, "name", "")))
         self._lock = threading.RLock()
+        self._depth = 0
         self._listeners: list[Listener] = []
         self._jobs = JobRunner(self._finished)
         self._idle = threading.Event()
@@ -75,13 +78,30 @@ class Session:
         return self._state
 
     def _update(self, **changes: Any) -> None:
+        with self._changing():
+            self._state = replace(self._state, **changes)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change the state under the lock; tell the listeners after the outermost change, without it.
+
+        A listener waits for its display's own lock, and a display's callback waits for this one: were listeners called with
+        the lock held, the two could wait for each other.
+        """
         with self._lock:
-            old, self._state = self._state, replace(self._state, **changes)
-            for listener in tuple(self._listeners):
-                try:
-                    listener(old, self._state)
-                except Exception:  # a view that cannot draw must not stop the others, nor the job
-                    _log.exception("a view failed to draw")
+            old = self._state
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            listeners = tuple(self._listeners) if self._depth == 0 and self._state is not old else ()
+            new = self._state
+        for listener in listeners:
+            try:
+                listener(old, new)
+            except Exception:  # a view that cannot draw must not stop the others, nor the job
+                _log.exception("a view failed to draw")
 
     # ------------------------------------------------------------------ asking for stars
     def open(self, target: Any) -> Job:
@@ -122,7 +142,7 @@ class Session:
 
     def go(self, position: int) -> Job | None:
         """Show row ``position`` of the work list."""
-        with self._lock:
+        with self._changing():
             work = self._state.work
             if not 0 <= position < len(work):
                 return None
@@ -152,7 +172,7 @@ class Session:
 
     def choose(self, row: int | None) -> None:
         """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
-        with self._lock:
+        with self._changing():
             table = self._state.neighbours
             if row is None or table is None or not 0 <= row < len(table):
                 self._update(neighbour=None, neighbour_star=None)
@@ -194,8 +214,15 @@ class Session:
     def _start(self, title: str, work: Callable[[Job], dict[str, Any]], name: str, target: Any, position: int | None = None) -> Job:
         self._idle.clear()
         job = Job(title, work, name=name, target=target, position=position)
-        self._update(busy=title)
+        self._update(busy=title, slow=False)
+        timer = threading.Timer(SLOW, self._still_running, (job,))
+        timer.daemon = True
+        timer.start()
         return self._jobs.start(job)
+
+    def _still_running(self, job: Job) -> None:
+        if job is self._jobs.current and not job.finished.is_set():
+            self._update(slow=True)
 
     def _load(self, job: Job, get: Callable[[], Star], known: tuple[Any, Any] | None = None) -> dict[str, Any]:
         """Star, report and neighbours: the state changes of one load. Runs on the worker's thread."""
@@ -233,10 +260,10 @@ class Session:
         name = job.name
         if name is None:  # prefetched: kept in _ready; an error will be met, and shown, when the row is opened
             return
-        with self._lock:
+        with self._changing():
             position = job.position
             if job.error is None:
-                changes = dict(job.result, busy="", notice=None, neighbour=None, neighbour_star=None, target=name)
+                changes = dict(job.result, busy="", slow=False, notice=None, neighbour=None, neighbour_star=None, target=name)
                 star = job.result["star"]
                 recent = Recent(star.name, job.target if job.target is not None else star)
                 changes["recent"] = (recent, *(r for r in self._state.recent if r.name != recent.name))[:RECENT]
@@ -248,18 +275,18 @@ class Session:
                 elif "work" not in changes and self._state.position is not None:
                     changes["position"] = None
             elif isinstance(job.error, CancelledError):
-                changes = dict(busy="", notice=Notice("info", "Stopped", "What was on screen is unchanged."))
+                changes = dict(busy="", slow=False, notice=Notice("info", "Stopped", "What was on screen is unchanged."))
             else:
                 text = str(job.error) if isinstance(job.error, SpecvizError) else (
                     f"{type(job.error).__name__}: {job.error}. This is a fault of specviz; the rest goes on working."
                 )
                 details = "" if isinstance(job.error, SpecvizError) else "".join(traceback.format_exception(job.error))
-                changes = dict(busy="", notice=Notice("error", f"{job.title} did not work", text, details))
+                changes = dict(busy="", slow=False, notice=Notice("error", f"{job.title} did not work", text, details))
                 if position is not None:
                     changes["work"] = self._row(position, "failed", None, text)
             self._update(**changes)
-            if self._jobs.current is None:
-                self._idle.set()
+        if self._jobs.current is None:
+            self._idle.set()
 
     def _row(self, position: int, status: Any, report: Any, problem: str = "") -> tuple[WorkItem, ...]:
         rows = list(self._state.work)

@@ -61,6 +61,8 @@ class State:
         Row of ``neighbours`` that is selected; ``neighbour_star`` is its Star.
     busy : str
         Title of the running job, "" when idle.
+    slow : bool
+        The job has run long enough for words and a way to stop it.
     """
 
     target: str = ""
@@ -70,6 +72,7 @@ class State:
     neighbour: int | None = None
     neighbour_star: Star | None = None
     busy: str = ""
+    slow: bool = False
     notice: Notice | None = None
     recent: tuple[Recent, ...] = ()
     work: tuple[WorkItem, ...] = ()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import panel as pn
 
 from specviz.session.state import Anomaly, QualityFlag, Reason, Report, State, headline_flags
 from specviz.views import formats, icons, stylesheet
@@ -41,7 +41,7 @@ class AnomalyPanel:
         self.head = html(css=_CSS)
         self.why = html('<span class="sv-quiet" style="font-size:12px">Largest differences from the model, mean per pixel</span>', css=":host{padding-top:4px}")
         self._texts = [html(css=_CSS, classes=["sv-grow"]) for _ in range(REASONS)]
-        self._rows: list[pn.Row] = [
+        self._rows: list[Any] = [
             row(t, icon_button(f"Zoom to difference {i + 1}", "target", lambda i=i: self._go(i)), css=_ROW_CSS)  # type: ignore[misc]
             for i, t in enumerate(self._texts)
         ]
@@ -67,7 +67,8 @@ class AnomalyPanel:
         self._reasons = anomaly.reasons[:REASONS] if anomaly is not None else ()
         self.why.visible = bool(self._reasons)
         for i, (pane, line) in enumerate(zip(self._texts, self._rows, strict=True)):
-            line.visible = i < len(self._reasons)
+            if line.visible != (i < len(self._reasons)):
+                line.visible = not line.visible
             pane.object = reason_html(self._reasons[i]) if line.visible else ""
         self.checks.object = "" if report is None else checks_html(headline_flags(report))
 

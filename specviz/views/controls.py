@@ -3,26 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape, unescape
 from typing import Any
 
-import panel as pn
-from bokeh.models import Button, CustomJS, Div, FileInput, GlyphRenderer, InlineStyleSheet, RadioButtonGroup, Select, TextInput, Toggle
+from bokeh.models import (
+    Button,
+    Column,
+    CustomJS,
+    Div,
+    FileInput,
+    GlyphRenderer,
+    InlineStyleSheet,
+    RadioButtonGroup,
+    Row,
+    Select,
+    TextInput,
+    Toggle,
+    UIElement,
+)
+from panel.models.markup import HTML as HtmlModel
 
 from specviz.views import stylesheet
 from specviz.views.stylesheet import QUIET
 
 
-def html(text: str = "", *, css: str = "", classes: Sequence[str] = (), **kwargs: Any) -> pn.pane.HTML:
-    """A pane of HTML in our type. What comes from outside must have gone through ``formats.text``."""
-    return pn.pane.HTML(text, margin=0, stylesheets=[stylesheet.TEXT + css], css_classes=list(classes), **kwargs)
+class Html:
+    """A piece of HTML in our type: Panel's HTML model, whose text is swapped without a new layout of the page.
+
+    (Bokeh's ``Div`` lays out again at each change, 13 ms; Panel's pane around this model sends its style sheets again.)
+    What comes from outside must have gone through ``formats.text``.
+    """
+
+    def __init__(self, text: str = "", *, css: str = "", classes: Sequence[str] = (), **options: Any) -> None:
+        sheet = InlineStyleSheet(css=stylesheet.TEXT + css)
+        self.model: Any = HtmlModel(text=escape(text), margin=0, stylesheets=[sheet], css_classes=list(classes), **options)
+
+    @property
+    def object(self) -> str:
+        return unescape(self.model.text)
+
+    @object.setter
+    def object(self, text: str) -> None:
+        self.model.text = escape(text)  # Panel's view takes escaped markup, and writes nothing where the text is the same
+
+    @property
+    def visible(self) -> bool:
+        return bool(self.model.visible)
+
+    @visible.setter
+    def visible(self, shown: bool) -> None:
+        if self.model.visible != shown:
+            self.model.visible = shown
 
 
-def row(*children: Any, css: str = "", classes: Sequence[str] = (), **kwargs: Any) -> pn.Row:
+def html(text: str = "", *, css: str = "", classes: Sequence[str] = (), **options: Any) -> Html:
+    """A piece of HTML; see :class:`Html`."""
+    return Html(text, css=css, classes=classes, **options)
+
+
+def models(children: Sequence[Any]) -> list[UIElement]:
+    """The Bokeh models of a mixed list."""
+    return [c.model if isinstance(c, Html) else c for c in children]
+
+
+def row(*children: Any, css: str = "", classes: Sequence[str] = (), **options: Any) -> Row:
     """Children side by side, 8 px apart; one with the class ``sv-grow`` takes the space that is left."""
-    return pn.Row(*children, margin=0, stylesheets=[stylesheet.ROW + css], css_classes=list(classes), sizing_mode="stretch_width", **kwargs)
+    return Row(
+        children=models(children), margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.ROW + css)], css_classes=list(classes),
+        sizing_mode="stretch_width", **options,
+    )  # fmt: skip
 
 
-def spacer() -> pn.pane.HTML:
+def column(*children: Any, css: str = "", classes: Sequence[str] = (), **options: Any) -> Column:
+    """Children one below the other."""
+    return Column(
+        children=models(children), margin=0, spacing=0, stylesheets=[InlineStyleSheet(css=css)] if css else [], css_classes=list(classes),
+        sizing_mode="stretch_width", **options,
+    )  # fmt: skip
+
+
+def spacer() -> Html:
     return html("", classes=["sv-grow"])
 
 

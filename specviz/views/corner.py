@@ -7,6 +7,7 @@ would cost a second to build and a frame each to redraw.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,22 +48,28 @@ def limits(samples: Array) -> tuple[float, float]:
     return low - 0.08 * span, high + 0.08 * span
 
 
-def nice_ticks(low: float, high: float, most: int = 2) -> tuple[list[float], int]:
-    """Two round values well inside a range, and the decimals they need."""
+def nice_ticks(low: float, high: float) -> tuple[list[float], int]:
+    """One or two round values well inside a range, far enough apart for their labels, and the decimals they need."""
     span = high - low
-    for step in sorted(m * 10.0**e for e in range(-4, 5) for m in (1, 2, 2.5, 5)):
+    for step in sorted(m * 10.0**e for e in range(-4, 5) for m in (1, 2, 5)):
         first = np.ceil((low + 0.14 * span) / step) * step
         ticks = np.arange(first, high - 0.14 * span + 1e-9 * span, step)
-        if 1 <= ticks.size <= most:
+        if ticks.size == 1 or (ticks.size == 2 and step >= 0.47 * span):
             decimals = next(d for d in range(6) if abs(round(step, d) - step) < 1e-9 * step)
             return [float(t) for t in ticks], decimals
     return [(low + high) / 2], 2
 
 
-def _smooth(image: Array, sigma: float = 1.3) -> Array:
-    from scipy.ndimage import gaussian_filter
+@lru_cache(maxsize=8)
+def _kernel(size: int, sigma: float) -> Array:
+    """Gaussian smoothing of ``size`` bins as a matrix (scipy.ndimage would do, but its import takes half a second)."""
+    i = np.arange(size)
+    return np.asarray(np.exp(-0.5 * ((i[:, None] - i[None, :]) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi)))
 
-    return np.asarray(gaussian_filter(image, sigma, mode="constant"))
+
+def _smooth(image: Array, sigma: float = 1.3) -> Array:
+    out = _kernel(image.shape[0], sigma) @ image
+    return out @ _kernel(image.shape[1], sigma) if image.ndim == 2 else out
 
 
 def contour_levels(density: Array, masses: tuple[float, ...] = LEVELS) -> list[float]:
@@ -122,8 +129,8 @@ def build(posterior: Posterior, names: tuple[str, ...], catalogue: dict[str, flo
             density = _smooth(density)
             for mass, level in zip(LEVELS, contour_levels(density), strict=True):
                 xs, ys = _polygons(density, cx + centres, cy + centres, level)
-                corner.fills[mass].extend(xs)
-                corner.fill_ys[mass].extend(ys)
+                corner.fills[mass].append(xs)
+                corner.fill_ys[mass].append(ys)
         _ticks(corner, i, name, edges[name][[0, -1]], decimals)
     _catalogue(corner, names, ranges, catalogue)
     return corner

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-import panel as pn
 
 from specviz.session.session import Session
 from specviz.session.state import State
 from specviz.views import spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
+from specviz.views.controls import column, models
 from specviz.views.figures import cursor
 from specviz.views.first_run import FirstRun, readiness
 from specviz.views.footer import Footer
@@ -58,21 +58,21 @@ class ExplorerView:
     def __init__(self, session: Session, world: Surroundings) -> None:
         self.session, self._world = session, world
         self._dispatch: Dispatch = lambda draw: draw()
-        self._drawn = State()
+        self._drawn, self._drawing = State(), threading.RLock()
         self.notice, self.busy = NoticeBar(session), BusyLine()
         self.bar: TopBar | None = None
         self._panels: list[Any] = []
         self._first: FirstRun | None = None
         self.footer = Footer(world.version)
-        self.layout = pn.Column(margin=0, css_classes=["sv-root"], stylesheets=[stylesheet.ROOT], sizing_mode="stretch_width")
+        self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])
         state = session.state
         if state.star is None and not state.busy and not state.work:
             self._first = FirstRun(session, world.examples, readiness(world.model, world.n_reference))
-            self.layout.objects = [self.busy.root, self.notice.root, self._first.root, self.footer.root]
+            self.layout.children = models([self.busy.root, self.notice.root, self._first.root, self.footer.root])
         else:
             self._build()
-        self._draw(state)
         self._unsubscribe = session.subscribe(self._changed)
+        self._draw(session.state)  # after subscribing: a job may have ended while the panels were built
 
     def connect(self, dispatch: Dispatch) -> None:
         """Tell how a change reaches the screen: ``dispatch(draw)`` calls ``draw`` where and when the door allows."""
@@ -91,19 +91,24 @@ class ExplorerView:
         self.similar = SimilarPanel(self.session, self._world.window, f"{self._world.n_reference} simulated stars")
         self.work = WorkList(self.session)
         self._panels = [self.bar, self.summary, self.lamost, self.xp, self.posterior, self.map, self.anomaly, self.similar, self.work]
-        self.layout.objects = [
+        self.layout.children = models([
             self.bar.root, self.busy.root, self.notice.root, self.summary.root, self.lamost.frame.root, self.xp.frame.root,
             self.posterior.frame.root, self.map.frame.root, self.anomaly.frame.root, self.similar.frame.root, self.work.frame.root,
             self.footer.root,
-        ]  # fmt: skip
+        ])  # fmt: skip
         self._first = None
 
     # ------------------------------------------------------------------ drawing
-    def _changed(self, _old: State, new: State) -> None:
-        self._dispatch(lambda: self._draw(new))
+    def _changed(self, _old: State, _new: State) -> None:
+        # The newest state, not the one of this change: a door may call late, and two changes may then be drawn as one.
+        self._dispatch(lambda: self._draw(self.session.state))
 
     def _draw(self, new: State) -> None:
         """Draw from what is on screen to ``new`` (a door may merge several changes into one)."""
+        with self._drawing:
+            self._draw_parts(new)
+
+    def _draw_parts(self, new: State) -> None:
         old = self._drawn
         if new is old:
             return
@@ -164,5 +169,5 @@ class ExplorerView:
         """Stop listening and let everything go."""
         self._unsubscribe()
         self._panels = []
-        self.layout.objects = []
+        self.layout.children = []
         self._drawn = State()

@@ -14,13 +14,14 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJS,
     Div,
-    LabelSet,
+    GlyphRenderer,
     PanTool,
     Range1d,
     ResetTool,
     Span,
     WheelZoomTool,
 )
+from bokeh.core.properties import value
 from bokeh.plotting import figure
 
 from specviz.views.palette import FONT, LIGHT
@@ -138,14 +139,13 @@ def cursor_readout(figures: Sequence[figure], source: ColumnDataSource, model: C
         fig.js_on_event("mouseleave", callback)
 
 
-def labels(fig: figure, source: ColumnDataSource, *, size: int = 12, y_range: str | None = None, role: str = "ink", **kwargs: Any) -> LabelSet:
+def labels(fig: figure, source: ColumnDataSource, *, size: int = 12, y_range: str | None = None, role: str = "ink", **style: Any) -> GlyphRenderer:
     """Text inside a frame, from a source with columns x, y, text."""
     options: dict[str, Any] = dict(
-        x="x", y="y", text="text", source=source, text_font=FONT, text_font_size=f"{size}px", text_color=LIGHT[role], text_align="center",
-        text_baseline="top", level="annotation",
+        source=source, text_font=value(FONT), text_font_size=f"{size}px", text_color=LIGHT[role], text_align="center", text_baseline="top",
+        level="annotation",
     )  # fmt: skip
     if y_range:
         options["y_range_name"] = y_range
-    label_set = LabelSet(**{**options, **kwargs})
-    fig.add_layout(label_set)
-    return label_set
+    made: GlyphRenderer = fig.text("x", "y", "text", **{**options, **style})
+    return made

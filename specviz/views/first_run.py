@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import panel as pn
 
 from specviz.spectra.star import Star
 from specviz.views import formats, icons, spectrum_data, stylesheet
-from specviz.views.controls import button, file_input, html, row, search
+from specviz.views.controls import button, column, file_input, html, row, search
 from specviz.views.formats import text
 
 _FRAME = """
@@ -48,23 +47,23 @@ class FirstRun:
         show = button("Show", lambda: session.open(field.value_input or field.value), css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }")
         cards = [self._card(session, title, star) for title, star in examples()]
         drop = file_input(session.open_bytes, css=stylesheet.DROP_ZONE)
-        middle = pn.Column(
+        middle = column(
             html("Which star?", css=":host { font-size: 22px; line-height: 28px; font-weight: 600; padding-bottom: 12px; }"),
-            row(pn.pane.Bokeh(field, css_classes=["sv-grow"], margin=0), show),
+            row(column(field, classes=["sv-grow"]), show),
             html("", css=":host { height: 16px; }"),
             drop,
             html('<span class="sv-quiet">Start from an example (simulated; no network needed)</span>', css=":host { padding: 18px 0 6px; font-weight: 500; }"),
             row(*cards, css=":host { flex-wrap: wrap !important; gap: 12px !important; align-items: stretch !important; }"),
             html(ready, css=":host { padding: 28px 0 14px; font-size: 13px; }"),
-            margin=0, css_classes=["sv-middle"], sizing_mode="stretch_width",
+            classes=["sv-middle"],
         )  # fmt: skip
-        self.root = pn.Column(middle, margin=0, css_classes=["sv-first"], stylesheets=[_FRAME], sizing_mode="stretch_width")
+        self.root = column(middle, css=_FRAME, classes=["sv-first"])
 
     @staticmethod
-    def _card(session: Any, title: str, star: Star) -> pn.Column:
-        return pn.Column(
+    def _card(session: Any, title: str, star: Star) -> Any:
+        return column(
             html(card_html(title, star)), button(f"Open {title}", lambda: session.open(star), css=_OVER, css_classes=["sv-over"]),
-            margin=0, stylesheets=[_CARD],
+            css=_CARD,
         )  # fmt: skip
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import panel as pn
-from bokeh.models import CustomJS
+from bokeh.models import ColumnDataSource, CustomJS
 
 from specviz.session.state import State
 from specviz.views import icons
@@ -28,11 +27,9 @@ class Footer:
         self.provenance = html("", classes=["sv-shrink"])
         self.code = html("", classes=["sv-shrink"])
         # The copy button reads the line from the name of an invisible Bokeh model: text that needs no layout.
-        from bokeh.models import ColumnDataSource
-
         self._line = ColumnDataSource(name="specviz.explore()")
         copy = icon_button("Copy code", "copy", CustomJS(args={"source": self._line}, code=_COPY))
-        self.root: pn.Row = row(self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }")
+        self.root = row(self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }")
         self.update(State(), State())
 
     def update(self, _old: State, new: State) -> None:

@@ -64,8 +64,8 @@ class LamostPanel:
         """Glyphs from the ground up: bands, model, data on top. Gives the legend chips."""
         fig, strip = self.figure, self.strip
         tell = ColumnDataSource(
-            dict(left=[b.low for b in TELLURIC_BANDS], right=[b.high for b in TELLURIC_BANDS], text=[b.label for b in TELLURIC_BANDS],
-                 x=[(b.low + b.high) / 2 for b in TELLURIC_BANDS], y=[0.035] * len(TELLURIC_BANDS))
+            dict(left=[b.start for b in TELLURIC_BANDS], right=[b.stop for b in TELLURIC_BANDS], text=[b.label.split(" ")[0] for b in TELLURIC_BANDS],
+                 x=[(b.start + b.stop) / 2 for b in TELLURIC_BANDS], y=[0.035] * len(TELLURIC_BANDS))
         )  # fmt: skip
         fig.quad("left", "right", 1, 0, source=tell, y_range_name=MARKS, fill_color=LIGHT["telluric"], line_color=None, level="underlay")
         labels(fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom")

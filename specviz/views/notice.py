@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel as pn
-
 from specviz.session.state import State
 from specviz.views import icons, stylesheet
-from specviz.views.controls import button, html, icon_button, row
+from specviz.views.controls import button, column, html, icon_button, row
 from specviz.views.formats import text
 
 _CSS = """
@@ -25,7 +23,7 @@ class NoticeBar:
         self.details = html("", classes=["sv-details"], css="pre { white-space: pre-wrap; font-family: var(--jp-code-font-family); font-size: 12px; max-height: 240px; overflow: auto; }")
         self._more = button("Details", self._toggle)
         self._bars = row(self.words, self._more, icon_button("Close notice", "close", session.dismiss), css=_CSS.replace("TONE", TONES["warning"]))
-        self.root = pn.Column(self._bars, self.details, margin=0, css_classes=["sv-notice"], sizing_mode="stretch_width", visible=False)
+        self.root = column(self._bars, self.details, classes=["sv-notice"], visible=False)
         self.details.visible = False
 
     def _toggle(self) -> None:
@@ -41,7 +39,7 @@ class NoticeBar:
         if notice is None:
             return
         icon = {"info": "info", "warning": "warning", "error": "error"}[notice.level]
-        self._bars.stylesheets = [stylesheet.ROW + _CSS.replace("TONE", TONES[notice.level])]
+        self._bars.stylesheets[0].css = stylesheet.ROW + _CSS.replace("TONE", TONES[notice.level])
         self.words.object = (
             f'<div role="status" aria-live="polite"><span style="color:{TONES[notice.level]}">{icons.svg(icon)}</span>&ensp;<b>{text(notice.title, 160)}.</b> {text(notice.text, 600)}</div>'
         )
@@ -52,8 +50,6 @@ class NoticeBar:
 _BUSY_CSS = f"""
 :host {{ height: 2px; width: 100%; position: absolute; top: -6px; left: 0; overflow: visible; pointer-events: none; z-index: 3; }}
 .bar {{ height: 2px; width: 30%; background: var(--jp-brand-color1); animation: move 1.1s linear infinite; animation-delay: 0.3s; opacity: 0; }}
-.words {{ position: absolute; right: 0; top: 4px; font-size: 12px; color: {stylesheet.QUIET}; background: var(--jp-layout-color1); padding: 0 6px;
-  opacity: 0; animation: show 0.01s linear 2s forwards; }}
 @keyframes move {{ 0% {{ margin-left: -30%; opacity: 1; }} 100% {{ margin-left: 100%; opacity: 1; }} }}
 @keyframes show {{ to {{ opacity: 1; }} }}
 @media (prefers-reduced-motion: reduce) {{ .bar {{ animation: show 0.01s linear 0.3s forwards; width: 100%; }} }}
@@ -61,7 +57,7 @@ _BUSY_CSS = f"""
 
 
 class BusyLine:
-    """A 2 px moving line after 0.3 s and words after 2 s; drawn by style alone, so a kernel at work need not tick."""
+    """A 2 px moving line after 0.3 s, drawn by style alone, so a kernel at work need not tick."""
 
     def __init__(self) -> None:
         self.root = html("", css=_BUSY_CSS, classes=["sv-busy"])
@@ -70,7 +66,7 @@ class BusyLine:
         """Draw what changed between two states."""
         if new.busy != old.busy:
             self.root.object = (
-                f'<div role="progressbar" aria-label="{text(new.busy)}"><div class="bar"></div><div class="words" aria-live="polite">{text(new.busy)}…</div></div>'
+                f'<div role="progressbar" aria-label="{text(new.busy)}"><div class="bar"></div></div>'
                 if new.busy
                 else ""
             )

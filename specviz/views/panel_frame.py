@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import panel as pn
-
 from specviz.views import stylesheet
-from specviz.views.controls import html, row, spacer
+from specviz.views.controls import column, html, row, spacer
 from specviz.views.formats import text
 
 _HEADER = ":host { min-height: 34px; }"
@@ -42,9 +40,7 @@ class PanelFrame:
         parts: list[Any] = [row(self._fact, spacer(), *controls, css=_HEADER)]
         if sub:
             parts.append(row(*sub, css=_SUB + note_css))
-        self.root = pn.Column(
-            *parts, *body, margin=0, css_classes=["sv-panel", klass], stylesheets=[stylesheet.PANEL], sizing_mode="stretch_width"
-        )
+        self.root = column(*parts, *body, css=stylesheet.PANEL, classes=["sv-panel", klass])
 
     def fact(self, fact: str) -> None:
         """Set the quiet fact beside the title (plain text)."""

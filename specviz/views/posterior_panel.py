@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, Range1d
 
 from specviz.session.state import State
@@ -16,7 +17,7 @@ from specviz.views.panel_frame import PanelFrame
 
 SHOWN = ("teff", "logg", "fe_h", "alpha_fe")
 #: Margins left and below the cells, in cells, for ticks and titles; and the side of the figure in pixels.
-LEFT, BELOW, EDGE = 0.95, 0.72, 0.06
+LEFT, BELOW, EDGE = 0.80, 0.68, 0.05
 SIDE = 372
 
 
@@ -51,13 +52,13 @@ class PosteriorPanel:
         fig.multi_line("xs", "ys", source=self.curves, line_color=blue, line_width=1.4)
         fig.segment("x0", "y0", "x1", "y1", source=self.dashes, line_color=LIGHT["catalogue"], line_width=1, line_dash=[3, 3])
         fig.scatter("x", "y", source=self.diamonds, marker="diamond", size=10, fill_color=LIGHT["panel"], line_color=LIGHT["catalogue"], line_width=1.3)
-        text: dict[str, Any] = dict(text_font=FONT, text_font_size="11px")
+        text: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
         for side, angle in (("x", 0.0), ("y", np.pi / 2)):
             fig.segment("x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
             align = dict(text_align="center", text_baseline="top", y_offset=6) if side == "x" else dict(text_align="right", text_baseline="middle", x_offset=-6)
             fig.text("x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **text)
             place = dict(text_align="center", text_baseline="top", y_offset=24) if side == "x" else dict(
-                text_align="center", text_baseline="bottom", x_offset=-38, angle=angle
+                text_align="center", text_baseline="bottom", x_offset=-36, angle=angle
             )  # fmt: skip
             fig.text("x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **text)
         self._key(size)
@@ -67,7 +68,7 @@ class PosteriorPanel:
 
     def _key(self, size: float) -> None:
         """Two entries in the empty upper right corner."""
-        x = size - 1.72
+        x = size - 1.98
         self.figure.line([x - 0.20, x - 0.02], [size - 0.16] * 2, line_color=LIGHT["reconstructed"], line_width=1.6)
         self.figure.scatter([x - 0.11], [size - 0.42], marker="diamond", size=9, fill_color=None, line_color=LIGHT["catalogue"], line_width=1.3)
         self._key_source = ColumnDataSource(dict(x=[x + 0.06] * 2, y=[size - 0.16, size - 0.42], text=["Posterior, 68 and 95 %", "Catalogue: none"]))

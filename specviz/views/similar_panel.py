@@ -60,17 +60,17 @@ class SimilarPanel:
         self.source.selected.on_change("indices", self._clicked)
         columns = [
             column("rank", "#", 28, template=RIGHT),
-            column("thumb", "Hβ to Mg b", 150, template=_THUMB, sortable=False),
-            column("name", "Star", 110),
-            column("class", "Class", 56),
-            column("similarity", "Similarity", 100, template=_BAR, ascending=False),
-            column("teff", "Teff (K)", 62, template=RIGHT),
-            column("logg", "log g", 52, template=RIGHT),
-            column("fe_h", "[Fe/H]", 56, template=RIGHT),
-            column("snr", "S/N", 44, template=RIGHT),
+            column("thumb", "Hβ to Mg b", 154, template=_THUMB, sortable=False),
+            column("name", "Star", 140),
+            column("class", "Class", 50),
+            column("similarity", "Similarity", 96, template=_BAR, ascending=False),
+            column("teff", "Teff (K)", 60, template=RIGHT),
+            column("logg", "log g", 50, template=RIGHT),
+            column("fe_h", "[Fe/H]", 54, template=RIGHT),
+            column("snr", "S/N", 42, template=RIGHT),
         ]
         self.table = table(
-            self.source, columns, height=273, row_height=35, tint="color-mix(in srgb, var(--sv-similar) 14%, transparent)", name="similar-table"
+            self.source, columns, height=273, row_height=35, tint="color-mix(in srgb, var(--sv-similar) 14%, transparent)", name="similar-table", right_from=5, first_right=True
         )
         self._open = button("Open", session.open_neighbour, disabled=True, name="open-similar")
         self._clear = button("Clear overlay", lambda: session.choose(None), disabled=True)
@@ -123,7 +123,7 @@ class SimilarPanel:
             rank=[str(int(v)) for v in near["rank"]],
             thumb=[self._thumb(int(r)) for r in rows],
             halo=[halo] * n,
-            name=[str(v) for v in near["object_id"]],
+            name=[str(v).removeprefix("LAMOST ") for v in near["object_id"]],
             similarity=[formats.number(v, 3) for v in similarity],
             bar=[f"{6 + 30 * (v - low) / (top - low):.0f}" for v in similarity],
             teff=[formats.label("teff", v) for v in _plain(near, "teff")],

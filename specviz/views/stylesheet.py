@@ -27,6 +27,7 @@ ROOT = f"""
 :host {{ display: grid !important; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 12px; width: 100%;
   font-family: var(--jp-ui-font-family); color: var(--jp-ui-font-color1); box-sizing: border-box; align-items: stretch; }}
 :host > * {{ grid-column: 1 / -1; min-width: 0; margin: 0 !important; }}
+:host > .sv-panel {{ align-self: stretch !important; height: auto !important; }}
 .sv-lamost, .sv-similar {{ grid-column: span 8; }}
 .sv-xp, .sv-posterior, .sv-map, .sv-anomaly, .sv-work {{ grid-column: span 4; }}
 @container {MEDIUM} {{
@@ -44,7 +45,7 @@ PANEL = """
 """
 
 ROW = """
-:host { display: flex !important; flex-flow: row nowrap; align-items: center; gap: 8px !important; width: 100%; min-width: 0;
+:host { flex-flow: row nowrap !important; align-items: center; gap: 8px !important; width: 100%; min-width: 0;
   overflow: visible; box-sizing: border-box; }
 :host > * { margin: 0 !important; flex: none; }
 :host > .sv-grow { flex: 1 1 0; min-width: 0; }
@@ -108,7 +109,7 @@ SEGMENTED = (
 
 SELECT = """
 :host { font-family: var(--jp-ui-font-family); width: auto !important; }
-select.bk-input { font: inherit; font-size: 13px; height: 32px; padding: 0 28px 0 10px; border-radius: 2px; width: auto; min-width: 90px;
+select.bk-input { font: inherit; font-size: 13px; height: 32px; padding: 0 28px 0 10px; border-radius: 2px; width: 108px; text-overflow: ellipsis;
   background-color: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-shadow: none; }
 select.bk-input:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
 option { background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); }

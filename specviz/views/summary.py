@@ -18,8 +18,8 @@ _CSS = f"""
 .strip {{ display: grid; grid-template-columns: minmax(250px, 1fr) repeat(6, auto); min-height: 86px; align-items: center; }}
 .who {{ padding: 8px 12px; min-width: 0; }} .who > * {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
 .name {{ font-size: 17px; line-height: 24px; font-weight: 600; }}
-.meta {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }} .meta > span {{ margin-right: 12px; }}
-.tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 14px; min-width: 96px; white-space: nowrap; }}
+.meta {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }} .meta > span {{ margin-right: 10px; }}
+.tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 10px 2px 12px; min-width: 92px; white-space: nowrap; }}
 .what {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
 .value {{ font-size: 20px; line-height: 28px; font-weight: 600; display: flex; align-items: center; gap: 5px; }}
 .unit {{ font-size: 12px; font-weight: 400; color: {stylesheet.QUIET}; }}
@@ -27,7 +27,7 @@ _CSS = f"""
 .below {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
 .bad {{ color: {stylesheet.WARN_TEXT}; }} .good {{ color: var(--jp-success-color1, #388e3c); }}
 @container {stylesheet.MEDIUM} {{ .strip {{ grid-template-columns: repeat(6, 1fr); }} .who {{ grid-column: 1 / -1; padding-bottom: 2px; }}
-  .tile {{ min-width: 0; padding: 2px 10px 8px; }} .tile:nth-child(2) {{ border-left: none; }} }}
+  .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:nth-child(2) {{ border-left: none; }} }}
 @container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+2) {{ border-left: none; }} }}
 """
 _DIAMOND = (

@@ -37,14 +37,17 @@ def column(field: str, title: str, width: int, *, template: str = TEXT, sortable
     )  # fmt: skip
 
 
-def table(source: ColumnDataSource, columns: Sequence[TableColumn], *, height: int, row_height: int, tint: str, name: str) -> DataTable:
-    """A read-only table; ``tint`` is the CSS colour of the selected row.
+def table(source: ColumnDataSource, columns: Sequence[TableColumn], *, height: int, row_height: int, tint: str, name: str, right_from: int = 99, first_right: bool = False) -> DataTable:
+    """A read-only table; ``tint`` is the CSS colour of the selected row; heads are right-aligned from column ``right_from`` (1-based) on.
 
     Bokeh 3.9 redraws a table only when the number of rows changes; the CustomJS says so when the values do.
     """
     css = _CSS.replace("ROWpx", f"{row_height - 1}px").replace("TINT", tint)
+    css += f".slick-header-column:nth-child(n+{right_from}) {{ text-align: right; }}"
+    if first_right:
+        css += ".slick-header-column:first-child { text-align: right; }"
     made: Any = DataTable(
-        source=source, columns=list(columns), index_position=None, editable=False, reorderable=False, autosize_mode="fit_columns",
+        source=source, columns=list(columns), index_position=None, editable=False, reorderable=False, autosize_mode="force_fit",
         row_height=row_height, height=height, sizing_mode="stretch_width", stylesheets=[InlineStyleSheet(css=css)], name=name, margin=0,
     )  # fmt: skip
     source.js_on_change("data", CustomJS(args={"table": made}, code="table.view.change.emit()"))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel as pn
-
 from specviz.session.state import State
 from specviz.views import stylesheet
-from specviz.views.controls import button, file_input, html, row, search, select, spacer
+from specviz.views.formats import text
+from specviz.views.controls import button, column, file_input, html, row, search, select, spacer
 
 
 class TopBar:
@@ -23,12 +22,13 @@ class TopBar:
         self.recent.name = "recent"
         self.recent.disabled = True
         self.cancel = button("Cancel", session.cancel, css=stylesheet.BAR_BUTTON, visible=False)
+        self.words = html("", classes=["sv-shrink"])
         quiet = html(
             f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{model}</span>', classes=["sv-model"]
         )
-        self.root: pn.Row = row(
-            pn.Column(self.field, margin=0, css_classes=["sv-search"], sizing_mode="stretch_width"),
-            file_input(session.open_bytes, css=stylesheet.FILE_BUTTON), self.recent, self.cancel, spacer(), quiet,
+        self.root = row(
+            column(self.field, classes=["sv-search"]),
+            file_input(session.open_bytes, css=stylesheet.FILE_BUTTON), self.recent, self.cancel, self.words, spacer(), quiet,
             classes=["sv-bar"],
             css=":host > .sv-search { flex: 0 1 380px !important; min-width: 140px; } @container (max-width: 699px) { .sv-model { display: none; } }",
         )  # fmt: skip
@@ -53,6 +53,9 @@ class TopBar:
                 self.recent.options = [("", "Recent"), *((r.name, r.name[:48]) for r in new.recent)]
                 self.recent.value = ""
                 self.recent.disabled = not new.recent
+            if new.slow != old.slow or (new.slow and new.busy != old.busy):
+                self.cancel.visible = new.slow
+                self.words.object = f'<span class="sv-quiet" aria-live="polite" style="white-space:nowrap">{text(new.busy)}…</span>' if new.slow else ""
         finally:
             self._quiet = False
 

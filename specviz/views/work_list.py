@@ -8,7 +8,7 @@ from bokeh.models import ColumnDataSource
 
 from specviz.session.state import State
 from specviz.views import formats
-from specviz.views.controls import button, html, icon_button
+from specviz.views.controls import button, html, icon_button, row
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.tables import TEXT, column, table
 
@@ -37,13 +37,14 @@ class WorkList:
         ]
         self.table = table(self.source, columns, height=244, row_height=28, tint="var(--sv-selected)", name="work-table")
         self.table.visible = False
-        self.empty = html('<span class="sv-quiet">No stars yet. Drop several files, or add the example stars.</span>')
+        self.empty = html('<span class="sv-quiet">No stars yet. Open a file with several stars, or add the example stars.</span>')
         self._add = button("Add example stars", session.add_examples)
+        self._actions = row(self._add, css=":host { padding-top: 8px; }")
         self.progress = html("", css=":host { padding: 2px 0; }")
         self.frame = PanelFrame(
             "Work list", "sv-work",
             controls=[icon_button("Previous star", "previous", session.previous), icon_button("Next star", "next", session.next)],
-            body=[self.progress, self.empty, self._add, self.table],
+            body=[self.progress, self.empty, self._actions, self.table],
         )  # fmt: skip
         self.progress.visible = False
 
@@ -56,7 +57,7 @@ class WorkList:
         if new.work is old.work and new.position == old.position:
             return
         work = new.work
-        self.empty.visible = self._add.visible = not work
+        self.empty.visible = self._actions.visible = not work
         self.table.visible = self.progress.visible = bool(work)
         icons = [_ICONS[w.status] for w in work]
         self.source.data = dict(

@@ -1,0 +1,216 @@
+"""What people start: ``specviz.explore`` in a notebook, ``specviz.serve`` on a port. Puts rooms together; holds no logic."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import traitlets
+
+from specviz import __version__
+from specviz.analysis.engine import Engine
+from specviz.doors.doc_host import DocHost
+from specviz.errors import SpecvizError
+from specviz.session.session import Session
+from specviz.session.state import Notice, State
+from specviz.views.explorer import ExplorerView, Surroundings
+from specviz.views.palette import PALETTES
+
+#: The stars of the first screen, by what they are; names are looked up in the demo sky.
+_EXAMPLES = 3
+_catalogues: dict[int, tuple[Engine, Any]] = {}
+_lock = threading.RLock()
+
+
+def catalogue(engine: Engine) -> Any:
+    """The reference catalogue of an engine's model, built at first use and shared by all sessions of this kernel."""
+    with _lock:
+        found = _catalogues.get(id(engine))
+        if found is None:
+            from specviz.archives.demo import DemoArchive
+            from specviz.catalog.demo import demo_index
+
+            found = _catalogues[id(engine)] = (engine, demo_index(engine.model, DemoArchive()))
+        return found[1]
+
+
+def surroundings(engine: Engine) -> Surroundings:
+    """What the views are told of the world."""
+    from specviz.archives.demo import DemoArchive
+
+    def reference() -> Any:
+        known = catalogue(engine)
+        return known.table["teff"], known.table["logg"], known.map
+
+    return Surroundings(
+        reference=reference,
+        window=lambda row: catalogue(engine).neighbour_window(row),
+        examples=lambda: list(DemoArchive().examples())[:_EXAMPLES],
+        model=engine.name,
+        n_reference=len(DemoArchive()),
+        version=__version__,
+    )
+
+
+class Explorer(DocHost):
+    """The Explorer as an ipywidget: show it as a cell's last line, or put it into any ipywidgets container.
+
+    Attributes
+    ----------
+    star : Star or None
+        The star on screen (observable: ``explorer.observe(f, "star")``).
+    report : Report or None
+        What the model said of it.
+    selection : Star or None
+        The similar star that is overlaid.
+    session : Session
+        For programs: ``explorer.session.open("demo 7")``, ``.next()``, ``.choose(0)``, ``.wait()``.
+    """
+
+    star = traitlets.Any(None, allow_none=True)
+    report = traitlets.Any(None, allow_none=True)
+    selection = traitlets.Any(None, allow_none=True)
+
+    def __init__(self, session: Session, world: Surroundings, *, theme: str = "auto") -> None:
+        self.session = session
+        self._unsubscribe: Callable[[], None] | None = None
+        self.view = ExplorerView(session, world)
+        super().__init__(self.view.layout, palettes={k: dict(v) for k, v in PALETTES.items()}, theme=theme, on_close=self._end)
+        self.view.connect(self._show)
+        _listen(self, self.view, session)
+        self._unsubscribe = session.subscribe(self._follow)
+        self._follow(State(), State())
+
+    def _show(self, draw: Callable[[], None]) -> None:
+        with self.hold():
+            draw()
+
+    def _follow(self, _old: State, _new: State) -> None:
+        state = self.session.state
+        with self.hold_trait_notifications():
+            self.star, self.report, self.selection = state.star, state.report, state.neighbour_star
+
+    def show(self, target: Any) -> None:
+        """Show another star: a name, a path, a Star or a Spectrum."""
+        self.session.open(target)
+
+    def _end(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self.view.close()
+        self.session.close()
+        self.star = self.report = self.selection = None
+
+    def __repr__(self) -> str:
+        what = "no star" if self.session.state.star is None else self.session.state.star.name
+        return f"<specviz Explorer: {what}>"
+
+
+def _listen(door: Any, view: ExplorerView, session: Session) -> None:
+    """Wire what a person does to the widget as a whole; ``door`` is a DocHost or a served page's Inbox."""
+    door.on_key(lambda press: None if press.field else view.key(press.key), keys=view.KEYS)
+    door.on_file(lambda name, data: session.open_bytes(name, data))
+
+    def trouble(text: str, error: BaseException | None) -> None:
+        known = isinstance(error, SpecvizError)
+        session.tell(Notice("error", "That did not work", str(error) if known else f"{text} (a fault of specviz; the rest goes on working)"))
+
+    door.on_error(trouble)
+
+
+@lru_cache(maxsize=8)
+def _engine(model: str, device: str) -> Engine:
+    from specviz import api
+
+    return api.default_engine(model, device)
+
+
+def _fill(session: Session, x: Any) -> None:
+    """Show what was asked for: one star, or several as a work list."""
+    if x is None:
+        return
+    if isinstance(x, (list, tuple)):
+        session.set_work(list(x))
+        return
+    if isinstance(x, (str, Path)) and Path(x).expanduser().is_dir():
+        files = sorted(p for p in Path(x).expanduser().rglob("*") if p.is_file() and not p.name.startswith("."))
+        if not files:
+            raise SpecvizError(f"The folder {x} has no files")
+        session.set_work(files)
+        return
+    session.open(x)
+
+
+def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto", theme: str = "auto") -> Explorer:
+    """Explore a star: spectra, posterior, prediction for the other survey, similar stars, how odd it is.
+
+    Parameters
+    ----------
+    x : str, path, Star, Spectrum, or a list of them, optional
+        A demo star (``"demo 42"``), a spectrum file, a folder, or a list that becomes the work list. Nothing: the first screen.
+    model : str
+        A name of ``specviz models list``.
+    device : {"auto", "cpu", "cuda", "mps"}
+    theme : {"auto", "light", "dark"}
+        "auto" follows JupyterLab.
+
+    Returns
+    -------
+    Explorer
+        An ipywidget. Its traits ``star``, ``report`` and ``selection`` follow what is on screen.
+
+    Examples
+    --------
+    >>> import specviz
+    >>> explorer = specviz.explore("demo 1")
+    >>> explorer.session.wait().report.posterior.summary()["teff"]  # doctest: +SKIP
+    (5771.2, 5713.0, 5833.9)
+    """
+    engine = _engine(model, device)
+    session = Session(engine, catalogue)
+    _fill(session, x)
+    return Explorer(session, surroundings(engine), theme=theme)
+
+
+def serve(
+    paths: Sequence[Any] | Any = None, *, port: int = 0, address: str = "127.0.0.1", browser: bool = False, model: str = "specclip-small",
+    device: str = "auto", **options: Any,
+) -> Any:  # fmt: skip
+    """Serve the Explorer to browsers; sessions are isolated, the model is shared.
+
+    Visitors open demo stars and upload files; they cannot name files of this machine. ``paths`` (given by whoever starts the
+    server) are on every visitor's work list.
+    """
+    from specviz.doors import serve as serve_door
+
+    engine = _engine(model, device)
+    world = surroundings(engine)
+    given = [] if paths is None else list(paths) if isinstance(paths, (list, tuple)) else [paths]
+
+    def page(inbox: Any = None) -> Any:
+        import panel as pn
+
+        from specviz.session.resolve import resolve
+
+        session = Session(engine, catalogue, allow_paths=False)
+        stars = [resolve(p) for p in given]
+        if len(stars) == 1:
+            session.open(stars[0])
+        elif stars:
+            session.set_work(stars)
+        view = ExplorerView(session, world)
+        doc = pn.state.curdoc
+        if doc is not None:
+            view.connect(lambda draw: doc.add_next_tick_callback(draw))
+            doc.on_session_destroyed(lambda _context: (view.close(), session.close()))
+        if inbox is not None:
+            _listen(inbox, view, session)
+        return view.layout
+
+    return serve_door(
+        page, port=port, address=address, title="specviz", palettes={k: dict(v) for k, v in PALETTES.items()}, open_browser=browser, **options
+    )
