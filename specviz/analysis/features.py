@@ -91,13 +91,21 @@ def name_feature(
             return f"Telluric {band.label} band", "sky"
     rest = peak / (1.0 + z)
     if survey == "gaia_xp":  # resolution of tens of Angstrom: only the widest features can be told
-        near = [(abs(rest - wave), name) for name, wave in STAR_LINES if name in _XP_LINES and abs(rest - wave) <= 80.0]
+        reach = 80.0 if high - low <= 400.0 else -1.0
+        near = [
+            (abs(rest - wave), name) for name, wave in STAR_LINES if name in _XP_LINES and abs(rest - wave) <= reach
+        ]
     elif not narrow:  # a stretch this wide is no weak line
         near = [(abs(rest - wave), name) for name, wave in STAR_LINES if name in _STRONG and abs(rest - wave) <= 30.0]
     else:
         reach = max(12.0, 0.5 * min(high - low, _WIDE))
         near = [(abs(rest - wave), name) for name, wave in STAR_LINES if abs(rest - wave) <= reach]
-    bands = [(name, end - start) for name, start, end in STAR_BANDS if start - 5 <= rest <= end + 5]
+    slack = 150.0 if survey == "gaia_xp" else _WIDE  # a band explains a stretch of its own size, not half a spectrum
+    bands = [
+        (name, end - start)
+        for name, start, end in STAR_BANDS
+        if start - 5 <= rest <= end + 5 and high - low <= 2 * (end - start) + slack
+    ]
     if near and (min(near)[0] <= 12.0 or not bands):
         return min(near)[1], "star"
     if bands:

@@ -149,4 +149,6 @@ def test_xp_reasons_are_in_angstrom() -> None:
 def test_wide_and_narrow_without_a_name() -> None:
     assert name_feature(5300.0, 5420.0, 5365.0) == ("Continuum", "star")
     assert name_feature(4800.0, 4910.0, 4850.0) == ("Hβ", "star")
+    assert name_feature(4640.0, 6600.0, 5920.0, survey="gaia_xp") == ("Continuum", "star")
+    assert name_feature(7060.0, 7300.0, 7130.0, survey="gaia_xp") == ("TiO band 7054 Å", "star")
     assert name_feature(4560.0, 4620.0, 4590.0) == ("Unidentified", "star")
