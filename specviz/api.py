@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "specclip-small"
 _LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
 
-_lock = threading.RLock()
+_lock, _catalog_lock = threading.Lock(), threading.Lock()  # two: making a catalogue must not hold up an analysis
 _engines: dict[tuple[str, str], Engine] = {}
 _catalogs: dict[tuple[str, str], DemoCatalog] = {}
 
@@ -268,7 +268,7 @@ def demo_catalog(engine: Engine, survey: str = "lamost_lrs") -> DemoCatalog:
     from specviz.catalog.demo import demo_index
 
     key = (engine.describe().weights_sha256, survey)
-    with _lock:
+    with _catalog_lock:
         if key not in _catalogs:
             _catalogs[key] = demo_index(engine.model, DemoArchive(), survey=survey)
         return _catalogs[key]
