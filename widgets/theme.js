@@ -25,6 +25,7 @@ const LAB = {
     "--jp-error-color0": "#b71c1c", "--jp-error-color1": "#d32f2f", "--jp-error-color2": "#e57373",
     "--jp-success-color0": "#1b5e20", "--jp-success-color1": "#388e3c", "--jp-success-color2": "#81c784",
     "--jp-info-color1": "#0097a7",
+    "--jp-inverse-layout-color0": "#111111", "--jp-cell-editor-background": "#f5f5f5", "--jp-widgets-label-color": "rgba(0,0,0,.87)", "--jp-widgets-color": "rgba(0,0,0,.87)",
     "--jp-input-background": "#f5f5f5", "--jp-input-border-color": "#757575", "--jp-input-active-background": "#ffffff",
   },
   dark: {
@@ -38,6 +39,7 @@ const LAB = {
     "--jp-error-color0": "#d32f2f", "--jp-error-color1": "#f44336", "--jp-error-color2": "#e57373",
     "--jp-success-color0": "#388e3c", "--jp-success-color1": "#4caf50", "--jp-success-color2": "#81c784",
     "--jp-info-color1": "#00bcd4",
+    "--jp-inverse-layout-color0": "#ffffff", "--jp-cell-editor-background": "#111111", "--jp-widgets-label-color": "rgba(255,255,255,.87)", "--jp-widgets-color": "rgba(255,255,255,.87)",
     "--jp-input-background": "#424242", "--jp-input-border-color": "#757575", "--jp-input-active-background": "#111111",
   },
 };

@@ -1,8 +1,8 @@
 """A real browser before a real Jupyter server, for the benchmarks of the doors and for ``tests/ui``.
 
-One server and one Chromium serve many notebooks; every request to another machine is aborted and remembered; every wait is
-bounded and waits for a state. Needs ``playwright`` (its Python package) and a Chromium of the system; neither is a run-time
-dependency of specviz.
+One server and one Chromium serve many notebooks; every request to another machine is aborted and remembered; every wait
+is bounded and waits for a state. Needs ``playwright`` (its Python package) and a Chromium of the system; neither is a
+run-time dependency of specviz.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ CHROMIUM_ARGS = (
 # Console errors that these pages write with or without specviz, by door; all others are fatal.
 FOREIGN: Mapping[str, tuple[str, ...]] = {
     "lab": (r"Command 'filebrowser:[\w-]+' not registered",),
-    "nb7": (r"Cannot read properties of undefined \(reading 'schema'\)", r"Command 'filebrowser:[\w-]+' not registered"),
+    "nb7": (
+        r"Cannot read properties of undefined \(reading 'schema'\)",
+        r"Command 'filebrowser:[\w-]+' not registered",
+    ),
     "voila": (
         r"pyviz",
         r"[Ss]hared module @jupyterlab/docmanager",
@@ -87,7 +90,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(command: Sequence[str], url: str, *, env: Mapping[str, str], cwd: Path, log: Path) -> Iterator[None]:
     """A server process that answers at ``url``; ended by its own process id on exit."""
-    with open(log, "w") as out:
+    with log.open("w") as out:
         process = subprocess.Popen(list(command), env=dict(env), cwd=cwd, stdout=out, stderr=subprocess.STDOUT)
         try:
             end = time.monotonic() + WAIT
@@ -140,7 +143,9 @@ class Jupyter:
             env["PYTHONPATH"] = python_path
         quiet = self.folder / "SETTINGS/@jupyterlab/apputils-extension"  # no news dialogue
         quiet.mkdir(parents=True, exist_ok=True)
-        (quiet / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+        (quiet / "notification.jupyterlab-settings").write_text(
+            json.dumps({"fetchNews": "false", "checkForUpdates": False})
+        )
         command = [
             *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"),
@@ -191,7 +196,10 @@ class Guard:
             route.abort()
 
         page.route(lambda url: not url.startswith(local), abort)
-        page.on("console", lambda m: self.errors.append(f"{m.text} ({m.location.get('url', '')})") if m.type == "error" else None)
+        page.on(
+            "console",
+            lambda m: self.errors.append(f"{m.text} ({m.location.get('url', '')})") if m.type == "error" else None,
+        )
         page.on("pageerror", lambda e: self.errors.append(str(e)))
 
     def check(self, door: str) -> None:
@@ -206,7 +214,15 @@ class Guard:
 class Notebook:
     """A notebook open at one door, and its kernel seen from the side."""
 
-    def __init__(self, page: Any, guard: Guard, jupyter: Jupyter, cells: Sequence[str], door: str = "lab", name: str | None = None) -> None:
+    def __init__(
+        self,
+        page: Any,
+        guard: Guard,
+        jupyter: Jupyter,
+        cells: Sequence[str],
+        door: str = "lab",
+        name: str | None = None,
+    ) -> None:
         self.page, self.guard, self.jupyter, self.door = page, guard, jupyter, door
         self.name = jupyter.write(cells, name)
         page.goto(jupyter.url(door, self.name), wait_until="commit")
@@ -251,14 +267,18 @@ class Notebook:
 
     def run_cell(self, index: int, *, wait: bool = True) -> None:
         """Run one cell by its number."""
-        self.page.evaluate("(i) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; return 1 }", index)
+        self.page.evaluate(
+            "(i) => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = i; return 1 }", index
+        )
         self.command("notebook:run-cell", wait=wait)
         if wait:
             self.check_outputs()
 
     def check_outputs(self) -> None:
         """Fail if a cell shows an error or text in stderr."""
-        bad = self.page.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']")
+        bad = self.page.locator(
+            "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+        )
         assert bad.count() == 0, bad.all_inner_texts()
 
     def reload(self) -> None:
@@ -282,7 +302,9 @@ class Notebook:
         client.start_channels()
         try:
             question = {"v": f"repr({expression})"}
-            reply = client.execute("", silent=True, store_history=False, user_expressions=question, reply=True, timeout=timeout)
+            reply = client.execute(
+                "", silent=True, store_history=False, user_expressions=question, reply=True, timeout=timeout
+            )
             value = reply["content"]["user_expressions"]["v"]
             assert value["status"] == "ok", value
             return ast.literal_eval(ast.literal_eval(value["data"]["text/plain"]))

@@ -1,9 +1,9 @@
-"""The browser side as text: finds ``widgets/*.js`` in a wheel or a checkout, and joins modules that import one another."""
+"""The browser side as text: finds ``widgets/*.js`` in a wheel or a checkout, and joins modules that import others."""
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from specviz.errors import SpecvizError
@@ -17,8 +17,8 @@ _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", r
 def asset_text(name: str) -> str:
     """Text of one file of the browser side.
 
-    A wheel carries the files as ``specviz/static``; a checkout and an editable install have them in ``widgets`` beside the
-    package. The checkout goes first, because an editable install may leave an old copy of the other.
+    A wheel carries the files as ``specviz/static``; a checkout and an editable install have them in ``widgets`` beside
+    the package. The checkout goes first, because an editable install may leave an old copy of the other.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def asset_text(name: str) -> str:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def module_text(name: str) -> str:
     """One ES module with the modules that it imports from ``./`` set in front of it, each once.
 

@@ -1,4 +1,4 @@
-"""Every private name of Bokeh and Panel that the doors rely on, in one place under ``tests/contract/test_bokeh_private.py``.
+"""Every private name of Bokeh and Panel that the doors rely on; ``tests/contract/test_bokeh_private.py`` watches them.
 
 Python: ``bokeh.core.json_encoder.PayloadEncoder``, ``bokeh.core.serialization.Serializer/Serialized``,
 ``Document.models.synced_references/flush_synced``, ``Document.on_change_dispatch_to`` and its ``_document_patched``,
@@ -16,7 +16,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,14 @@ def encode_events(doc: Document, events: Sequence[Any]) -> Payload:
     return _payload(content, serializer.buffers)
 
 
+def is_overtaken(event: Any) -> bool:
+    """Whether a change that a view made was corrected by a callback, which Bokeh announces before the change itself."""
+    if event.setter is None or event.kind != "ModelChanged":
+        return False
+    now = getattr(event.model, event.attr)
+    return isinstance(now, str | int | float | None) and bool(now != event.new)
+
+
 def apply_events(doc: Document, text: str, setter: str, failed: Callable[[Exception], None]) -> None:
     """Apply a batch from the browser, one event at a time: a callback that fails does not cost the events behind it.
 
@@ -86,8 +94,8 @@ def apply_events(doc: Document, text: str, setter: str, failed: Callable[[Except
         depth = len(_bokeh_doc._PATCHED_CURDOCS)
         try:
             doc.apply_json_patch(Serialized(content={"events": [event]}, buffers=[]), setter=setter)
-        except Exception as error:
-            # Bokeh's patch_curdoc has no finally: a failed callback would leave this document as everybody's current one.
+        except Exception as error:  # noqa: BLE001 - handed to the caller
+            # Bokeh's patch_curdoc has no finally: a failed callback would leave this document as everybody's.
             del _bokeh_doc._PATCHED_CURDOCS[depth:]
             failed(error)
 
@@ -123,7 +131,7 @@ def panel_styles(text: str) -> dict[str, str]:
     return {url: css for url, css in found.items() if css is not None}
 
 
-@lru_cache(maxsize=None)
+@cache
 def packed_script(name: str) -> bytes:
     """One minified script of the installed Bokeh or Panel, gzipped."""
     if name == "panel":

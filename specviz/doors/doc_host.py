@@ -19,7 +19,15 @@ from ipywidgets import widget_serialization
 from specviz.errors import SpecvizError
 
 from .assets import module_text
-from .bokeh_private import apply_events, encode_document, encode_events, models_with_addresses, needed_scripts, panel_root
+from .bokeh_private import (
+    apply_events,
+    encode_document,
+    encode_events,
+    is_overtaken,
+    models_with_addresses,
+    needed_scripts,
+    panel_root,
+)
 from .inbox import Inbox, KeyPress, Remove
 from .palettes import Palettes, checked_palettes
 from .runtime import Runtime
@@ -30,8 +38,8 @@ MIN_GAP = 0.03  # seconds between two batches sent while a cell holds the event 
 class DocHost(anywidget.AnyWidget):
     """An ipywidget that shows one Bokeh document; every view of it stays in step with the kernel.
 
-    The document travels in the widget's state, built freshly each time it is asked for, so a view appears without a round
-    trip to a busy kernel. Changes made by one callback leave as one message. Edits may come from any thread.
+    The document travels in the widget's state, built freshly each time it is asked for, so a view appears without a
+    round trip to a busy kernel. Changes made by one callback leave as one message. Edits may come from any thread.
 
     Parameters
     ----------
@@ -110,7 +118,9 @@ class DocHost(anywidget.AnyWidget):
             )
         self._loop = _running_loop()
         names = tuple(scripts) if scripts is not None else needed_scripts(self.doc)
-        self.doc.on_change_dispatch_to(self)  # before the state is sent: an edit by another thread in between is not lost
+        self.doc.on_change_dispatch_to(
+            self
+        )  # before the state is sent: an edit by another thread in between is not lost
         super().__init__(
             runtime=Runtime.get(names), uid=uuid.uuid4().hex, palettes=checked, theme=theme, css=css, **traits
         )
@@ -126,13 +136,11 @@ class DocHost(anywidget.AnyWidget):
                 return None
             self.flush()  # views that are open get what is pending; this one gets it in the document
             payload = encode_document(self.doc)
-            return dict(
-                seq=self._seq, json=payload.json, ids=payload.ids, css=payload.css, buffers=payload.buffers
-            )
+            return dict(seq=self._seq, json=payload.json, ids=payload.ids, css=payload.css, buffers=payload.buffers)
 
     def _document_patched(self, event: Any) -> None:
         with self._lock:
-            if self.doc is None:
+            if self.doc is None or is_overtaken(event):
                 return
             if not any(old.combine(event) for old in reversed(self._events) if old.setter is event.setter):
                 self._events.append(event)
@@ -184,7 +192,7 @@ class DocHost(anywidget.AnyWidget):
     def _receive(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:
         try:
             self._handle(content, buffers)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged, and told to the person
             self.inbox.report(error)
 
     def _handle(self, content: dict[str, Any], buffers: list[Any]) -> None:

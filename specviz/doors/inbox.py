@@ -75,11 +75,13 @@ class Inbox:
         return remove
 
     def on_key(self, callback: Callable[[KeyPress], None], keys: Sequence[str] | None = None) -> Remove:
-        """Call ``callback(KeyPress)`` for each key; ``keys`` names the wanted ones (their browser default is stopped)."""
+        """Call ``callback(KeyPress)`` for each key; ``keys``: only these, whose browser default is stopped."""
         wanted = tuple(keys) if keys is not None else ("*",)
         self._keys.append(wanted)
         self._tell_keys()
-        remove_callback = self._add("key", lambda press: callback(press) if "*" in wanted or press.key in wanted else None)
+        remove_callback = self._add(
+            "key", lambda press: callback(press) if "*" in wanted or press.key in wanted else None
+        )
 
         def remove() -> None:
             remove_callback()
@@ -102,7 +104,7 @@ class Inbox:
         return self._add("focus", callback)
 
     def on_error(self, callback: Callable[[str, BaseException | None], None]) -> Remove:
-        """Call ``callback(text, exception)`` for errors of callbacks and of the browser (``exception`` is None there)."""
+        """Call ``callback(text, exception)`` for errors of callbacks and of the browser (there without exception)."""
         return self._add("error", callback)
 
     @property
@@ -154,11 +156,19 @@ class Inbox:
     def _piece(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         count, index, size = int(content["count"]), int(content["index"]), int(content["size"])
         if size > FILE_LIMIT or not 0 <= index < count or len(buffers) != 1:
-            self.report(SpecvizError(f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"))
+            self.report(
+                SpecvizError(
+                    f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"
+                )
+            )
             return
         pieces = self._files.setdefault(str(content["id"]), [None] * count)
         if len(pieces) != count:
-            self.report(SpecvizError(f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"))
+            self.report(
+                SpecvizError(
+                    f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"
+                )
+            )
             return
         pieces[index] = bytes(buffers[0])
         if any(piece is None for piece in pieces):
@@ -175,7 +185,7 @@ class Inbox:
         for callback in list(self._callbacks.get(subject, ())):
             try:
                 callback(*args)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - logged, and told to the person
                 self.report(error)
 
     def report(self, error: BaseException) -> None:
@@ -195,7 +205,7 @@ class Inbox:
         for callback in callbacks:
             try:
                 callback(text, error)
-            except Exception:
+            except Exception:  # noqa: BLE001 - nobody is left to tell but the log
                 _log.exception("error in an on_error callback")
 
     def clear(self) -> None:

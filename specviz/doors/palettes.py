@@ -25,7 +25,7 @@ def checked_palettes(palettes: Palettes | None) -> dict[str, dict[str, str]]:
     Raises
     ------
     SpecvizError
-        A theme is missing, the roles differ, or two roles share a colour within a theme: the way back would be ambiguous.
+        A theme is missing, the roles differ, or two roles share a colour within a theme: no way back.
     """
     if not palettes:
         return {}

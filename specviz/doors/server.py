@@ -80,7 +80,9 @@ def _session(factory: Callable[..., Any], options: dict[str, Any]) -> Callable[[
             sv_options=json.dumps(options).replace("<", "\\u003c"),
         )
         pn.config.exception_handler = channel.inbox.report  # of this session only
-        doc.js_on_event("document_ready", CustomJS(args={"channel": channel.source}, code="specvizPage.connect(channel)"))
+        doc.js_on_event(
+            "document_ready", CustomJS(args={"channel": channel.source}, code="specvizPage.connect(channel)")
+        )
         layout = pn.panel(factory(channel.inbox) if wants_inbox else factory())
         layout.tags = [*layout.tags, channel.source]  # a model is synchronised only if a root refers to it
         return layout
@@ -107,19 +109,19 @@ def serve(
     Parameters
     ----------
     factory : callable
-        ``factory()`` or ``factory(inbox)`` builds and returns the Panel layout of one session. ``inbox`` is the session's
-        :class:`Inbox` (keys, width, dropped files, errors).
+        ``factory()`` or ``factory(inbox)`` builds and returns the Panel layout of one session. ``inbox`` is the
+        session's :class:`Inbox` (keys, width, dropped files, errors).
     port : int
         0 takes a free one.
     address : str
-        Where to listen. The default can be reached from this machine only; give another only on a network you trust, since
-        visitors run code in this process.
+        Where to listen. The default can be reached from this machine only; give another only on a network you trust,
+        since visitors run code in this process.
     title, palettes, theme, css
         As of :class:`specviz.doors.DocHost`.
     open_browser : bool
         Open the page on this machine.
     websocket_origin : str or sequence of str, optional
-        ``host:port`` of pages that may connect. Default: the address itself, and ``localhost`` for a loopback one. Never ``*``.
+        ``host:port`` of pages that may connect. Default: the address itself. Never ``*``.
     start : bool
         Run now and return when interrupted; otherwise return the server without running its loop.
     verbose : bool

@@ -36,7 +36,7 @@ _PAGE = """<!DOCTYPE html>
 <style>
 body {{ margin: 0; }}
 .sv-host {{ box-sizing: border-box; min-height: 100vh; padding: 12px; }}
-.sv-host::after {{ content: {note}; display: block; padding-top: 12px; font-size: 12px; color: var(--jp-ui-font-color2); }}
+.sv-host::after {{ content: {note}; display: block; padding-top: 12px; font-size: 12px; opacity: 0.62; }}
 </style>
 </head>
 <body>
@@ -99,7 +99,9 @@ def save_html(
     try:
         refused = models_with_addresses(doc.models)
         if refused:
-            raise SpecvizError(f"{', '.join(refused)} would load scripts from the network", remedy="Leave it out of the page")
+            raise SpecvizError(
+                f"{', '.join(refused)} would load scripts from the network", remedy="Leave it out of the page"
+            )
         payload = encode_document(doc)
         names = needed_scripts(doc)
         data = {

@@ -1,7 +1,7 @@
 """Browser fixtures: one Jupyter server and one Chromium a session, one fresh page and kernel a test.
 
-Nothing may leave this machine and no console error may pass (``specviz.benchmarks.browser.FOREIGN`` names the known ones of
-others). Skips where there is no Chromium; fails instead with ``REQUIRE_BROWSER=1``, as continuous integration sets.
+Nothing may leave this machine and no console error may pass (``specviz.benchmarks.browser.FOREIGN`` names the known
+ones of others). Skips where there is no Chromium; fails instead with ``REQUIRE_BROWSER=1``, as continuous integration sets.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[
 
 @pytest.fixture
 def shot(tmp_path: Path) -> Callable[..., Path]:
-    """``shot(page, name)``: a picture in the folder ``SPECVIZ_SHOTS``, if that is set, else in the test's own folder."""
+    """``shot(page, name)``: a picture in the folder ``SPECVIZ_SHOTS`` if set, else in the test's own folder."""
 
     def take(page: Any, name: str, **options: Any) -> Path:
         folder = Path(os.environ.get("SPECVIZ_SHOTS") or tmp_path)
@@ -95,7 +95,7 @@ def open_page(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> I
         if failed and not page.is_closed():
             path = tmp_path / f"failed{number}.png"
             page.screenshot(path=str(path))
-            print("screenshot:", path, *page.guard.errors, sep="\n  ", file=sys.stderr)
+            sys.stderr.write("\n  ".join(["screenshot:", str(path), *page.guard.errors]) + "\n")
     for _, page in opened:
         page.context.close()
     if not failed:
@@ -105,7 +105,7 @@ def open_page(browser: Any, request: pytest.FixtureRequest, tmp_path: Path) -> I
 
 @pytest.fixture
 def open_notebook(jupyter: Any, open_page: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """``open_notebook(cells, door="lab"|"nb7"|"voila", **context options) -> Notebook``; its kernel ends with the test."""
+    """``open_notebook(cells, door="lab"|"nb7"|"voila", **context options) -> Notebook``; its kernel ends too."""
     from specviz.benchmarks.browser import Notebook
 
     def open_one(cells: Sequence[str], door: str = "lab", name: str | None = None, **options: Any) -> Notebook:

@@ -22,14 +22,20 @@ class SmallTree:
     def __init__(self, prefix: str = "tick") -> None:
         self.n, self.prefix = 0, prefix
         self.spectrum = ColumnDataSource({"x": WAVE, "y": np.sin(WAVE / 100)})
-        self.stars = ColumnDataSource({"x": [4000.0, 6000.0, 8000.0], "y": [0.0, 0.5, -0.5], "c": [LIGHT["similar_star"]] * 3})
+        self.stars = ColumnDataSource(
+            {"x": [4000.0, 6000.0, 8000.0], "y": [0.0, 0.5, -0.5], "c": [LIGHT["similar_star"]] * 3}
+        )
         self.near = ColumnDataSource({"id": np.arange(20), "d": np.round(np.linspace(0, 1, 20), 3)})
-        self.plot = figure(height=260, sizing_mode="stretch_width", title="spectrum", background_fill_alpha=0, name="spectrum")
+        self.plot = figure(
+            height=260, sizing_mode="stretch_width", title="spectrum", background_fill_alpha=0, name="spectrum"
+        )
         self.plot.title.text_color = LIGHT["observed"]
         self.plot.xaxis.axis_label_text_color = LIGHT["observed"]
         self.plot.line("x", "y", source=self.spectrum, line_color=LIGHT["reconstructed"])
         self.plot.scatter("x", "y", source=self.stars, fill_color="c", line_color="c", size=9)
-        table = DataTable(source=self.near, columns=[TableColumn(field=c, title=c) for c in ("id", "d")], width=240, height=260)
+        table = DataTable(
+            source=self.near, columns=[TableColumn(field=c, title=c) for c in ("id", "d")], width=240, height=260
+        )
         # Bokeh 3.9.2 redraws a table only when the number of rows changes; say so when the values do.
         self.near.js_on_change("data", CustomJS(args={"table": table}, code="table.view.change.emit()"))
         self.tick = pn.pane.HTML(f"{prefix}0", stylesheets=[CHIP])
@@ -41,7 +47,9 @@ class SmallTree:
         self.broken.on_click(lambda _: 1 / 0)
         self.layout = pn.Column(
             pn.Row(self.button, self.broken, self.tick, self.heard, self.wide),
-            pn.Row(pn.pane.Bokeh(self.plot, sizing_mode="stretch_width"), pn.pane.Bokeh(table), sizing_mode="stretch_width"),
+            pn.Row(
+                pn.pane.Bokeh(self.plot, sizing_mode="stretch_width"), pn.pane.Bokeh(table), sizing_mode="stretch_width"
+            ),
             sizing_mode="stretch_width",
         )
 

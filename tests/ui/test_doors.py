@@ -25,6 +25,18 @@ STATE = """() => (window.Bokeh?.documents ?? []).map((d) => {
   return {y: source.data.y[0], line: (color.value ?? color).toLowerCase(), star: stars.data.c[0].toLowerCase(),
           title: plot.title.text_color.toLowerCase(), start: plot.x_range.start, painted: plot.inner_width > 0}
 })"""
+# Drops a file of 5 MB, more than one websocket message of Jupyter may hold in base64.
+DROP = """() => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([new Uint8Array(5000000).fill(7)], 'star.fits'));
+  const target = document.querySelector('.sv-host .sv-view') ?? document.body;
+  const options = {dataTransfer: transfer, bubbles: true, composed: true, cancelable: true};
+  for (const type of ['dragover', 'drop']) target.dispatchEvent(new DragEvent(type, options));
+}"""
+ZOOM = """() => {
+  const plot = [...window.Bokeh.documents[0]._all_models.values()].find((m) => m.type === 'Figure');
+  plot.x_range.setv({start: 5000, end: 6000});
+}"""
 
 
 def role(mode: str, name: str) -> str:
@@ -37,7 +49,10 @@ def states(page: Page, n: int = 1) -> list[dict[str, Any]]:
 
 
 def expect_mode(page: Page, mode: str, n: int = 1) -> list[dict[str, Any]]:
-    page.wait_for_function(f"() => {{ const s = ({STATE})(); return s.length === {n} && s.every((v) => v.line === '{role(mode, 'reconstructed')}') }}")
+    line = role(mode, "reconstructed")
+    page.wait_for_function(
+        f"() => {{ const s = ({STATE})(); return s.length === {n} && s.every((v) => v.line === '{line}') }}"
+    )
     found = states(page, n)
     for state in found:
         assert (state["star"], state["title"]) == (role(mode, "similar_star"), role(mode, "observed"))
@@ -69,12 +84,7 @@ def check_inbox(page: Page) -> None:
     page.keyboard.press("Shift+J")
     expect(page.get_by_text("key j True", exact=True)).to_be_visible()
     page.keyboard.press("k")  # not asked for
-    page.evaluate(
-        """async () => { const data = new Uint8Array(5000000).fill(7); const transfer = new DataTransfer();
-        transfer.items.add(new File([data], 'star.fits'));
-        const target = document.querySelector('.sv-host .sv-view') ?? document.body;
-        for (const type of ['dragover', 'drop']) target.dispatchEvent(new DragEvent(type, {dataTransfer: transfer, bubbles: true, composed: true, cancelable: true})) }"""
-    )
+    page.evaluate(DROP)
     expect(page.get_by_text(f"file star.fits 5000000 {5000000 * 7 % 251}", exact=True)).to_be_visible()
 
 
@@ -90,7 +100,7 @@ def test_jupyterlab(open_notebook: Any, shot: Any) -> None:
     # theme: swapped in place, zoom kept, nothing told to the kernel, later changes arrive in the theme
     expect(page.locator(".sv-host")).to_have_attribute("data-sv-theme", "light")
     expect_mode(page, "light")
-    page.evaluate("() => { for (const m of window.Bokeh.documents[0]._all_models.values()) if (m.type === 'Figure') m.x_range.setv({start: 5000, end: 6000}) }")
+    page.evaluate(ZOOM)
     built = page.evaluate("() => { window.__doc = window.Bokeh.documents[0]; return 1 }")
     nb.set_theme("dark")
     expect(page.locator(".sv-host")).to_have_attribute("data-sv-theme", "dark")
@@ -119,7 +129,13 @@ def test_jupyterlab(open_notebook: Any, shot: Any) -> None:
 
 
 def test_views_agree_and_run_all(open_notebook: Any) -> None:
-    nb = open_notebook([START + "\n" + SHOW, "import time; end = time.monotonic() + 3\nwhile time.monotonic() < end: time.sleep(0.02)", "host"])
+    nb = open_notebook(
+        [
+            START + "\n" + SHOW,
+            "import time; end = time.monotonic() + 3\nwhile time.monotonic() < end: time.sleep(0.02)",
+            "host",
+        ]
+    )
     page = nb.page
     nb.run_all(wait=False)
     expect(page.get_by_text("tick0", exact=True)).to_be_visible()
@@ -146,7 +162,7 @@ if host is not None: host.close()
 tree = SmallTree(f"open{count}_"); host = tree.host()
 dead += [weakref.ref(x) for x in (tree, host, host.root, host.doc)]
 display(host)"""
-    end = "host.close(); del host, tree; gc.collect()\nalive = sorted({type(r()).__name__ for r in dead if r() is not None})"
+    end = "host.close(); del host, tree; gc.collect(); alive = [type(r()).__name__ for r in dead if r() is not None]"
     nb = open_notebook([setup, again, end])
     page = nb.page
     nb.run_cell(0)
@@ -181,7 +197,11 @@ def test_notebook7(open_notebook: Any) -> None:
 
 
 def test_voila(open_notebook: Any, shot: Any) -> None:
-    cells = [START, "import ipywidgets\ntree = SmallTree(); host = tree.host()\nipywidgets.VBox([host, ipywidgets.HTML('<b class=below>below</b>')])"]
+    cells = [
+        START,
+        "import ipywidgets\ntree = SmallTree(); host = tree.host()\n"
+        "ipywidgets.VBox([host, ipywidgets.HTML('<b class=below>below</b>')])",
+    ]
     nb = open_notebook(cells, "voila")
     check_alive(nb.page)
     check_inbox(nb.page)
