@@ -254,7 +254,7 @@ class TestDoctor:
         status = main(["doctor"])
         out = capsys.readouterr().out
         assert "TROUBLE" not in out and status == 0
-        assert f"specviz {specviz.__version__}" in out and "torch 2" in out and "ok      JupyterLab" in out
+        assert f"specviz {specviz.__version__}" in out and "torch 2" in out and "ok      JupyterLab:" in out
 
     def test_another_package_of_that_name_is_found(self, tmp_path: Path) -> None:
         (tmp_path / "specviz").mkdir()

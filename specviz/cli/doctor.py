@@ -8,7 +8,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -151,20 +151,11 @@ def storage() -> Iterator[Finding]:
 
 
 def doors() -> Iterator[Finding]:
-    """Which front ends can show the Explorer."""
-    for module, what in (
-        ("jupyterlab", "JupyterLab"),
-        ("notebook", "Notebook 7"),
-        ("voila", "Voila"),
-        ("panel", "specviz serve"),
-    ):
-        try:
-            found = util.find_spec(module) is not None
-        except (ImportError, ValueError):
-            found = False
-        yield Finding("ok", what) if found else Finding("note", f"{what}: not installed ({module})")
-    if util.find_spec("ipykernel") is None:
-        yield Finding("note", "no ipykernel in this environment: notebooks need one (pip install ipykernel)")
+    """Which front ends can show the Explorer (a wrong library is trouble above, so a closed door is a note here)."""
+    from specviz.doors.environment import doors_here
+
+    for door in doors_here():
+        yield Finding("ok" if door.works else "note", f"{door.name}: {door.why}")
 
 
 SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
