@@ -1,16 +1,15 @@
-"""What people start: ``specviz.explore`` in a notebook, ``specviz.serve`` on a port. Puts rooms together; holds no logic."""
+"""What people start: ``specviz.explore`` in a notebook, ``specviz.serve`` on a port. Puts rooms together; holds no
+logic."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import traitlets
 
-from specviz import __version__
+from specviz import __version__, api
 from specviz.analysis.engine import Engine
 from specviz.doors.doc_host import DocHost
 from specviz.errors import SpecvizError
@@ -21,20 +20,6 @@ from specviz.views.palette import PALETTES
 
 #: The stars of the first screen, by what they are; names are looked up in the demo sky.
 _EXAMPLES = 3
-_catalogues: dict[int, tuple[Engine, Any]] = {}
-_lock = threading.RLock()
-
-
-def catalogue(engine: Engine) -> Any:
-    """The reference catalogue of an engine's model, built at first use and shared by all sessions of this kernel."""
-    with _lock:
-        found = _catalogues.get(id(engine))
-        if found is None:
-            from specviz.archives.demo import DemoArchive
-            from specviz.catalog.demo import demo_index
-
-            found = _catalogues[id(engine)] = (engine, demo_index(engine.model, DemoArchive()))
-        return found[1]
 
 
 def surroundings(engine: Engine) -> Surroundings:
@@ -42,12 +27,12 @@ def surroundings(engine: Engine) -> Surroundings:
     from specviz.archives.demo import DemoArchive
 
     def reference() -> Any:
-        known = catalogue(engine)
+        known = api.demo_catalog(engine)
         return known.table["teff"], known.table["logg"], known.map
 
     return Surroundings(
         reference=reference,
-        window=lambda row: catalogue(engine).neighbour_window(row),
+        window=lambda row: api.demo_catalog(engine).neighbour_window(row),
         examples=lambda: list(DemoArchive().examples())[:_EXAMPLES],
         model=engine.name,
         n_reference=len(DemoArchive()),
@@ -78,7 +63,9 @@ class Explorer(DocHost):
         self.session = session
         self._unsubscribe: Callable[[], None] | None = None
         self.view = ExplorerView(session, world)
-        super().__init__(self.view.layout, palettes={k: dict(v) for k, v in PALETTES.items()}, theme=theme, on_close=self._end)
+        super().__init__(
+            self.view.layout, palettes={k: dict(v) for k, v in PALETTES.items()}, theme=theme, on_close=self._end
+        )
         self.view.connect(self._show)
         _listen(self, self.view, session)
         self._unsubscribe = session.subscribe(self._follow)
@@ -117,16 +104,15 @@ def _listen(door: Any, view: ExplorerView, session: Session) -> None:
 
     def trouble(text: str, error: BaseException | None) -> None:
         known = isinstance(error, SpecvizError)
-        session.tell(Notice("error", "That did not work", str(error) if known else f"{text} (a fault of specviz; the rest goes on working)"))
+        session.tell(
+            Notice(
+                "error",
+                "That did not work",
+                str(error) if known else f"{text} (a fault of specviz; the rest goes on working)",
+            )
+        )
 
     door.on_error(trouble)
-
-
-@lru_cache(maxsize=8)
-def _engine(model: str, device: str) -> Engine:
-    from specviz import api
-
-    return api.default_engine(model, device)
 
 
 def _fill(session: Session, x: Any) -> None:
@@ -151,7 +137,8 @@ def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto
     Parameters
     ----------
     x : str, path, Star, Spectrum, or a list of them, optional
-        A demo star (``"demo 42"``), a spectrum file, a folder, or a list that becomes the work list. Nothing: the first screen.
+        A demo star (``"demo 42"``), a spectrum file, a folder, or a list that becomes the work list. Nothing: the
+        first screen.
     model : str
         A name of ``specviz models list``.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -170,24 +157,31 @@ def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto
     >>> explorer.session.wait().report.posterior.summary()["teff"]  # doctest: +SKIP
     (5771.2, 5713.0, 5833.9)
     """
-    engine = _engine(model, device)
-    session = Session(engine, catalogue)
+    engine = api.default_engine(model, device)
+    session = Session(engine, api.demo_catalog)
     _fill(session, x)
     return Explorer(session, surroundings(engine), theme=theme)
 
 
 def serve(
-    paths: Sequence[Any] | Any = None, *, port: int = 0, address: str = "127.0.0.1", browser: bool = False, model: str = "specclip-small",
-    device: str = "auto", **options: Any,
-) -> Any:  # fmt: skip
+    paths: Sequence[Any] | Any = None,
+    *,
+    port: int = 0,
+    address: str = "127.0.0.1",
+    browser: bool = False,
+    model: str = "specclip-small",
+    device: str = "auto",
+    **options: Any,
+) -> Any:
     """Serve the Explorer to browsers; sessions are isolated, the model is shared.
 
-    Visitors open demo stars and upload files; they cannot name files of this machine. ``paths`` (given by whoever starts the
+    Visitors open demo stars and upload files; they cannot name files of this machine. ``paths`` (given by whoever
+    starts the
     server) are on every visitor's work list.
     """
     from specviz.doors import serve as serve_door
 
-    engine = _engine(model, device)
+    engine = api.default_engine(model, device)
     world = surroundings(engine)
     given = [] if paths is None else list(paths) if isinstance(paths, (list, tuple)) else [paths]
 
@@ -196,7 +190,7 @@ def serve(
 
         from specviz.session.resolve import resolve
 
-        session = Session(engine, catalogue, allow_paths=False)
+        session = Session(engine, api.demo_catalog, allow_paths=False)
         stars = [resolve(p) for p in given]
         if len(stars) == 1:
             session.open(stars[0])
@@ -206,11 +200,22 @@ def serve(
         doc = pn.state.curdoc
         if doc is not None:
             view.connect(lambda draw: doc.add_next_tick_callback(draw))
-            doc.on_session_destroyed(lambda _context: (view.close(), session.close()))
+
+            def gone(_context: Any) -> None:
+                view.close()
+                session.close()
+
+            doc.on_session_destroyed(gone)
         if inbox is not None:
             _listen(inbox, view, session)
         return view.layout
 
     return serve_door(
-        page, port=port, address=address, title="specviz", palettes={k: dict(v) for k, v in PALETTES.items()}, open_browser=browser, **options
+        page,
+        port=port,
+        address=address,
+        title="specviz",
+        palettes={k: dict(v) for k, v in PALETTES.items()},
+        open_browser=browser,
+        **options,
     )

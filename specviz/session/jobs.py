@@ -1,6 +1,7 @@
 """``JobRunner``: work off the main thread, one foreground job at a time, with progress and cancel.
 
-A new foreground job replaces the one before it: a person who asks for another star no longer wants the first. Background jobs
+A new foreground job replaces the one before it: a person who asks for another star no longer wants the first.
+Background jobs
 (prefetch, work lists) give way to the foreground by running on a thread of their own, one after the other.
 """
 
@@ -30,12 +31,19 @@ class Job:
     message : str
         The present step, in words.
     name, target, position
-        The star it is for: how it is called, what opens it, its row in the work list. ``name`` is None for work that no one
+        The star it is for: how it is called, what opens it, its row in the work list. ``name`` is None for work that
+        no one
         waits for.
     """
 
     def __init__(
-        self, title: str, work: Callable[[Job], Any], *, name: str | None = None, target: Any = None, position: int | None = None
+        self,
+        title: str,
+        work: Callable[[Job], Any],
+        *,
+        name: str | None = None,
+        target: Any = None,
+        position: int | None = None,
     ) -> None:
         self.title, self.message = title, ""
         self.name, self.target, self.position = name, target, position
@@ -74,7 +82,7 @@ class Job:
             self.result = self._work(self)
         except SpecvizError as error:
             self.error = error
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the thread must outlive any fault; it is logged and shown
             _log.exception("job %r failed", self.title)
             self.error = error
         finally:
@@ -87,7 +95,8 @@ class JobRunner:
     Parameters
     ----------
     on_done : callable
-        Called with the job on the worker's thread after it ended, however it ended; not called for a job that was replaced.
+        Called with the job on the worker's thread after it ended, however it ended; not called for a job that was
+        replaced.
     """
 
     def __init__(self, on_done: Callable[[Job], None]) -> None:

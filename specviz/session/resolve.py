@@ -30,7 +30,8 @@ def resolve(target: Any, *, allow_paths: bool = True) -> Star:
     target : Star, Spectrum, path or str
         A string is the name of a demo star (``demo 42``), or a path where ``allow_paths``.
     allow_paths : bool
-        False where the person is not the owner of this machine (``specviz serve``): files are then only read from uploads.
+        False where the person is not the owner of this machine (``specviz serve``): files are then only read from
+        uploads.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def resolve(target: Any, *, allow_paths: bool = True) -> Star:
     demo = DemoArchive()
     hits = demo.resolve(text)
     if hits:
-        return demo.fetch(hits[0].name if hasattr(hits[0], "name") else hits[0])
+        return demo.fetch(hits[0].name)
     if allow_paths:
         path = Path(text).expanduser()
         try:

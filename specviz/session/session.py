@@ -1,4 +1,4 @@
-"""``Session``: one exploring person. State changes under one lock; work happens in jobs; views are told what changed."""
+"""``Session``: one exploring person. State changes under one lock, work happens in jobs, views hear what changed."""
 
 from __future__ import annotations
 
@@ -30,24 +30,29 @@ class Session:
     Parameters
     ----------
     engine : Engine
-        Anything with ``analyse(star, cancel=...) -> Report`` and ``loaded`` (is the model in memory?); shared between sessions.
+        Anything with ``analyse(star, cancel=...) -> Report`` and ``loaded`` (is the model in memory?); shared between
+        sessions.
     index : callable, optional
-        ``index(engine)`` gives the similarity index (built on the first call, kept by the caller).
+        ``index(engine, survey)`` gives the similarity index (built on the first call, kept by the caller).
     allow_paths : bool
         Whether text may name a file of this machine.
 
     Notes
     -----
-    Every method may be called from any thread. Listeners are called with (old, new) on the thread that made the change, after
+    Every method may be called from any thread. Listeners are called with (old, new) on the thread that made the
+    change, after
     it; two threads may call at once, so a listener draws ``session.state``, the newest, under a lock of its own.
     """
 
-    def __init__(self, engine: Any, index: Callable[[Any], Any] | None = None, *, allow_paths: bool = True) -> None:
+    def __init__(
+        self, engine: Any, index: Callable[[Any, str], Any] | None = None, *, allow_paths: bool = True
+    ) -> None:
         self.engine, self.allow_paths = engine, allow_paths
         self._index = index
         self._state = State(model=str(getattr(engine, "name", "")))
         self._lock = threading.RLock()
         self._depth = 0
+        self._timer = threading.Timer(SLOW, lambda: None)  # says after a while that the running job is slow
         self._listeners: list[Listener] = []
         self._jobs = JobRunner(self._finished)
         self._idle = threading.Event()
@@ -85,7 +90,8 @@ class Session:
     def _changing(self) -> Iterator[None]:
         """Change the state under the lock; tell the listeners after the outermost change, without it.
 
-        A listener waits for its display's own lock, and a display's callback waits for this one: were listeners called with
+        A listener waits for its display's own lock, and a display's callback waits for this one: were listeners called
+        with
         the lock held, the two could wait for each other.
         """
         with self._lock:
@@ -100,14 +106,19 @@ class Session:
         for listener in listeners:
             try:
                 listener(old, new)
-            except Exception:  # a view that cannot draw must not stop the others, nor the job
+            except Exception:  # noqa: BLE001 - a view that cannot draw must not stop the others, nor the job
                 _log.exception("a view failed to draw")
 
     # ------------------------------------------------------------------ asking for stars
     def open(self, target: Any) -> Job:
         """Show a star: a Star, Spectrum, path, or text (see :func:`specviz.session.resolve.resolve`)."""
         name = describe(target)
-        return self._start(f"Opening {name[:60]}", lambda job: self._load(job, lambda: resolve(target, allow_paths=self.allow_paths)), name, target)
+        return self._start(
+            f"Opening {name[:60]}",
+            lambda job: self._load(job, lambda: resolve(target, allow_paths=self.allow_paths)),
+            name,
+            target,
+        )
 
     def open_bytes(self, name: str, data: bytes) -> Job:
         """Show a star from an uploaded file; one that holds several fills the work list and shows the first."""
@@ -121,7 +132,9 @@ class Session:
 
             found = self._load(job, first)
             if len(stars) > 1:
-                found["work"] = tuple(WorkItem(s.name, s, "current" if i == 0 else "waiting") for i, s in enumerate(stars))
+                found["work"] = tuple(
+                    WorkItem(s.name, s, "current" if i == 0 else "waiting") for i, s in enumerate(stars)
+                )
                 found["position"] = 0
             return found
 
@@ -148,7 +161,8 @@ class Session:
                 return None
             here = self._state.position
             rows = tuple(
-                replace(w, status="current" if i == position else ("done" if w.status == "current" else w.status)) for i, w in enumerate(work)
+                replace(w, status="current" if i == position else ("done" if w.status == "current" else w.status))
+                for i, w in enumerate(work)
             )
             self._update(work=rows, position=position)
         item = rows[position]
@@ -178,7 +192,7 @@ class Session:
                 self._update(neighbour=None, neighbour_star=None)
                 return
             try:
-                star = self._index(self.engine).neighbour_star(int(table["row"][row])) if self._index else None
+                star = self._reference().neighbour_star(int(table["row"][row]))
             except SpecvizError as error:
                 self._update(notice=Notice("error", "The similar star could not be shown", str(error)))
                 return
@@ -203,6 +217,7 @@ class Session:
 
     def close(self) -> None:
         """End the jobs and forget the listeners."""
+        self._timer.cancel()
         self._jobs.close()
         with self._lock:
             self._listeners.clear()
@@ -211,14 +226,20 @@ class Session:
         self._idle.set()
 
     # ------------------------------------------------------------------ jobs
-    def _start(self, title: str, work: Callable[[Job], dict[str, Any]], name: str, target: Any, position: int | None = None) -> Job:
-        self._idle.clear()
+    def _start(
+        self, title: str, work: Callable[[Job], dict[str, Any]], name: str, target: Any, position: int | None = None
+    ) -> Job:
         job = Job(title, work, name=name, target=target, position=position)
-        self._update(busy=title, slow=False)
         timer = threading.Timer(SLOW, self._still_running, (job,))
         timer.daemon = True
+        self._timer, old = timer, self._timer
+        old.cancel()
+        with self._changing():  # one step: a job that ends meanwhile must see that it is no longer the last
+            self._jobs.start(job)
+            self._idle.clear()
+            self._update(busy=title, slow=False)
         timer.start()
-        return self._jobs.start(job)
+        return job
 
     def _still_running(self, job: Job) -> None:
         if job is self._jobs.current and not job.finished.is_set():
@@ -239,8 +260,16 @@ class Session:
     def _similar(self, star: Star, report: Any) -> Any:
         if self._index is None or report.embedding is None:
             return None
-        index = self._index(self.engine)
-        return index.search(report.embedding, k=NEIGHBOURS, exclude=star.name)
+        return self._reference(report).search(report.embedding, k=NEIGHBOURS, exclude=star.name)
+
+    def _reference(self, report: Any = None) -> Any:
+        """The similarity index of the survey that leads the report."""
+        if self._index is None:
+            raise SpecvizError("There is no reference catalogue in this session")
+        report = report if report is not None else self._state.report
+        return self._index(
+            self.engine, "gaia_xp" if report is not None and report.survey == "gaia_xp" else "lamost_lrs"
+        )
 
     def _prefetch(self, position: int) -> None:
         with self._lock:
@@ -261,9 +290,14 @@ class Session:
         if name is None:  # prefetched: kept in _ready; an error will be met, and shown, when the row is opened
             return
         with self._changing():
+            if self._jobs.current is not None:  # a newer request came in while this one ended
+                return
+            self._timer.cancel()
             position = job.position
             if job.error is None:
-                changes = dict(job.result, busy="", slow=False, notice=None, neighbour=None, neighbour_star=None, target=name)
+                changes = dict(
+                    job.result, busy="", slow=False, notice=None, neighbour=None, neighbour_star=None, target=name
+                )
                 star = job.result["star"]
                 recent = Recent(star.name, job.target if job.target is not None else star)
                 changes["recent"] = (recent, *(r for r in self._state.recent if r.name != recent.name))[:RECENT]
@@ -275,18 +309,21 @@ class Session:
                 elif "work" not in changes and self._state.position is not None:
                     changes["position"] = None
             elif isinstance(job.error, CancelledError):
-                changes = dict(busy="", slow=False, notice=Notice("info", "Stopped", "What was on screen is unchanged."))
-            else:
-                text = str(job.error) if isinstance(job.error, SpecvizError) else (
-                    f"{type(job.error).__name__}: {job.error}. This is a fault of specviz; the rest goes on working."
+                changes = dict(
+                    busy="", slow=False, notice=Notice("info", "Stopped", "What was on screen is unchanged.")
                 )
-                details = "" if isinstance(job.error, SpecvizError) else "".join(traceback.format_exception(job.error))
+            else:
+                text, details = str(job.error), ""
+                if not isinstance(job.error, SpecvizError):
+                    text = f"{type(job.error).__name__}: {text}. This is a fault of specviz; the rest goes on working."
+                    details = "".join(traceback.format_exception(job.error))
                 changes = dict(busy="", slow=False, notice=Notice("error", f"{job.title} did not work", text, details))
                 if position is not None:
                     changes["work"] = self._row(position, "failed", None, text)
             self._update(**changes)
-        if self._jobs.current is None:
-            self._idle.set()
+        with self._lock:  # after the listeners: who waits for the star finds it drawn
+            if self._jobs.current is None:
+                self._idle.set()
 
     def _row(self, position: int, status: Any, report: Any, problem: str = "") -> tuple[WorkItem, ...]:
         rows = list(self._state.work)

@@ -12,8 +12,18 @@ from specviz.spectra.star import Star
 
 #: The nouns that views draw; they take them from here, since a view knows no room but this one and ``spectra``.
 __all__ = [
-    "Anomaly", "Notice", "Posterior", "QualityFlag", "Reason", "Recent", "Report", "Star", "State", "WorkItem", "headline_flags",
-]  # fmt: skip
+    "Anomaly",
+    "Notice",
+    "Posterior",
+    "QualityFlag",
+    "Reason",
+    "Recent",
+    "Report",
+    "Star",
+    "State",
+    "WorkItem",
+    "headline_flags",
+]
 
 
 @dataclass(frozen=True)

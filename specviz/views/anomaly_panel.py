@@ -39,14 +39,19 @@ class AnomalyPanel:
         self._zoom = zoom
         self._reasons: tuple[Reason, ...] = ()
         self.head = html(css=_CSS)
-        self.why = html('<span class="sv-quiet" style="font-size:12px">Largest differences from the model, mean per pixel</span>', css=":host{padding-top:4px}")
+        self.why = html(
+            '<span class="sv-quiet" style="font-size:12px">Largest differences from the model, mean per pixel</span>',
+            css=":host{padding-top:4px}",
+        )
         self._texts = [html(css=_CSS, classes=["sv-grow"]) for _ in range(REASONS)]
         self._rows: list[Any] = [
             row(t, icon_button(f"Zoom to difference {i + 1}", "target", lambda i=i: self._go(i)), css=_ROW_CSS)  # type: ignore[misc]
             for i, t in enumerate(self._texts)
         ]
         self.checks = html(css=_CSS, classes=["sv-checks"])
-        self.frame = PanelFrame("Anomaly and quality", "sv-anomaly", body=[self.head, self.why, *self._rows, self.checks])
+        self.frame = PanelFrame(
+            "Anomaly and quality", "sv-anomaly", body=[self.head, self.why, *self._rows, self.checks]
+        )
         self._draw(None)
 
     def _go(self, i: int) -> None:
@@ -81,7 +86,8 @@ def headline(anomaly: Anomaly | None) -> str:
     return (
         f'<div class="head"><span class="big">{formats.ordinal(min(p, 99.4) if p < 99.95 else 100)}</span><span style="font-size:12px;line-height:16px">'
         f"percentile of {formats.count(anomaly.n_reference)} reference stars<br>"
-        '<span class="sv-quiet">typical &lt; 90 · unusual 90–99 · outlier &gt; 99</span></span></div>' + histogram_svg(anomaly)
+        '<span class="sv-quiet">typical &lt; 90 · unusual 90–99 · outlier &gt; 99</span></span></div>'
+        + histogram_svg(anomaly)
     )
 
 
@@ -137,7 +143,11 @@ def checks_html(flags: tuple[QualityFlag, ...]) -> str:
     """All checks, passed ones too."""
     cells = []
     for flag in flags:
-        icon, klass, word = {True: ("check", "good", "passed"), False: ("warning", "bad", "failed"), None: ("unknown", "sv-quiet", "not checked")}[flag.passed]
+        icon, klass, word = {
+            True: ("check", "good", "passed"),
+            False: ("warning", "bad", "failed"),
+            None: ("unknown", "sv-quiet", "not checked"),
+        }[flag.passed]
         cells.append(
             f'<span title="{formats.text(flag.detail or flag.text, 300)}"><span class="{klass}" role="img" aria-label="{word}">{icons.svg(icon, 14)}</span> {formats.text(flag.text, 60)}</span>'
         )

@@ -1,4 +1,5 @@
-"""The few controls of the Explorer, each a Bokeh widget in our dress with a name that screen readers and tests can use."""
+"""The few controls of the Explorer, each a Bokeh widget in our dress with a name that screen readers and tests can
+use."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ class Html:
 
     def __init__(self, text: str = "", *, css: str = "", classes: Sequence[str] = (), **options: Any) -> None:
         sheet = InlineStyleSheet(css=stylesheet.TEXT + css)
-        self.model: Any = HtmlModel(text=escape(text), margin=0, stylesheets=[sheet], css_classes=list(classes), **options)
+        self.model: Any = HtmlModel(
+            text=escape(text), margin=0, stylesheets=[sheet], css_classes=list(classes), **options
+        )
 
     @property
     def object(self) -> str:
@@ -44,7 +47,9 @@ class Html:
 
     @object.setter
     def object(self, text: str) -> None:
-        self.model.text = escape(text)  # Panel's view takes escaped markup, and writes nothing where the text is the same
+        self.model.text = escape(
+            text
+        )  # Panel's view takes escaped markup, and writes nothing where the text is the same
 
     @property
     def visible(self) -> bool:
@@ -69,24 +74,35 @@ def models(children: Sequence[Any]) -> list[UIElement]:
 def row(*children: Any, css: str = "", classes: Sequence[str] = (), **options: Any) -> Row:
     """Children side by side, 8 px apart; one with the class ``sv-grow`` takes the space that is left."""
     return Row(
-        children=models(children), margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.ROW + css)], css_classes=list(classes),
-        sizing_mode="stretch_width", **options,
-    )  # fmt: skip
+        children=models(children),
+        margin=0,
+        stylesheets=[InlineStyleSheet(css=stylesheet.ROW + css)],
+        css_classes=list(classes),
+        sizing_mode="stretch_width",
+        **options,
+    )
 
 
 def column(*children: Any, css: str = "", classes: Sequence[str] = (), **options: Any) -> Column:
     """Children one below the other."""
     return Column(
-        children=models(children), margin=0, spacing=0, stylesheets=[InlineStyleSheet(css=css)] if css else [], css_classes=list(classes),
-        sizing_mode="stretch_width", **options,
-    )  # fmt: skip
+        children=models(children),
+        margin=0,
+        spacing=0,
+        stylesheets=[InlineStyleSheet(css=css)] if css else [],
+        css_classes=list(classes),
+        sizing_mode="stretch_width",
+        **options,
+    )
 
 
 def spacer() -> Html:
     return html("", classes=["sv-grow"])
 
 
-def button(label: str, on_click: Callable[[], Any] | CustomJS, *, css: str = stylesheet.SMALL_BUTTON, **kwargs: Any) -> Button:
+def button(
+    label: str, on_click: Callable[[], Any] | CustomJS, *, css: str = stylesheet.SMALL_BUTTON, **kwargs: Any
+) -> Button:
     """A push button; ``on_click`` is a Python function or, for work that stays in the browser, a CustomJS."""
     widget = Button(label=label, stylesheets=[InlineStyleSheet(css=css)], margin=0, **kwargs)
     if isinstance(on_click, CustomJS):
@@ -103,7 +119,9 @@ def icon_button(label: str, icon: str, on_click: Callable[[], Any] | CustomJS, *
 
 def segmented(labels: Sequence[str], active: int, on_change: Callable[[int], Any]) -> RadioButtonGroup:
     """One of a few, side by side."""
-    widget = RadioButtonGroup(labels=list(labels), active=active, margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.SEGMENTED)])
+    widget = RadioButtonGroup(
+        labels=list(labels), active=active, margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.SEGMENTED)]
+    )
     widget.on_change("active", lambda _attr, _old, new: on_change(new))
     return widget
 
@@ -117,7 +135,10 @@ def select(options: Sequence[tuple[str, str]], value: str, on_change: Callable[[
 def search(placeholder: str, on_enter: Callable[[str], Any], *, height: int = 32) -> TextInput:
     """A search field; ``on_enter`` gets the text when the person presses Enter."""
     widget = TextInput(
-        placeholder=placeholder, margin=0, sizing_mode="stretch_width", stylesheets=[InlineStyleSheet(css=stylesheet.search_field(height))]
+        placeholder=placeholder,
+        margin=0,
+        sizing_mode="stretch_width",
+        stylesheets=[InlineStyleSheet(css=stylesheet.search_field(height))],
     )
     widget.on_change("value", lambda _attr, _old, new: on_enter(new) if new.strip() else None)
     return widget
@@ -142,8 +163,10 @@ def file_input(on_file: Callable[[str, bytes], Any], *, css: str) -> FileInput:
 _CHIP = (
     """
 :host { width: auto !important; font-family: var(--jp-ui-font-family); }
-.bk-btn, .bk-btn:hover, .bk-btn:focus, .bk-btn.bk-active, .bk-btn.bk-active:hover { font: inherit; font-size: 12px; line-height: 24px; height: 24px;
-  padding: 0 2px 0 26px; border: 1px solid transparent; background: none; box-shadow: none; color: var(--jp-ui-font-color1); position: relative;
+.bk-btn, .bk-btn:hover, .bk-btn:focus, .bk-btn.bk-active, .bk-btn.bk-active:hover { font: inherit; font-size: 12px;
+line-height: 24px; height: 24px;
+  padding: 0 2px 0 26px; border: 1px solid transparent; background: none; box-shadow: none; color: var(--jp-ui-font-
+  color1); position: relative;
   white-space: nowrap; border-radius: 2px; }
 .bk-btn:not(.bk-active), .bk-btn[disabled] { color: """
     + QUIET
@@ -168,17 +191,28 @@ SWATCHES = {
 }
 
 
-def chip(label: str, renderers: Sequence[GlyphRenderer], *, role: str, mark: str = "line", width: float = 2, active: bool = True) -> Toggle:
+def chip(
+    label: str,
+    renderers: Sequence[GlyphRenderer],
+    *,
+    role: str,
+    mark: str = "line",
+    width: float = 2,
+    active: bool = True,
+) -> Toggle:
     """A legend entry that is also the switch of its marks: a swatch drawn like the mark, pressed = shown.
 
     The switch works in the browser alone; the kernel hears of it afterwards.
     """
     swatch = SWATCHES[mark].format(role=role, width=width)
-    widget = Toggle(label=label, active=active, margin=0, stylesheets=[InlineStyleSheet(css=_CHIP.replace("SWATCH", swatch))])
+    widget = Toggle(
+        label=label, active=active, margin=0, stylesheets=[InlineStyleSheet(css=_CHIP.replace("SWATCH", swatch))]
+    )
     for renderer in renderers:
         renderer.visible = active
     widget.js_on_change(
-        "active", CustomJS(args={"marks": list(renderers)}, code="for (const mark of marks) mark.visible = cb_obj.active")
+        "active",
+        CustomJS(args={"marks": list(renderers)}, code="for (const mark of marks) mark.visible = cb_obj.active"),
     )
     return widget
 
@@ -186,5 +220,6 @@ def chip(label: str, renderers: Sequence[GlyphRenderer], *, role: str, mark: str
 def readout() -> Div:
     """Where the values at the cursor are written, by the browser alone (see ``spectrum_figure.cursor_readout``)."""
     css = f""":host {{ font-family: var(--jp-ui-font-family); font-size: 12px; line-height: 24px; color: {QUIET};
-  font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }} b {{ color: var(--jp-ui-font-color1); font-weight: 600; }}"""
+  font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }} b {{ color: var(--jp-ui-font-color1);
+  font-weight: 600; }}"""
     return Div(text="", margin=0, stylesheets=[InlineStyleSheet(css=css)])

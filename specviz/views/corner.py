@@ -1,6 +1,7 @@
 """Geometry of a corner plot: filled 68 and 95 % contours and smoothed histograms, in cell coordinates. No Bokeh.
 
-The whole corner is one canvas: label i has column i and row i of unit cells with gaps, row 0 on top. A dozen small figures
+The whole corner is one canvas: label i has column i and row i of unit cells with gaps, row 0 on top. A dozen small
+figures
 would cost a second to build and a frame each to redraw.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,9 @@ class Corner:
 
     n: int
     frames: list[tuple[float, float]] = field(default_factory=list)  # lower left corners
-    fills: dict[float, list[list[list[list[float]]]]] = field(default_factory=dict)  # level -> polygons for MultiPolygons
+    fills: dict[float, list[list[list[list[float]]]]] = field(
+        default_factory=dict
+    )  # level -> polygons for MultiPolygons
     fill_ys: dict[float, list[list[list[list[float]]]]] = field(default_factory=dict)
     curves: list[tuple[Array, Array]] = field(default_factory=list)
     shades: list[tuple[Array, Array]] = field(default_factory=list)
@@ -79,19 +83,23 @@ def contour_levels(density: Array, masses: tuple[float, ...] = LEVELS) -> list[f
     return [float(flat[min(int(np.searchsorted(mass, m)), flat.size - 1)]) for m in masses]
 
 
-def _polygons(density: Array, x: Array, y: Array, level: float) -> tuple[list[list[list[float]]], list[list[list[float]]]]:
+def _polygons(
+    density: Array, x: Array, y: Array, level: float
+) -> tuple[list[list[list[float]]], list[list[list[float]]]]:
     from contourpy import FillType, contour_generator
 
     made = contour_generator(x, y, density, fill_type=FillType.OuterOffset).filled(level, float(density.max()) * 1.001)
     xs, ys = [], []
     for points, offsets in zip(*made, strict=True):
-        rings = [points[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+        rings = [points[a:b] for a, b in pairwise(offsets)]
         xs.append([[float(v) for v in r[:, 0]] for r in rings])
         ys.append([[float(v) for v in r[:, 1]] for r in rings])
     return xs, ys
 
 
-def build(posterior: Posterior, names: tuple[str, ...], catalogue: dict[str, float], decimals: dict[str, int]) -> Corner:
+def build(
+    posterior: Posterior, names: tuple[str, ...], catalogue: dict[str, float], decimals: dict[str, int]
+) -> Corner:
     """Lay out the corner of some labels.
 
     Parameters
@@ -163,7 +171,9 @@ def _ticks(corner: Corner, i: int, name: str, ends: Array, decimals: dict[str, i
         corner.titles.append((0.0, y0 + 0.5, i, "y"))
 
 
-def _catalogue(corner: Corner, names: tuple[str, ...], ranges: dict[str, tuple[float, float]], catalogue: dict[str, float]) -> None:
+def _catalogue(
+    corner: Corner, names: tuple[str, ...], ranges: dict[str, tuple[float, float]], catalogue: dict[str, float]
+) -> None:
     n = corner.n
     at = {}
     for name in names:

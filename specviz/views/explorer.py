@@ -1,4 +1,5 @@
-"""``ExplorerView``: arranges the panels, wires them to the session, and draws its changes through whatever door shows it."""
+"""``ExplorerView``: arranges the panels, wires them to the session, and draws its changes through whatever door shows
+it."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ Dispatch = Callable[[Callable[[], None]], None]
 class Surroundings:
     """What the views need to know of the world, given by ``app``: nothing here imports a model or an archive.
 
-    ``reference()`` gives (teff, logg, embedding map) of the reference stars; ``window(row)`` a reference star's normalised
+    ``reference()`` gives (teff, logg, embedding map) of the reference stars; ``window(row)`` a reference star's
+    normalised
     spectrum; ``examples()`` three stars for the first screen.
     """
 
@@ -90,12 +92,33 @@ class ExplorerView:
         self.anomaly = AnomalyPanel(self.zoom)
         self.similar = SimilarPanel(self.session, self._world.window, f"{self._world.n_reference} simulated stars")
         self.work = WorkList(self.session)
-        self._panels = [self.bar, self.summary, self.lamost, self.xp, self.posterior, self.map, self.anomaly, self.similar, self.work]
-        self.layout.children = models([
-            self.bar.root, self.busy.root, self.notice.root, self.summary.root, self.lamost.frame.root, self.xp.frame.root,
-            self.posterior.frame.root, self.map.frame.root, self.anomaly.frame.root, self.similar.frame.root, self.work.frame.root,
-            self.footer.root,
-        ])  # fmt: skip
+        self._panels = [
+            self.bar,
+            self.summary,
+            self.lamost,
+            self.xp,
+            self.posterior,
+            self.map,
+            self.anomaly,
+            self.similar,
+            self.work,
+        ]
+        self.layout.children = models(
+            [
+                self.bar.root,
+                self.busy.root,
+                self.notice.root,
+                self.summary.root,
+                self.lamost.frame.root,
+                self.xp.frame.root,
+                self.posterior.frame.root,
+                self.map.frame.root,
+                self.anomaly.frame.root,
+                self.similar.frame.root,
+                self.work.frame.root,
+                self.footer.root,
+            ]
+        )
         self._first = None
 
     # ------------------------------------------------------------------ drawing
@@ -119,7 +142,7 @@ class ExplorerView:
         for part in (self.busy, self.notice, self.footer, *self._panels):
             try:
                 part.update(old, new)
-            except Exception:  # one panel that cannot draw leaves the others alone; the log has the traceback
+            except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
                 _log.exception("%s failed to draw", type(part).__name__)
 
     # ------------------------------------------------------------------ acting
@@ -144,11 +167,15 @@ class ExplorerView:
         if not self._panels:
             return False
         actions: dict[str, Callable[[], Any]] = {
-            "ArrowLeft": self.session.previous, "ArrowRight": self.session.next, "z": self.reset_zoom,
-            "n": lambda: self._flip(self.lamost), "l": lambda: self._toggle(self.lamost.lines.control),
-            "m": lambda: self._toggle(self.lamost.chips["model"]), "Enter": self.session.open_neighbour,
+            "ArrowLeft": self.session.previous,
+            "ArrowRight": self.session.next,
+            "z": self.reset_zoom,
+            "n": lambda: self._flip(self.lamost),
+            "l": lambda: self._toggle(self.lamost.lines.control),
+            "m": lambda: self._toggle(self.lamost.chips["model"]),
+            "Enter": self.session.open_neighbour,
             "Escape": lambda: self.session.choose(None),
-        }  # fmt: skip
+        }
         action = actions.get(key)
         if action is None:
             return False

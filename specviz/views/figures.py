@@ -1,6 +1,7 @@
 """Figures in our dress: what VISUAL.md section 5 says of plots, axes and tools, in one factory.
 
-Drag pans along x, the wheel zooms only over the x axis (a plain wheel over the plot scrolls the notebook), Shift and drag draws a
+Drag pans along x, the wheel zooms only over the x axis (a plain wheel over the plot scrolls the notebook), Shift and
+drag draws a
 zoom box, a double click resets.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bokeh.core.properties import value
 from bokeh.models import (
     BoxZoomTool,
     ColumnDataSource,
@@ -21,7 +23,6 @@ from bokeh.models import (
     Span,
     WheelZoomTool,
 )
-from bokeh.core.properties import value
 from bokeh.plotting import figure
 
 from specviz.views.palette import FONT, LIGHT
@@ -56,16 +57,29 @@ def dress(fig: figure, *, grid: str = "y", ticks: tuple[int, int] = (7, 5)) -> f
     return fig
 
 
-def plain_figure(*, height: int, x_range: Any = None, y_range: Any = None, tools: Sequence[Any] = (), **kwargs: Any) -> figure:
+def plain_figure(
+    *, height: int, x_range: Any = None, y_range: Any = None, tools: Sequence[Any] = (), **kwargs: Any
+) -> figure:
     """A bare figure that fills its container's width."""
     fig = figure(
-        height=height, sizing_mode="stretch_width", tools=list(tools), toolbar_location=None, min_border_top=6, min_border_right=12,
-        min_border_bottom=8, x_range=x_range or Range1d(0, 1), y_range=y_range or Range1d(0, 1), output_backend="canvas", **kwargs,
-    )  # fmt: skip
+        height=height,
+        sizing_mode="stretch_width",
+        tools=list(tools),
+        toolbar_location=None,
+        min_border_top=6,
+        min_border_right=12,
+        min_border_bottom=8,
+        x_range=x_range or Range1d(0, 1),
+        y_range=y_range or Range1d(0, 1),
+        output_backend="canvas",
+        **kwargs,
+    )
     return fig
 
 
-def spectrum_figure(x_range: Range1d, *, height: int, name: str, x_label: str = "", y_label: str = "", description: str = "") -> figure:
+def spectrum_figure(
+    x_range: Range1d, *, height: int, name: str, x_label: str = "", y_label: str = "", description: str = ""
+) -> figure:
     """A spectrum's frame: horizontal grid lines, linked x range, a second y range 0-1 for marks, our tools.
 
     Parameters
@@ -75,11 +89,19 @@ def spectrum_figure(x_range: Range1d, *, height: int, name: str, x_label: str = 
     name : str
         Found by tests and by the door.
     """
-    # The wheel over the x axis zooms; over the frame it must scroll the notebook. "zoom_on_axis" makes an inactive wheel tool
+    # The wheel over the x axis zooms; over the frame it must scroll the notebook. "zoom_on_axis" makes an inactive
+    # wheel tool
     # act on axes only when it is among the tools but not the active scroll tool of the frame.
     wheel = WheelZoomTool(dimensions="width", zoom_on_axis=True)
     pan, box, reset = PanTool(dimensions="width"), BoxZoomTool(dimensions="width"), ResetTool()
-    fig = plain_figure(height=height, x_range=x_range, y_range=Range1d(0, 1), tools=[pan, box, wheel, reset], name=name, min_border_left=LEFT)
+    fig = plain_figure(
+        height=height,
+        x_range=x_range,
+        y_range=Range1d(0, 1),
+        tools=[pan, box, wheel, reset],
+        name=name,
+        min_border_left=LEFT,
+    )
     fig.toolbar.active_drag = pan
     fig.toolbar.active_scroll = None
     fig.extra_y_ranges = {MARKS: Range1d(0, 1)}
@@ -94,10 +116,18 @@ def spectrum_figure(x_range: Range1d, *, height: int, name: str, x_label: str = 
 
 
 def cursor(*figures: figure) -> Span:
-    """One vertical line through several frames, at the pointer of whichever has it; never synchronised with the kernel."""
+    """One vertical line through several frames, at the pointer of whichever has it; never synchronised with the
+    kernel."""
     spans = []
     for fig in figures:
-        span = Span(location=-1.0, dimension="height", line_color=LIGHT["observed"], line_dash=[2, 2], line_width=1, level="overlay")
+        span = Span(
+            location=-1.0,
+            dimension="height",
+            line_color=LIGHT["observed"],
+            line_dash=[2, 2],
+            line_width=1,
+            level="overlay",
+        )
         fig.add_layout(span)
         spans.append(span)
     move = CustomJS(args={"spans": spans}, code="for (const s of spans) s.setv({location: cb_obj.x}, {sync: false})")
@@ -108,24 +138,36 @@ def cursor(*figures: figure) -> Span:
     return spans[0]
 
 
-def cursor_readout(figures: Sequence[figure], source: ColumnDataSource, model: ColumnDataSource, target: Div, *, unit: str, decimals: int) -> None:
+def cursor_readout(
+    figures: Sequence[figure],
+    source: ColumnDataSource,
+    model: ColumnDataSource,
+    target: Div,
+    *,
+    unit: str,
+    decimals: int,
+) -> None:
     """Write wavelength, observed value with error, and model value at the pointer into ``target``'s element.
 
     The text goes straight into the page: a change of ``Div.text`` would lay the whole document out again (13 ms each).
     ``source`` has columns x, y, e; ``model`` has x, y; x in Angstrom.
     """
     code = """
-        const find = (xs, x) => { let lo = 0, hi = xs.length - 1; while (hi - lo > 1) { const m = (lo + hi) >> 1; if (xs[m] > x) hi = m; else lo = m }
+        const find = (xs, x) => { let lo = 0, hi = xs.length - 1; while (hi - lo > 1) { const m = (lo + hi) >> 1; if
+        (xs[m] > x) hi = m; else lo = m }
                                   return Math.abs(xs[lo] - x) < Math.abs(xs[hi] - x) ? lo : hi }
         const near = (s, x) => { const xs = s.data.x; if (xs == null || !xs.length) return null; const i = find(xs, x)
-                                 const step = Math.abs((xs[Math.min(i + 1, xs.length - 1)] - xs[Math.max(i - 1, 0)]) / 2) + 0.1
+                                 const step = Math.abs((xs[Math.min(i + 1, xs.length - 1)] - xs[Math.max(i - 1, 0)]) /
+                                 2) + 0.1
                                  return Math.abs(xs[i] - x) <= step ? i : null }
         const fmt = (v) => Number.isFinite(v) ? v.toFixed(decimals).replace('-', '\\u2212') : '\\u2013'
         let text = ''
         const i = cb_obj.event_name === 'mouseleave' ? null : near(source, cb_obj.x)
         if (i != null) {
-            text = (unit === 'nm' ? (source.data.x[i] / 10).toFixed(0) + ' nm' : source.data.x[i].toFixed(1) + ' \\u00c5')
-            text += '  <b>' + fmt(source.data.y[i]) + '</b>' + (Number.isFinite(source.data.e[i]) ? ' \\u00b1 ' + fmt(source.data.e[i]) : '')
+            text = (unit === 'nm' ? (source.data.x[i] / 10).toFixed(0) + ' nm' : source.data.x[i].toFixed(1) + '
+            \\u00c5')
+            text += '  <b>' + fmt(source.data.y[i]) + '</b>' + (Number.isFinite(source.data.e[i]) ? ' \\u00b1 ' +
+            fmt(source.data.e[i]) : '')
             const j = near(model, cb_obj.x)
             if (j != null) text += '  M <b>' + fmt(model.data.y[j]) + '</b>'
         }
@@ -139,12 +181,25 @@ def cursor_readout(figures: Sequence[figure], source: ColumnDataSource, model: C
         fig.js_on_event("mouseleave", callback)
 
 
-def labels(fig: figure, source: ColumnDataSource, *, size: int = 12, y_range: str | None = None, role: str = "ink", **style: Any) -> GlyphRenderer:
+def labels(
+    fig: figure,
+    source: ColumnDataSource,
+    *,
+    size: int = 12,
+    y_range: str | None = None,
+    role: str = "ink",
+    **style: Any,
+) -> GlyphRenderer:
     """Text inside a frame, from a source with columns x, y, text."""
     options: dict[str, Any] = dict(
-        source=source, text_font=value(FONT), text_font_size=f"{size}px", text_color=LIGHT[role], text_align="center", text_baseline="top",
+        source=source,
+        text_font=value(FONT),
+        text_font_size=f"{size}px",
+        text_color=LIGHT[role],
+        text_align="center",
+        text_baseline="top",
         level="annotation",
-    )  # fmt: skip
+    )
     if y_range:
         options["y_range_name"] = y_range
     made: GlyphRenderer = fig.text("x", "y", "text", **{**options, **style})

@@ -1,4 +1,5 @@
-"""The first screen: one question, one field, three ways in (name, file, example). Everything on it works without a network."""
+"""The first screen: one question, one field, three ways in (name, file, example). Everything on it works without a
+network."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ from specviz.views.controls import button, column, file_input, html, row, search
 from specviz.views.formats import text
 
 _FRAME = """
-:host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; padding: 40px 24px 0; box-sizing: border-box; }
+:host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; padding:
+40px 24px 0; box-sizing: border-box; }
 .sv-middle { max-width: 760px; width: 100%; margin: 0 auto !important; }
 """
 _CARD = """
-:host { position: relative; border: 1px solid var(--jp-border-color2); border-radius: 2px; padding: 10px 12px; box-sizing: border-box; flex: 1 1 200px !important; min-width: 200px; }
+:host { position: relative; border: 1px solid var(--jp-border-color2); border-radius: 2px; padding: 10px 12px; box-
+sizing: border-box; flex: 1 1 200px !important; min-width: 200px; }
 :host(:hover) { border-color: var(--jp-brand-color1); }
 :host > .sv-over { position: absolute !important; inset: 0; width: 100% !important; height: 100% !important; }
 """
@@ -44,27 +47,41 @@ class FirstRun:
     def __init__(self, session: Any, examples: Callable[[], Sequence[tuple[str, Star]]], ready: str) -> None:
         field = search("Demo star (try “demo 42”) or the path of a spectrum file", session.open, height=44)
         field.name = "first-search"
-        show = button("Show", lambda: session.open(field.value_input or field.value), css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }")
+        show = button(
+            "Show",
+            lambda: session.open(field.value_input or field.value),
+            css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }",
+        )
         cards = [self._card(session, title, star) for title, star in examples()]
         drop = file_input(session.open_bytes, css=stylesheet.DROP_ZONE)
         middle = column(
-            html("Which star?", css=":host { font-size: 22px; line-height: 28px; font-weight: 600; padding-bottom: 12px; }"),
+            html(
+                "Which star?",
+                css=":host { font-size: 22px; line-height: 28px; font-weight: 600; padding-bottom: 12px; }",
+            ),
             row(column(field, classes=["sv-grow"]), show),
             html("", css=":host { height: 16px; }"),
             drop,
-            html('<span class="sv-quiet">Start from an example (simulated; no network needed)</span>', css=":host { padding: 18px 0 6px; font-weight: 500; }"),
-            row(*cards, css=":host { flex-wrap: wrap !important; gap: 12px !important; align-items: stretch !important; }"),
+            html(
+                '<span class="sv-quiet">Start from an example (simulated; no network needed)</span>',
+                css=":host { padding: 18px 0 6px; font-weight: 500; }",
+            ),
+            row(
+                *cards,
+                css=":host { flex-wrap: wrap !important; gap: 12px !important; align-items: stretch !important; }",
+            ),
             html(ready, css=":host { padding: 28px 0 14px; font-size: 13px; }"),
             classes=["sv-middle"],
-        )  # fmt: skip
+        )
         self.root = column(middle, css=_FRAME, classes=["sv-first"])
 
     @staticmethod
     def _card(session: Any, title: str, star: Star) -> Any:
         return column(
-            html(card_html(title, star)), button(f"Open {title}", lambda: session.open(star), css=_OVER, css_classes=["sv-over"]),
+            html(card_html(title, star)),
+            button(f"Open {title}", lambda: session.open(star), css=_OVER, css_classes=["sv-over"]),
             css=_CARD,
-        )  # fmt: skip
+        )
 
 
 def card_html(title: str, star: Star) -> str:

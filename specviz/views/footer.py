@@ -14,7 +14,8 @@ from specviz.views.formats import text
 
 _COPY = """
 const text = source.name
-const fallback = () => { const t = document.createElement('textarea'); t.value = text; document.body.append(t); t.select(); document.execCommand('copy'); t.remove() }
+const fallback = () => { const t = document.createElement('textarea'); t.value = text; document.body.append(t);
+t.select(); document.execCommand('copy'); t.remove() }
 if (navigator.clipboard) navigator.clipboard.writeText(text).catch(fallback); else fallback()
 """
 
@@ -29,7 +30,9 @@ class Footer:
         # The copy button reads the line from the name of an invisible Bokeh model: text that needs no layout.
         self._line = ColumnDataSource(name="specviz.explore()")
         copy = icon_button("Copy code", "copy", CustomJS(args={"source": self._line}, code=_COPY))
-        self.root = row(self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }")
+        self.root = row(
+            self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }"
+        )
         self.update(State(), State())
 
     def update(self, _old: State, new: State) -> None:
@@ -39,14 +42,17 @@ class Footer:
         if report is not None:
             p = report.provenance
             parts = [
-                text(f"{p.model} {p.model_version}"), text(f"{p.device} {p.seconds:.2f} s"), *parts, text(_utc(p.created)),
+                text(f"{p.model} {p.model_version}"),
+                text(f"{p.device} {p.seconds:.2f} s"),
+                *parts,
+                text(_utc(p.created)),
                 f'<span title="SHA-256 {text(p.weights_sha256)}, {text(p.dtype)}, seed {text(p.seed)}">weights {text(p.weights_sha256[:8])}</span>',
-            ]  # fmt: skip
+            ]
         line = code_line(new)
-        self.provenance.object = f'<span class="sv-quiet" style="font-size:12px;white-space:nowrap">{" · ".join(parts)}</span>'
-        self.code.object = (
-            f'<span style="font-size:12px;white-space:nowrap">{icons.svg("code", 14)} <code style="font-family:var(--jp-code-font-family)">{text(line, 110)}</code></span>'
+        self.provenance.object = (
+            f'<span class="sv-quiet" style="font-size:12px;white-space:nowrap">{" · ".join(parts)}</span>'
         )
+        self.code.object = f'<span style="font-size:12px;white-space:nowrap">{icons.svg("code", 14)} <code style="font-family:var(--jp-code-font-family)">{text(line, 110)}</code></span>'
         if self._line.name != line:
             self._line.name = line
 

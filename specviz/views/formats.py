@@ -1,4 +1,5 @@
-"""How numbers are written on screen (VISUAL.md section 9): decimals a quantity, true minus, thin spaces, errors as pairs."""
+"""How numbers are written on screen (VISUAL.md section 9): decimals a quantity, true minus, thin spaces, errors as
+pairs."""
 
 from __future__ import annotations
 
@@ -12,8 +13,23 @@ DECIMALS = {"teff": 0, "logg": 2, "fe_h": 2, "alpha_fe": 2, "vmic": 2, "rv": 0, 
 SIGNED = ("fe_h", "alpha_fe")
 #: Headings in HTML and as canvas text, by label.
 HEADINGS_HTML = {"teff": "T<sub>eff</sub>", "logg": "log <i>g</i>", "fe_h": "[Fe/H]", "alpha_fe": "[α/Fe]"}
-HEADINGS_TEXT = {"teff": "Teff", "logg": "log g", "fe_h": "[Fe/H]", "alpha_fe": "[α/Fe]", "rv": "RV", "e_bp_rp": "E(BP−RP)"}
-UNITS = {"teff": "K", "logg": "dex", "fe_h": "dex", "alpha_fe": "dex", "rv": "km s⁻¹", "vmic": "km s⁻¹", "e_bp_rp": "mag"}
+HEADINGS_TEXT = {
+    "teff": "Teff",
+    "logg": "log g",
+    "fe_h": "[Fe/H]",
+    "alpha_fe": "[α/Fe]",
+    "rv": "RV",
+    "e_bp_rp": "E(BP−RP)",
+}
+UNITS = {
+    "teff": "K",
+    "logg": "dex",
+    "fe_h": "dex",
+    "alpha_fe": "dex",
+    "rv": "km s⁻¹",
+    "vmic": "km s⁻¹",
+    "e_bp_rp": "mag",
+}
 
 
 def number(value: Any, decimals: int = 0, *, sign: bool = False) -> str:

@@ -32,13 +32,13 @@ class LamostPanel:
         self._normalised = False
         self.x_range = Range1d(3690, 9110, bounds=(2000, 26000))
         self.x_range.reset_start, self.x_range.reset_end = 3690, 9110
-        self.data = ColumnDataSource({k: EMPTY for k in ("x", "y", "e", "low", "high")})
-        self.model = ColumnDataSource({k: EMPTY for k in ("x", "y")})
-        self.predicted = ColumnDataSource({k: EMPTY for k in ("x", "y", "low", "high")})
-        self.continuum = ColumnDataSource({k: EMPTY for k in ("x", "y")})
-        self.similar = ColumnDataSource({k: EMPTY for k in ("x", "y")})
-        self.masks = ColumnDataSource({k: EMPTY for k in ("left", "right")})
-        self.residual = ColumnDataSource({k: EMPTY for k in ("x", "y")})
+        self.data = ColumnDataSource(dict.fromkeys(("x", "y", "e", "low", "high"), EMPTY))
+        self.model = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
+        self.predicted = ColumnDataSource(dict.fromkeys(("x", "y", "low", "high"), EMPTY))
+        self.continuum = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
+        self.similar = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
+        self.masks = ColumnDataSource(dict.fromkeys(("left", "right"), EMPTY))
+        self.residual = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
         self.beyond = ColumnDataSource(dict(x=EMPTY, y=EMPTY, angle=EMPTY))
         self.figure = spectrum_figure(self.x_range, height=300, name="lamost-flux", y_label="Flux (relative)")
         self.strip = spectrum_figure(
@@ -53,39 +53,71 @@ class LamostPanel:
         self.switch = segmented(["Flux", "Normalised"], 0, self._set_normalised)
         self._note = html("", classes=["sv-note"])
         self.frame = PanelFrame(
-            "LAMOST low resolution", "sv-lamost",
+            "LAMOST low resolution",
+            "sv-lamost",
             controls=[self.switch, self.lines.control, icon_button("Reset LAMOST zoom", "reset", reset)],
             sub=[*chips, self._note, spacer(), self._readout],
             body=[self.figure, self.strip],
             note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
-        )  # fmt: skip
+        )
 
     def _draw(self) -> list[Any]:
         """Glyphs from the ground up: bands, model, data on top. Gives the legend chips."""
         fig, strip = self.figure, self.strip
         tell = ColumnDataSource(
-            dict(left=[b.start for b in TELLURIC_BANDS], right=[b.stop for b in TELLURIC_BANDS], text=[b.label.split(" ")[0] for b in TELLURIC_BANDS],
-                 x=[(b.start + b.stop) / 2 for b in TELLURIC_BANDS], y=[0.035] * len(TELLURIC_BANDS))
-        )  # fmt: skip
-        fig.quad("left", "right", 1, 0, source=tell, y_range_name=MARKS, fill_color=LIGHT["telluric"], line_color=None, level="underlay")
+            dict(
+                left=[b.start for b in TELLURIC_BANDS],
+                right=[b.stop for b in TELLURIC_BANDS],
+                text=[b.label.split(" ")[0] for b in TELLURIC_BANDS],
+                x=[(b.start + b.stop) / 2 for b in TELLURIC_BANDS],
+                y=[0.035] * len(TELLURIC_BANDS),
+            )
+        )
+        fig.quad(
+            "left",
+            "right",
+            1,
+            0,
+            source=tell,
+            y_range_name=MARKS,
+            fill_color=LIGHT["telluric"],
+            line_color=None,
+            level="underlay",
+        )
         labels(fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom")
-        band = dict(left="left", right="right", bottom=0, source=self.masks, y_range_name=MARKS, fill_color=LIGHT["masked"], line_color=None)
+        band = dict(
+            left="left",
+            right="right",
+            bottom=0,
+            source=self.masks,
+            y_range_name=MARKS,
+            fill_color=LIGHT["masked"],
+            line_color=None,
+        )
         masks = [fig.quad(top=1, fill_alpha=0.13, **band), fig.quad(top=0.035, **band)]
         predicted = [
             fig.varea("x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.42),
             fig.line("x", "y", source=self.predicted, line_color=LIGHT["predicted"], line_width=1.2, line_alpha=0.8),
         ]
-        cont = [fig.line("x", "y", source=self.continuum, line_color=LIGHT["continuum"], line_dash=[5, 4], line_width=1.2)]
-        model = [fig.line("x", "y", source=self.model, line_color=LIGHT["reconstructed"], line_width=2.8, line_alpha=0.72)]
+        cont = [
+            fig.line("x", "y", source=self.continuum, line_color=LIGHT["continuum"], line_dash=[5, 4], line_width=1.2)
+        ]
+        model = [
+            fig.line("x", "y", source=self.model, line_color=LIGHT["reconstructed"], line_width=2.8, line_alpha=0.72)
+        ]
         similar = [fig.line("x", "y", source=self.similar, line_color=LIGHT["similar"], line_width=1.4, line_alpha=0.9)]
         observed = [
             fig.varea("x", "low", "high", source=self.data, fill_color=LIGHT["observed"], fill_alpha=0.16),
             fig.line("x", "y", source=self.data, line_color=LIGHT["observed"], line_width=0.75, name="lamost-observed"),
         ]
         self.lines = LineMarks(fig)
-        strip.quad(left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay")
+        strip.quad(
+            left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay"
+        )
         strip.line("x", "y", source=self.residual, line_color=LIGHT["reconstructed"], line_width=0.75)
-        strip.scatter("x", "y", source=self.beyond, marker="triangle", angle="angle", size=6, color=LIGHT["reconstructed"])
+        strip.scatter(
+            "x", "y", source=self.beyond, marker="triangle", angle="angle", size=6, color=LIGHT["reconstructed"]
+        )
         self.chips = {
             "observed": chip("Observed ± 1 σ", observed, role="observed", mark="band"),
             "model": chip("Reconstructed", model, role="reconstructed", width=3),
@@ -116,8 +148,16 @@ class LamostPanel:
         curves = spectrum_data.optical_curves(self._state.star, self._state.report, normalised=self._normalised)
         self._curves = curves
         if curves is None:
-            for source in (self.data, self.model, self.predicted, self.continuum, self.masks, self.residual, self.beyond):
-                source.data = {k: EMPTY for k in source.data}
+            for source in (
+                self.data,
+                self.model,
+                self.predicted,
+                self.continuum,
+                self.masks,
+                self.residual,
+                self.beyond,
+            ):
+                source.data = dict.fromkeys(source.data, EMPTY)
             self.frame.fact("no optical spectrum for this star")
             self._draw_similar()
             return

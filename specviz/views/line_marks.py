@@ -17,7 +17,8 @@ C_KM_S = 299792.458
 
 @dataclass(frozen=True)
 class Mark:
-    """A label and the vacuum wavelengths (Angstrom, rest frame) of the ticks it stands for; the first to be dropped has the lowest rank."""
+    """A label and the vacuum wavelengths (Angstrom, rest frame) of the ticks it stands for; the first to be dropped
+    has the lowest rank."""
 
     label: str
     ticks: tuple[float, ...]
@@ -45,17 +46,39 @@ class LineMarks:
 
     def __init__(self, fig: figure) -> None:
         rest = np.array([t for m in MARKS_SHOWN for t in m.ticks])
-        self.ticks = ColumnDataSource(dict(x=rest, rest=rest, y0=np.full(rest.size, 0.885), y1=np.full(rest.size, 0.935)))
+        self.ticks = ColumnDataSource(
+            dict(x=rest, rest=rest, y0=np.full(rest.size, 0.885), y1=np.full(rest.size, 0.935))
+        )
         centres = np.array([float(np.mean(m.ticks)) for m in MARKS_SHOWN])
         names = [m.label for m in MARKS_SHOWN]
-        self.names = ColumnDataSource(dict(x=centres, rest=centres, y=np.full(centres.size, 0.992), text=list(names), label=names, rank=[m.rank for m in MARKS_SHOWN]))
-        segment = fig.segment("x", "y0", "x", "y1", source=self.ticks, y_range_name=MARKS, line_color=LIGHT["lines"], line_width=1, level="overlay")
+        self.names = ColumnDataSource(
+            dict(
+                x=centres,
+                rest=centres,
+                y=np.full(centres.size, 0.992),
+                text=list(names),
+                label=names,
+                rank=[m.rank for m in MARKS_SHOWN],
+            )
+        )
+        segment = fig.segment(
+            "x",
+            "y0",
+            "x",
+            "y1",
+            source=self.ticks,
+            y_range_name=MARKS,
+            line_color=LIGHT["lines"],
+            line_width=1,
+            level="overlay",
+        )
         text = labels(fig, self.names, y_range=MARKS, level="overlay")
         thin = CustomJS(
             args=dict(source=self.names, xr=fig.x_range, fig=fig),
             code="""
             const d = source.data, width = fig.inner_width || 700, span = xr.end - xr.start
-            const at = [...d.x.keys()].sort((a, b) => d.rank[b] - d.rank[a]), kept = [], text = d.x.map ? Array.from(d.label, () => '') : []
+            const at = [...d.x.keys()].sort((a, b) => d.rank[b] - d.rank[a]), kept = [], text = d.x.map ?
+            Array.from(d.label, () => '') : []
             for (const i of at) {
                 const px = (d.x[i] - xr.start) / span * width, half = d.label[i].length * 3.4 + 5
                 if (px < half - 8 || px > width - half + 8) continue
@@ -69,7 +92,8 @@ class LineMarks:
         fig.js_on_change("inner_width", thin)
         self.control = Toggle(label="Lines", active=True, margin=0, stylesheets=[InlineStyleSheet(css=_TOGGLE)])
         self.control.js_on_change(
-            "active", CustomJS(args=dict(marks=[segment, text]), code="for (const m of marks) m.visible = cb_obj.active")
+            "active",
+            CustomJS(args=dict(marks=[segment, text]), code="for (const m of marks) m.visible = cb_obj.active"),
         )
 
     def set_redshift(self, z: float) -> None:
@@ -80,5 +104,6 @@ class LineMarks:
 
 _TOGGLE = (
     stylesheet.SMALL_BUTTON
-    + """.bk-btn.bk-active, .bk-btn.bk-active:hover { background: var(--sv-selected); border-color: var(--jp-brand-color1); font-weight: 500; }"""
+    + """.bk-btn.bk-active, .bk-btn.bk-active:hover { background: var(--sv-selected); border-color: var(--jp-brand-
+    color1); font-weight: 500; }"""
 )

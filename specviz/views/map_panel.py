@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, CustomJSHover, HoverTool, PanTool, Range1d, ResetTool, TapTool, WheelZoomTool
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJS,
+    CustomJSHover,
+    HoverTool,
+    PanTool,
+    Range1d,
+    ResetTool,
+    TapTool,
+    WheelZoomTool,
+)
 
 from specviz.session.state import State
 from specviz.views import formats
@@ -28,14 +38,16 @@ KEY = (
 
 
 class MapPanel:
-    """Scatter of the reference set with the star (ring, error bars), its neighbours (dots), and the catalogue's values (diamond).
+    """Scatter of the reference set with the star (ring, error bars), its neighbours (dots), and the catalogue's values
+    (diamond).
 
     Parameters
     ----------
     session : Session
         Asked for the selection when a similar star is clicked.
     reference : callable
-        ``reference() -> (teff, logg, embedding_map)`` once the catalogue is there; the map is drawn at the first report.
+        ``reference() -> (teff, logg, embedding_map)`` once the catalogue is there; the map is drawn at the first
+        report.
     """
 
     def __init__(self, session: Any, reference: Any) -> None:
@@ -44,31 +56,72 @@ class MapPanel:
         self.background = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
         self.near = ColumnDataSource(dict(x=EMPTY, y=EMPTY, row=EMPTY, name=[], sim=EMPTY))
         self.chosen = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
-        self.star = ColumnDataSource({k: EMPTY for k in ("x", "y", "x0", "x1", "y0", "y1")})
+        self.star = ColumnDataSource(dict.fromkeys(("x", "y", "x0", "x1", "y0", "y1"), EMPTY))
         self.catalogue = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
-        self.figure = fig = plain_figure(height=HEIGHT, x_range=Range1d(8600, 3400), y_range=Range1d(5.3, 0.2), name="map", min_border_left=44)
+        self.figure = fig = plain_figure(
+            height=HEIGHT, x_range=Range1d(8600, 3400), y_range=Range1d(5.3, 0.2), name="map", min_border_left=44
+        )
         fig.xaxis.axis_label, fig.yaxis.axis_label = "Teff (K)", "log g (dex)"
         dress(fig, grid="both", ticks=(5, 5))
-        fig.scatter("x", "y", source=self.background, size=3, color=LIGHT["reference"], line_color=None, level="underlay")
-        fig.scatter("x", "y", source=self.catalogue, marker="diamond", size=11, fill_color=LIGHT["panel"], line_color=LIGHT["catalogue"], line_width=1.4)
-        near = fig.scatter("x", "y", source=self.near, size=8, color=LIGHT["similar"], line_color=LIGHT["panel"], line_width=0.5, name="map-similar")
+        fig.scatter(
+            "x", "y", source=self.background, size=3, color=LIGHT["reference"], line_color=None, level="underlay"
+        )
+        fig.scatter(
+            "x",
+            "y",
+            source=self.catalogue,
+            marker="diamond",
+            size=11,
+            fill_color=LIGHT["panel"],
+            line_color=LIGHT["catalogue"],
+            line_width=1.4,
+        )
+        near = fig.scatter(
+            "x",
+            "y",
+            source=self.near,
+            size=8,
+            color=LIGHT["similar"],
+            line_color=LIGHT["panel"],
+            line_width=0.5,
+            name="map-similar",
+        )
         near.nonselection_glyph = near.selection_glyph = None
         fig.scatter("x", "y", source=self.chosen, size=15, fill_color=None, line_color=LIGHT["similar"], line_width=2)
         for a, b, c, d in (("x0", "y", "x1", "y"), ("x", "y0", "x", "y1")):
             fig.segment(a, b, c, d, source=self.star, line_color=LIGHT["reconstructed"], line_width=1.4)
-        fig.scatter("x", "y", source=self.star, size=9, fill_color=LIGHT["panel"], line_color=LIGHT["reconstructed"], line_width=2.2, name="map-star")
+        fig.scatter(
+            "x",
+            "y",
+            source=self.star,
+            size=9,
+            fill_color=LIGHT["panel"],
+            line_color=LIGHT["reconstructed"],
+            line_width=2.2,
+            name="map-star",
+        )
         tap, wheel, pan = TapTool(renderers=[near]), WheelZoomTool(zoom_on_axis=True), PanTool()
         safe = CustomJSHover(code="return String(value).replace(/[&<>\"']/g, c => '&#' + c.charCodeAt(0) + ';')")
-        hover = HoverTool(renderers=[near], tooltips=[("", "@name{custom}"), ("similarity", "@sim{0.000}")], formatters={"@name": safe}, attachment="horizontal")
+        hover = HoverTool(
+            renderers=[near],
+            tooltips=[("", "@name{custom}"), ("similarity", "@sim{0.000}")],
+            formatters={"@name": safe},
+            attachment="horizontal",
+        )
         fig.add_tools(tap, wheel, pan, hover, ResetTool())
         fig.toolbar.active_drag, fig.toolbar.active_scroll, fig.toolbar.active_tap = pan, None, tap
         self.near.selected.on_change("indices", self._tapped)
         reset = CustomJS(args={"fig": fig}, code="fig.reset.emit()")
         fig.js_on_event("doubletap", reset)
         self.frame = PanelFrame(
-            "Map", "sv-map", controls=[segmented(["Kiel", "Embedding"], 0, self._set_plane), icon_button("Reset map zoom", "reset", reset)],
+            "Map",
+            "sv-map",
+            controls=[
+                segmented(["Kiel", "Embedding"], 0, self._set_plane),
+                icon_button("Reset map zoom", "reset", reset),
+            ],
             body=[fig, html(KEY, css=":host { padding-top: 4px; }")],
-        )  # fmt: skip
+        )
 
     def _tapped(self, _attr: str, _old: Any, new: list[int]) -> None:
         if new:
@@ -77,7 +130,10 @@ class MapPanel:
     def _set_plane(self, plane: int) -> None:
         self._plane = plane
         fig = self.figure
-        fig.xaxis.axis_label, fig.yaxis.axis_label = (("Teff (K)", "log g (dex)"), ("Embedding axis 1", "Embedding axis 2"))[plane]
+        fig.xaxis.axis_label, fig.yaxis.axis_label = (
+            ("Teff (K)", "log g (dex)"),
+            ("Embedding axis 1", "Embedding axis 2"),
+        )[plane]
         self._known = None
         self._draw(self._state)
 
@@ -117,8 +173,12 @@ class MapPanel:
         else:
             rows = np.asarray(near["row"], int)[:12]
             self.near.data = dict(
-                x=x[rows], y=y[rows], row=np.arange(rows.size), name=[str(v) for v in near["object_id"][:12]], sim=np.asarray(near["similarity"], float)[:12]
-            )  # fmt: skip
+                x=x[rows],
+                y=y[rows],
+                row=np.arange(rows.size),
+                name=[str(v) for v in near["object_id"][:12]],
+                sim=np.asarray(near["similarity"], float)[:12],
+            )
         self._ring(state)
 
     def _background(self) -> None:
@@ -134,7 +194,10 @@ class MapPanel:
         else:
             x, y = np.asarray(place.coordinates, float).T
             pad = 0.06 * np.ptp(x), 0.06 * np.ptp(y)
-            xs, ys = (float(x.min() - pad[0]), float(x.max() + pad[0])), (float(y.min() - pad[1]), float(y.max() + pad[1]))
+            xs, ys = (
+                (float(x.min() - pad[0]), float(x.max() + pad[0])),
+                (float(y.min() - pad[1]), float(y.max() + pad[1])),
+            )
         self._known = (x, y, place)
         for rng, (a, b) in ((self.figure.x_range, xs), (self.figure.y_range, ys)):
             rng.update(start=a, end=b, reset_start=a, reset_end=b)

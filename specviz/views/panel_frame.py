@@ -32,7 +32,14 @@ class PanelFrame:
     """
 
     def __init__(
-        self, title: str, klass: str, *, controls: Sequence[Any] = (), sub: Sequence[Any] = (), body: Sequence[Any] = (), note_css: str = ""
+        self,
+        title: str,
+        klass: str,
+        *,
+        controls: Sequence[Any] = (),
+        sub: Sequence[Any] = (),
+        body: Sequence[Any] = (),
+        note_css: str = "",
     ) -> None:
         self.title = title
         self._fact = html("", classes=["sv-shrink"])
@@ -45,4 +52,6 @@ class PanelFrame:
     def fact(self, fact: str) -> None:
         """Set the quiet fact beside the title (plain text)."""
         quiet = f'&nbsp; <span class="sv-quiet" style="font-size:12px">{text(fact, 60)}</span>' if fact else ""
-        self._fact.object = f'<b style="white-space:nowrap">{text(self.title)}</b><span style="white-space:nowrap">{quiet}</span>'
+        self._fact.object = (
+            f'<b style="white-space:nowrap">{text(self.title)}</b><span style="white-space:nowrap">{quiet}</span>'
+        )

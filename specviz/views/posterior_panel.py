@@ -27,7 +27,12 @@ class PosteriorPanel:
     def __init__(self) -> None:
         n = len(SHOWN)
         size = n + (n - 1) * corner.GAP
-        self.figure = plain_figure(height=SIDE, x_range=Range1d(-LEFT, size + EDGE), y_range=Range1d(-BELOW, size + EDGE), name="posterior-corner")
+        self.figure = plain_figure(
+            height=SIDE,
+            x_range=Range1d(-LEFT, size + EDGE),
+            y_range=Range1d(-BELOW, size + EDGE),
+            name="posterior-corner",
+        )
         fig = self.figure
         # Cells are square: the canvas keeps the aspect of the ranges and shrinks with the panel.
         fig.sizing_mode, fig.aspect_ratio = "scale_width", (size + EDGE + LEFT) / (size + EDGE + BELOW)
@@ -45,21 +50,49 @@ class PosteriorPanel:
         self.marks = {s: ColumnDataSource(dict(x=[], y=[], text=[], x1=[], y1=[])) for s in ("x", "y")}
         self.titles = {s: ColumnDataSource(dict(x=[], y=[], text=[])) for s in ("x", "y")}
         blue = LIGHT["reconstructed"]
-        fig.quad("left", "right", "top", "bottom", source=self.frames, fill_color=None, line_color=LIGHT["frame"], line_width=1)
+        fig.quad(
+            "left",
+            "right",
+            "top",
+            "bottom",
+            source=self.frames,
+            fill_color=None,
+            line_color=LIGHT["frame"],
+            line_width=1,
+        )
         for mass, alpha in ((0.95, 0.16), (0.68, 0.34)):
-            fig.multi_polygons("xs", "ys", source=self.fills[mass], fill_color=blue, fill_alpha=alpha, line_color=blue, line_width=1)
+            fig.multi_polygons(
+                "xs", "ys", source=self.fills[mass], fill_color=blue, fill_alpha=alpha, line_color=blue, line_width=1
+            )
         fig.patches("xs", "ys", source=self.shades, fill_color=blue, fill_alpha=0.22, line_color=None)
         fig.multi_line("xs", "ys", source=self.curves, line_color=blue, line_width=1.4)
-        fig.segment("x0", "y0", "x1", "y1", source=self.dashes, line_color=LIGHT["catalogue"], line_width=1, line_dash=[3, 3])
-        fig.scatter("x", "y", source=self.diamonds, marker="diamond", size=10, fill_color=LIGHT["panel"], line_color=LIGHT["catalogue"], line_width=1.3)
+        fig.segment(
+            "x0", "y0", "x1", "y1", source=self.dashes, line_color=LIGHT["catalogue"], line_width=1, line_dash=[3, 3]
+        )
+        fig.scatter(
+            "x",
+            "y",
+            source=self.diamonds,
+            marker="diamond",
+            size=10,
+            fill_color=LIGHT["panel"],
+            line_color=LIGHT["catalogue"],
+            line_width=1.3,
+        )
         text: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
         for side, angle in (("x", 0.0), ("y", np.pi / 2)):
             fig.segment("x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
-            align = dict(text_align="center", text_baseline="top", y_offset=6) if side == "x" else dict(text_align="right", text_baseline="middle", x_offset=-6)
+            align = (
+                dict(text_align="center", text_baseline="top", y_offset=6)
+                if side == "x"
+                else dict(text_align="right", text_baseline="middle", x_offset=-6)
+            )
             fig.text("x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **text)
-            place = dict(text_align="center", text_baseline="top", y_offset=24) if side == "x" else dict(
-                text_align="center", text_baseline="bottom", x_offset=-36, angle=angle
-            )  # fmt: skip
+            place = (
+                dict(text_align="center", text_baseline="top", y_offset=24)
+                if side == "x"
+                else dict(text_align="center", text_baseline="bottom", x_offset=-36, angle=angle)
+            )
             fig.text("x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **text)
         self._key(size)
         self.message = html("", css=":host { padding: 4px 0; }")
@@ -70,8 +103,18 @@ class PosteriorPanel:
         """Two entries in the empty upper right corner."""
         x = size - 1.98
         self.figure.line([x - 0.20, x - 0.02], [size - 0.16] * 2, line_color=LIGHT["reconstructed"], line_width=1.6)
-        self.figure.scatter([x - 0.11], [size - 0.42], marker="diamond", size=9, fill_color=None, line_color=LIGHT["catalogue"], line_width=1.3)
-        self._key_source = ColumnDataSource(dict(x=[x + 0.06] * 2, y=[size - 0.16, size - 0.42], text=["Posterior, 68 and 95 %", "Catalogue: none"]))
+        self.figure.scatter(
+            [x - 0.11],
+            [size - 0.42],
+            marker="diamond",
+            size=9,
+            fill_color=None,
+            line_color=LIGHT["catalogue"],
+            line_width=1.3,
+        )
+        self._key_source = ColumnDataSource(
+            dict(x=[x + 0.06] * 2, y=[size - 0.16, size - 0.42], text=["Posterior, 68 and 95 %", "Catalogue: none"])
+        )
         labels(self.figure, self._key_source, text_align="left", text_baseline="middle", size=12)
 
     def update(self, old: State, new: State) -> None:
@@ -93,13 +136,25 @@ class PosteriorPanel:
             source.data = dict(xs=made.fills[mass], ys=made.fill_ys[mass])
         self.curves.data = dict(xs=[c[0] for c in made.curves], ys=[c[1] for c in made.curves])
         self.shades.data = dict(xs=[c[0] for c in made.shades], ys=[c[1] for c in made.shades])
-        self.dashes.data = dict(zip(("x0", "y0", "x1", "y1"), (list(c) for c in zip(*made.dashes, strict=True)), strict=True)) if made.dashes else dict(x0=[], y0=[], x1=[], y1=[])
+        self.dashes.data = (
+            dict(zip(("x0", "y0", "x1", "y1"), (list(c) for c in zip(*made.dashes, strict=True)), strict=True))
+            if made.dashes
+            else dict(x0=[], y0=[], x1=[], y1=[])
+        )
         self.diamonds.data = dict(x=[c[0] for c in made.catalogue], y=[c[1] for c in made.catalogue])
         for side, (dx, dy) in (("x", (0.0, -0.05)), ("y", (-0.05, 0.0))):
             t = [m for m in made.ticks if m[3] == side]
-            self.marks[side].data = dict(x=[m[0] for m in t], y=[m[1] for m in t], text=[m[2] for m in t], x1=[m[0] + dx for m in t], y1=[m[1] + dy for m in t])
+            self.marks[side].data = dict(
+                x=[m[0] for m in t],
+                y=[m[1] for m in t],
+                text=[m[2] for m in t],
+                x1=[m[0] + dx for m in t],
+                y1=[m[1] + dy for m in t],
+            )
             h = [m for m in made.titles if m[3] == side]
-            self.titles[side].data = dict(x=[m[0] for m in h], y=[m[1] for m in h], text=[self._title(names[m[2]]) for m in h])
+            self.titles[side].data = dict(
+                x=[m[0] for m in h], y=[m[1] for m in h], text=[self._title(names[m[2]]) for m in h]
+            )
         source = str(new.star.catalogue.get("source") or "catalogue")
         self._key_source.patch({"text": [(1, f"Catalogue ({source})" if known else "Catalogue: no value")]})
         self.frame.fact(f"{formats.count(len(posterior))} samples")
@@ -113,7 +168,16 @@ class PosteriorPanel:
         self.figure.visible = not message
         self.message.visible = bool(message)
         self.message.object = f'<span class="sv-quiet">{message}</span>'
-        for source in (*self.fills.values(), self.frames, self.curves, self.shades, self.dashes, self.diamonds, *self.marks.values(), *self.titles.values()):
+        for source in (
+            *self.fills.values(),
+            self.frames,
+            self.curves,
+            self.shades,
+            self.dashes,
+            self.diamonds,
+            *self.marks.values(),
+            *self.titles.values(),
+        ):
             source.data = {k: [] for k in source.data}
         self.frame.fact("")
 

@@ -70,7 +70,14 @@ class SimilarPanel:
             column("snr", "S/N", 42, template=RIGHT),
         ]
         self.table = table(
-            self.source, columns, height=273, row_height=35, tint="color-mix(in srgb, var(--sv-similar) 14%, transparent)", name="similar-table", right_from=5, first_right=True
+            self.source,
+            columns,
+            height=273,
+            row_height=35,
+            tint="color-mix(in srgb, var(--sv-similar) 14%, transparent)",
+            name="similar-table",
+            right_from=5,
+            first_right=True,
         )
         self._open = button("Open", session.open_neighbour, disabled=True, name="open-similar")
         self._clear = button("Clear overlay", lambda: session.choose(None), disabled=True)
@@ -80,7 +87,10 @@ class SimilarPanel:
         )
         self.message = html('<span class="sv-quiet">No star yet.</span>')
         self.frame = PanelFrame(
-            "Similar stars", "sv-similar", controls=[html(key, classes=["sv-shrink"]), self._clear, self._open], body=[self.message, self.table]
+            "Similar stars",
+            "sv-similar",
+            controls=[html(key, classes=["sv-shrink"]), self._clear, self._open],
+            body=[self.message, self.table],
         )
         self.table.visible = False
 

@@ -1,6 +1,7 @@
 """From a star and its report to the columns that the spectrum panels draw. Pure functions, no Bokeh.
 
-Wavelengths are vacuum Angstrom for every panel, Gaia XP included (its axis writes nm), so that one cursor serves all frames.
+Wavelengths are vacuum Angstrom for every panel, Gaia XP included (its axis writes nm), so that one cursor serves all
+frames.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from specviz.views import formats
 
 Columns = dict[str, NDArray[np.float64]]
 OPTICAL = ("lamost_lrs", "sdss", "other")
-#: gaspp's continuum is the filtered flux itself here, which is no continuum to look at: drawn as a straight line instead.
+#: gaspp's continuum is the filtered flux itself here, which is no continuum to look at: drawn as a straight line
+#: instead.
 _GAP = (5690.0, 6110.0)
 XP_UNIT = 1e-16  # W m-2 nm-1
 
@@ -118,10 +120,19 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
             y, s = other.flux * on, other.sigma * on
             predicted = dict(x=np.asarray(other.wavelength, float), y=y, low=y - s, high=y + s)
     return OpticalCurves(
-        data=data, model=model, predicted=predicted, continuum=continuum, masks=mask_runs(wave, ~good), residual=residual,
-        wavelength=wave, level=scale, x_range=_x_range(wave), y_range=y_limits(flux[good] if good.any() else flux[shown]),
-        fact=_fact(spectrum), note=_note(spectrum, good),
-    )  # fmt: skip
+        data=data,
+        model=model,
+        predicted=predicted,
+        continuum=continuum,
+        masks=mask_runs(wave, ~good),
+        residual=residual,
+        wavelength=wave,
+        level=scale,
+        x_range=_x_range(wave),
+        y_range=y_limits(flux[good] if good.any() else flux[shown]),
+        fact=_fact(spectrum),
+        note=_note(spectrum, good),
+    )
 
 
 def _x_range(wave: NDArray[np.float64]) -> tuple[float, float]:
@@ -132,7 +143,11 @@ def _x_range(wave: NDArray[np.float64]) -> tuple[float, float]:
 def _fact(spectrum: Spectrum) -> str:
     if spectrum.survey == "lamost_lrs":
         release = str(spectrum.meta.get("release") or "")
-        return "R ≈ 1800" + (f" · {release}" if release else "") + (" · simulated" if spectrum.meta.get("simulated") else "")
+        return (
+            "R ≈ 1800"
+            + (f" · {release}" if release else "")
+            + (" · simulated" if spectrum.meta.get("simulated") else "")
+        )
     return {"sdss": "SDSS, R ≈ 1800"}.get(spectrum.survey, str(spectrum.meta.get("layout") or ""))
 
 
@@ -165,9 +180,14 @@ def mask_runs(wave: NDArray[np.float64], bad: NDArray[np.bool_]) -> Columns:
 
 
 def _residual(
-    wave: NDArray[np.float64], flux: NDArray[np.float64], sigma: NDArray[np.float64], good: NDArray[np.bool_],
-    model_wave: NDArray[np.float64], model: NDArray[np.float64], model_sigma: NDArray[np.float64],
-) -> Columns:  # fmt: skip
+    wave: NDArray[np.float64],
+    flux: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    good: NDArray[np.bool_],
+    model_wave: NDArray[np.float64],
+    model: NDArray[np.float64],
+    model_sigma: NDArray[np.float64],
+) -> Columns:
     """(observed - model) / sigma on the observed pixels of the model's window; sigma of both, added in quadrature."""
     inside = good & np.isfinite(flux) & (wave >= model_wave[0]) & (wave <= model_wave[-1])
     x = wave[inside]
@@ -199,7 +219,8 @@ def similar_curve(star: Star | None, curves: OpticalCurves) -> Columns | None:
 
 
 def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
-    """Columns of the Gaia XP panel: observed in 1e-16 W m-2 nm-1, or the prediction alone in units of its value at 550 nm."""
+    """Columns of the Gaia XP panel: observed in 1e-16 W m-2 nm-1, or the prediction alone in units of its value at 550
+    nm."""
     spectrum = None if star is None else star.spectra.get("gaia_xp")
     made = None if report is None else report.predictions.get("gaia_xp") or report.reconstructions.get("gaia_xp")
     if spectrum is None and made is None:
@@ -209,7 +230,12 @@ def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
     predicted = _empty("x", "y", "low", "high")
     divisor, fact = 1.0, ""
     if spectrum is not None:
-        normal = bool(spectrum.meta.get("normalised")) or spectrum.flux_unit not in ("", "W m-2 nm-1", "W / (nm m2)", "W / (m2 nm)")
+        normal = bool(spectrum.meta.get("normalised")) or spectrum.flux_unit not in (
+            "",
+            "W m-2 nm-1",
+            "W / (nm m2)",
+            "W / (m2 nm)",
+        )
         divisor = 1.0 if normal else XP_UNIT
         if normal:
             unit = spectrum.flux_unit or "relative"
@@ -227,7 +253,9 @@ def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
         if data["x"].size:
             p, ps = np.interp(data["x"], x, y), np.interp(data["x"], x, s)
             total = np.sqrt(np.where(np.isfinite(data["e"]), data["e"], 0.0) ** 2 + ps**2)
-            residual = dict(x=data["x"], y=np.where(total > 0, (data["y"] - p) / np.where(total > 0, total, 1.0), np.nan))
+            residual = dict(
+                x=data["x"], y=np.where(total > 0, (data["y"] - p) / np.where(total > 0, total, 1.0), np.nan)
+            )
     top = float(np.nanpercentile(np.r_[data["y"], predicted["y"]], 99.5))
     return XpCurves(data, predicted, residual, (-0.03 * top, 1.18 * top) if top > 0 else (0.0, 1.0), unit, fact)
 

@@ -1,4 +1,5 @@
-"""The strip above all plots: name and facts of the star, then the answer, value by value, with errors and the catalogue's word."""
+"""The strip above all plots: name and facts of the star, then the answer, value by value, with errors and the
+catalogue's word."""
 
 from __future__ import annotations
 
@@ -14,21 +15,27 @@ from specviz.views.formats import text
 
 LABELS = ("teff", "logg", "fe_h", "alpha_fe")
 _CSS = f"""
-:host {{ border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; box-sizing: border-box; width: 100%; }}
-.strip {{ display: grid; grid-template-columns: minmax(250px, 1fr) repeat(6, auto); min-height: 86px; align-items: center; }}
-.who {{ padding: 8px 12px; min-width: 0; }} .who > * {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+:host {{ border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; box-
+sizing: border-box; width: 100%; }}
+.strip {{ display: grid; grid-template-columns: minmax(250px, 1fr) repeat(6, auto); min-height: 86px; align-items:
+center; }}
+.who {{ padding: 8px 12px; min-width: 0; }} .who > * {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
+}}
 .name {{ font-size: 17px; line-height: 24px; font-weight: 600; }}
 .meta {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }} .meta > span {{ margin-right: 10px; }}
-.tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 10px 2px 12px; min-width: 92px; white-space: nowrap; }}
+.tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 10px 2px 12px; min-
+width: 92px; white-space: nowrap; }}
 .what {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
 .value {{ font-size: 20px; line-height: 28px; font-weight: 600; display: flex; align-items: center; gap: 5px; }}
 .unit {{ font-size: 12px; font-weight: 400; color: {stylesheet.QUIET}; }}
 .err {{ font-size: 10.5px; line-height: 12px; font-weight: 400; display: inline-block; text-align: right; }}
 .below {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
 .bad {{ color: {stylesheet.WARN_TEXT}; }} .good {{ color: var(--jp-success-color1, #388e3c); }}
-@container {stylesheet.MEDIUM} {{ .strip {{ grid-template-columns: repeat(6, 1fr); }} .who {{ grid-column: 1 / -1; padding-bottom: 2px; }}
+@container {stylesheet.MEDIUM} {{ .strip {{ grid-template-columns: repeat(6, 1fr); }} .who {{ grid-column: 1 / -1;
+padding-bottom: 2px; }}
   .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:nth-child(2) {{ border-left: none; }} }}
-@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+2) {{ border-left: none; }} }}
+@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+2) {{ border-
+left: none; }} }}
 """
 _DIAMOND = (
     '<svg width="10" height="10" style="vertical-align:-1px" aria-label="catalogue"><path d="M5 .8L9 5L5 9.2L1 5Z" fill="none" '
@@ -87,7 +94,9 @@ def facts(star: Star) -> str:
         second.append(f"RV {shown}")
     if meta.get("simulated"):
         second.append("simulated")
-    lines = "".join(f'<div class="meta">{"".join(f"<span>{p}</span>" for p in parts)}</div>' for parts in (first, second) if parts)
+    lines = "".join(
+        f'<div class="meta">{"".join(f"<span>{p}</span>" for p in parts)}</div>' for parts in (first, second) if parts
+    )
     return f'<div class="name" title="{text(star.name, 300)}">{text(star.name, 60)}</div>{lines}'
 
 

@@ -14,14 +14,19 @@ TEXT = '<span title="<%- value %>"><%- value %></span>'
 RIGHT = '<div style="text-align:right"><%- value %></div>'
 
 _CSS = f"""
-:host {{ font-family: var(--jp-ui-font-family); font-size: 13px; color: var(--jp-ui-font-color1); font-variant-numeric: tabular-nums; }}
-.bk-data-table, .slick-viewport, .slick-header-columns, .slick-pane, .slick-header, .grid-canvas {{ background: transparent !important; }}
-.slick-header-column, .slick-header-column.ui-state-default {{ background: transparent !important; border: none !important;
-  border-bottom: 1px solid var(--jp-border-color2) !important; font-size: 12px; font-weight: 400; color: {QUIET}; height: 22px !important; padding: 2px 6px !important; }}
+:host {{ font-family: var(--jp-ui-font-family); font-size: 13px; color: var(--jp-ui-font-color1); font-variant-numeric:
+tabular-nums; }}
+.bk-data-table, .slick-viewport, .slick-header-columns, .slick-pane, .slick-header, .grid-canvas {{ background:
+transparent !important; }}
+.slick-header-column, .slick-header-column.ui-state-default {{ background: transparent !important; border: none
+!important;
+  border-bottom: 1px solid var(--jp-border-color2) !important; font-size: 12px; font-weight: 400; color: {QUIET};
+  height: 22px !important; padding: 2px 6px !important; }}
 .slick-header-column:hover {{ color: var(--jp-ui-font-color1); }}
 .slick-header-columns {{ border: none !important; }}
 .slick-row, .slick-row.odd, .slick-row.even {{ background: transparent !important; border: none !important; }}
-.slick-cell {{ border: none !important; border-bottom: 1px solid var(--jp-border-color3, var(--jp-border-color2)) !important; color: var(--jp-ui-font-color1);
+.slick-cell {{ border: none !important; border-bottom: 1px solid var(--jp-border-color3, var(--jp-border-color2))
+!important; color: var(--jp-ui-font-color1);
   background: transparent; padding: 0 6px !important; line-height: ROWpx; outline: none; }}
 .slick-row:hover .slick-cell {{ background: var(--jp-layout-color2) !important; }}
 .slick-cell.selected {{ background: TINT !important; }}
@@ -30,15 +35,32 @@ svg {{ vertical-align: middle; }}
 """
 
 
-def column(field: str, title: str, width: int, *, template: str = TEXT, sortable: bool = True, ascending: bool = True) -> TableColumn:
+def column(
+    field: str, title: str, width: int, *, template: str = TEXT, sortable: bool = True, ascending: bool = True
+) -> TableColumn:
     return TableColumn(
-        field=field, title=title, width=width, formatter=HTMLTemplateFormatter(template=template), sortable=sortable,
+        field=field,
+        title=title,
+        width=width,
+        formatter=HTMLTemplateFormatter(template=template),
+        sortable=sortable,
         default_sort="ascending" if ascending else "descending",
-    )  # fmt: skip
+    )
 
 
-def table(source: ColumnDataSource, columns: Sequence[TableColumn], *, height: int, row_height: int, tint: str, name: str, right_from: int = 99, first_right: bool = False) -> DataTable:
-    """A read-only table; ``tint`` is the CSS colour of the selected row; heads are right-aligned from column ``right_from`` (1-based) on.
+def table(
+    source: ColumnDataSource,
+    columns: Sequence[TableColumn],
+    *,
+    height: int,
+    row_height: int,
+    tint: str,
+    name: str,
+    right_from: int = 99,
+    first_right: bool = False,
+) -> DataTable:
+    """A read-only table; ``tint`` is the CSS colour of the selected row; heads are right-aligned from column
+    ``right_from`` (1-based) on.
 
     Bokeh 3.9 redraws a table only when the number of rows changes; the CustomJS says so when the values do.
     """
@@ -47,8 +69,18 @@ def table(source: ColumnDataSource, columns: Sequence[TableColumn], *, height: i
     if first_right:
         css += ".slick-header-column:first-child { text-align: right; }"
     made: Any = DataTable(
-        source=source, columns=list(columns), index_position=None, editable=False, reorderable=False, autosize_mode="force_fit",
-        row_height=row_height, height=height, sizing_mode="stretch_width", stylesheets=[InlineStyleSheet(css=css)], name=name, margin=0,
-    )  # fmt: skip
+        source=source,
+        columns=list(columns),
+        index_position=None,
+        editable=False,
+        reorderable=False,
+        autosize_mode="force_fit",
+        row_height=row_height,
+        height=height,
+        sizing_mode="stretch_width",
+        stylesheets=[InlineStyleSheet(css=css)],
+        name=name,
+        margin=0,
+    )
     source.js_on_change("data", CustomJS(args={"table": made}, code="table.view.change.emit()"))
     return made

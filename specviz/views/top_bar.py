@@ -6,8 +6,8 @@ from typing import Any
 
 from specviz.session.state import State
 from specviz.views import stylesheet
-from specviz.views.formats import text
 from specviz.views.controls import button, column, file_input, html, row, search, select, spacer
+from specviz.views.formats import text
 
 
 class TopBar:
@@ -24,14 +24,20 @@ class TopBar:
         self.cancel = button("Cancel", session.cancel, css=stylesheet.BAR_BUTTON, visible=False)
         self.words = html("", classes=["sv-shrink"])
         quiet = html(
-            f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{model}</span>', classes=["sv-model"]
+            f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{model}</span>',
+            classes=["sv-model"],
         )
         self.root = row(
             column(self.field, classes=["sv-search"]),
-            file_input(session.open_bytes, css=stylesheet.FILE_BUTTON), self.recent, self.cancel, self.words, spacer(), quiet,
+            file_input(session.open_bytes, css=stylesheet.FILE_BUTTON),
+            self.recent,
+            self.cancel,
+            self.words,
+            spacer(),
+            quiet,
             classes=["sv-bar"],
             css=":host > .sv-search { flex: 0 1 380px !important; min-width: 140px; } @container (max-width: 699px) { .sv-model { display: none; } }",
-        )  # fmt: skip
+        )
 
     def _enter(self, value: str) -> None:
         if not self._quiet:
@@ -55,8 +61,10 @@ class TopBar:
                 self.recent.disabled = not new.recent
             if new.slow != old.slow or (new.slow and new.busy != old.busy):
                 self.cancel.visible = new.slow
-                self.words.object = f'<span class="sv-quiet" aria-live="polite" style="white-space:nowrap">{text(new.busy)}…</span>' if new.slow else ""
+                self.words.object = (
+                    f'<span class="sv-quiet" aria-live="polite" style="white-space:nowrap">{text(new.busy)}…</span>'
+                    if new.slow
+                    else ""
+                )
         finally:
             self._quiet = False
-
-

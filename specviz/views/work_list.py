@@ -35,17 +35,25 @@ class WorkList:
             column("name", "Star", 180, template=TEXT, sortable=False),
             column("percentile", "Anomaly percentile", 110, template=_NUMBER, sortable=False),
         ]
-        self.table = table(self.source, columns, height=244, row_height=28, tint="var(--sv-selected)", name="work-table")
+        self.table = table(
+            self.source, columns, height=244, row_height=28, tint="var(--sv-selected)", name="work-table"
+        )
         self.table.visible = False
-        self.empty = html('<span class="sv-quiet">No stars yet. Open a file with several stars, or add the example stars.</span>')
+        self.empty = html(
+            '<span class="sv-quiet">No stars yet. Open a file with several stars, or add the example stars.</span>'
+        )
         self._add = button("Add example stars", session.add_examples)
         self._actions = row(self._add, css=":host { padding-top: 8px; }")
         self.progress = html("", css=":host { padding: 2px 0; }")
         self.frame = PanelFrame(
-            "Work list", "sv-work",
-            controls=[icon_button("Previous star", "previous", session.previous), icon_button("Next star", "next", session.next)],
+            "Work list",
+            "sv-work",
+            controls=[
+                icon_button("Previous star", "previous", session.previous),
+                icon_button("Next star", "next", session.next),
+            ],
             body=[self.progress, self.empty, self._actions, self.table],
-        )  # fmt: skip
+        )
         self.progress.visible = False
 
     def _clicked(self, _attr: str, _old: Any, new: list[int]) -> None:

@@ -28,12 +28,14 @@ class XpPanel:
     def __init__(self) -> None:
         self.x_range = Range1d(*FULL, bounds=(2500, 11500))
         self.x_range.reset_start, self.x_range.reset_end = FULL
-        self.data = ColumnDataSource({k: EMPTY for k in ("x", "y", "e", "low", "high")})
-        self.predicted = ColumnDataSource({k: EMPTY for k in ("x", "y", "low", "high")})
-        self.residual = ColumnDataSource({k: EMPTY for k in ("x", "y")})
+        self.data = ColumnDataSource(dict.fromkeys(("x", "y", "e", "low", "high"), EMPTY))
+        self.predicted = ColumnDataSource(dict.fromkeys(("x", "y", "low", "high"), EMPTY))
+        self.residual = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
         self.window = ColumnDataSource(dict(x0=[3700.0], x1=[9100.0], y=[0.945]))
         self.figure = spectrum_figure(self.x_range, height=300, name="xp-flux", y_label="Flux (relative to 550 nm)")
-        self.strip = spectrum_figure(self.x_range, height=112, name="xp-residual", x_label="Wavelength (nm)", y_label="O − M (σ)")
+        self.strip = spectrum_figure(
+            self.x_range, height=112, name="xp-residual", x_label="Wavelength (nm)", y_label="O − M (σ)"
+        )
         self.strip.xaxis.formatter = CustomJSTickFormatter(code=_NM)
         self.strip.y_range.start, self.strip.y_range.end = -RESIDUAL, RESIDUAL
         self.strip.yaxis.ticker = FixedTicker(ticks=[-3, 0, 3])
@@ -43,13 +45,19 @@ class XpPanel:
         self._bracket(fig)
         predicted = [
             fig.varea("x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.28),
-            fig.line("x", "y", source=self.predicted, line_color=LIGHT["predicted"], line_width=1.8, name="xp-predicted"),
+            fig.line(
+                "x", "y", source=self.predicted, line_color=LIGHT["predicted"], line_width=1.8, name="xp-predicted"
+            ),
         ]
         observed = [
             fig.segment("x", "low", "x", "high", source=self.data, line_color=LIGHT["observed"], line_width=1),
-            fig.scatter("x", "y", source=self.data, size=3.6, color=LIGHT["observed"], line_color=None, name="xp-observed"),
+            fig.scatter(
+                "x", "y", source=self.data, size=3.6, color=LIGHT["observed"], line_color=None, name="xp-observed"
+            ),
         ]
-        strip.quad(left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay")
+        strip.quad(
+            left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay"
+        )
         strip.line("x", "y", source=self.residual, line_color=LIGHT["predicted"], line_width=1)
         self.chips = {
             "observed": chip("Observed ± 1 σ", observed, role="observed", mark="dot"),
@@ -59,9 +67,12 @@ class XpPanel:
         cursor_readout([fig, strip], self.data, self.predicted, self._readout, unit="nm", decimals=2)
         reset = CustomJS(args={"fig": fig}, code="fig.reset.emit()")
         self.frame = PanelFrame(
-            "Gaia XP", "sv-xp", controls=[icon_button("Reset XP zoom", "reset", reset)],
-            sub=[*self.chips.values(), spacer(), self._readout], body=[fig, strip],
-        )  # fmt: skip
+            "Gaia XP",
+            "sv-xp",
+            controls=[icon_button("Reset XP zoom", "reset", reset)],
+            sub=[*self.chips.values(), spacer(), self._readout],
+            body=[fig, strip],
+        )
 
     def _bracket(self, fig: object) -> None:
         """Mark the range of the LAMOST spectrum along the top."""
@@ -69,7 +80,9 @@ class XpPanel:
         style = dict(source=w, y_range_name=MARKS, line_color=LIGHT["tick"], line_width=1)
         fig.segment("x0", "y", "x1", "y", **style)  # type: ignore[attr-defined]
         for end in ("x0", "x1"):
-            fig.scatter(end, "y", source=w, y_range_name=MARKS, marker="dash", angle=np.pi / 2, size=8, line_color=LIGHT["tick"])  # type: ignore[attr-defined]
+            fig.scatter(
+                end, "y", source=w, y_range_name=MARKS, marker="dash", angle=np.pi / 2, size=8, line_color=LIGHT["tick"]
+            )  # type: ignore[attr-defined]
         text = ColumnDataSource(dict(x=[7600.0], y=[0.985], text=["LAMOST range"]))
         labels(fig, text, size=11, y_range=MARKS, role="quiet", background_fill_color=LIGHT["panel"], padding=2)  # type: ignore[arg-type]
 
@@ -80,7 +93,7 @@ class XpPanel:
         curves = spectrum_data.xp_curves(new.star, new.report)
         if curves is None:
             for source in (self.data, self.predicted, self.residual):
-                source.data = {k: EMPTY for k in source.data}
+                source.data = dict.fromkeys(source.data, EMPTY)
             self._chips(observed=False, predicted=False, kind="")
             self.frame.fact("")
             return
@@ -97,11 +110,17 @@ class XpPanel:
         self.data.data, self.predicted.data = curves.data, curves.predicted
         self.residual.data = dict(x=curves.residual["x"], y=np.clip(curves.residual["y"], -RESIDUAL, RESIDUAL))
         made = None if new.report is None else new.report.predictions.get("gaia_xp")
-        self._chips(observed=bool(curves.data["x"].size), predicted=bool(curves.predicted["x"].size), kind="Predicted" if made is not None else "Reconstructed")
+        self._chips(
+            observed=bool(curves.data["x"].size),
+            predicted=bool(curves.predicted["x"].size),
+            kind="Predicted" if made is not None else "Reconstructed",
+        )
         self.frame.fact(curves.fact)
 
     def _chips(self, *, observed: bool, predicted: bool, kind: str) -> None:
         seen, made = self.chips["observed"], self.chips["predicted"]
         seen.label = "Observed ± 1 σ" if observed else "Observed: not available"
-        made.label = {"Predicted": "Predicted from LAMOST", "Reconstructed": "Reconstructed from XP"}.get(kind, "Predicted: needs a spectrum")
+        made.label = {"Predicted": "Predicted from LAMOST", "Reconstructed": "Reconstructed from XP"}.get(
+            kind, "Predicted: needs a spectrum"
+        )
         seen.disabled, made.disabled = not observed, not predicted

@@ -1,0 +1,74 @@
+"""An Explorer's view on the fake model, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from specviz.analysis.engine import Engine
+from specviz.archives.demo import DemoArchive
+from specviz.session.session import Session
+from specviz.views.explorer import ExplorerView, Surroundings
+
+
+class _Map:
+    coordinates = np.random.default_rng(0).normal(size=(2000, 2))
+
+    def project(self, _vector: Any) -> Any:
+        return np.zeros(2)
+
+
+class _Index:
+    def __init__(self) -> None:
+        self.stars = DemoArchive()
+
+    def search(self, _vector: Any, k: int = 20, exclude: str | None = None) -> Table:
+        rows = [r for r in range(12) if f"demo {r + 1}" != exclude]
+        names = [f"demo {r + 1}" for r in rows]
+        similarity = np.linspace(0.99, 0.9, len(rows))
+        return Table({
+            "rank": np.arange(1, len(rows) + 1), "row": rows, "object_id": names, "similarity": similarity,
+            "class": ["G2"] * len(rows), "teff": np.full(len(rows), 5772.4), "logg": np.full(len(rows), 4.44),
+            "fe_h": np.full(len(rows), -0.004), "snr": np.full(len(rows), 60.2),
+        })  # fmt: skip
+
+    def neighbour_star(self, row: int) -> Any:
+        return self.stars.star(row)
+
+
+@pytest.fixture
+def world() -> Surroundings:
+    demo = DemoArchive()
+    rng = np.random.default_rng(1)
+    return Surroundings(
+        reference=lambda: (rng.uniform(4000, 8000, 2000), rng.uniform(0, 5, 2000), _Map()),
+        window=lambda row: (np.linspace(4820, 5220, 300), np.full(300, 0.9)),
+        examples=demo.examples,
+        model="fake",
+        n_reference=len(demo),
+        version="0",
+    )
+
+
+@pytest.fixture
+def make_view(fake_model_class: Any, world: Surroundings) -> Iterator[Callable[..., ExplorerView]]:
+    made: list[ExplorerView] = []
+
+    def make(target: Any = None) -> ExplorerView:
+        index = _Index()
+        session = Session(Engine(fake_model_class(), samples=500), lambda _engine, _survey: index)
+        if target is not None:
+            session.open(target)
+            session.wait()
+        view = ExplorerView(session, world)
+        made.append(view)
+        return view
+
+    yield make
+    for view in made:
+        view.close()
+        view.session.close()

@@ -1,0 +1,72 @@
+"""The corner's geometry: regions hold the probability they claim, ticks are round and apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from specviz.session.state import Posterior
+from specviz.views import corner
+
+
+@pytest.fixture
+def posterior() -> Posterior:
+    rng = np.random.default_rng(4)
+    cov = np.array([[60.0**2, 2.0, 0.5], [2.0, 0.09**2, 0.001], [0.5, 0.001, 0.05**2]])
+    return Posterior(("teff", "logg", "fe_h"), rng.multivariate_normal([5772, 4.4, -0.06], cov, 20_000))
+
+
+def test_levels_hold_their_mass() -> None:
+    x = np.linspace(-5, 5, 201)
+    density = np.exp(-0.5 * (x[:, None] ** 2 + x[None, :] ** 2))
+    high, low = corner.contour_levels(density, (0.68, 0.95))
+    assert density[density >= high].sum() / density.sum() == pytest.approx(0.68, abs=0.01)
+    assert density[density >= low].sum() / density.sum() == pytest.approx(0.95, abs=0.01)
+    # a 2-D normal: the region of mass m ends at exp(-r^2/2) = 1 - m
+    assert high == pytest.approx(0.32, abs=0.01) and low == pytest.approx(0.05, abs=0.005)
+
+
+def _inside(polygons: list, ys: list, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Even-odd rule over all rings."""
+    hits = np.zeros(x.size, int)
+    for outer, outer_y in zip(polygons, ys, strict=True):
+        for ring, ring_y in zip(outer, outer_y, strict=True):
+            px, py = np.asarray(ring), np.asarray(ring_y)
+            for a, b, c, d in zip(px, py, np.roll(px, -1), np.roll(py, -1), strict=True):
+                crosses = (b > y) != (d > y)
+                at = a + (y - b) / np.where(d == b, 1e-30, d - b) * (c - a)
+                hits += (crosses & (x < at)).astype(int)
+    return hits % 2 == 1
+
+
+def test_filled_regions_hold_68_and_95_per_cent_of_the_samples(posterior: Posterior) -> None:
+    made = corner.build(posterior, posterior.names, {}, {})
+    ranges = [corner.limits(posterior[n]) for n in posterior.names]
+    first = 0  # logg against teff
+    x0, y0 = corner.cell(0, 1, 3)
+    u = x0 + (posterior["teff"] - ranges[0][0]) / np.ptp(ranges[0])
+    v = y0 + (posterior["logg"] - ranges[1][0]) / np.ptp(ranges[1])
+    for mass in corner.LEVELS:
+        inside = _inside(made.fills[mass][first], made.fill_ys[mass][first], u, v)
+        assert inside.mean() == pytest.approx(mass, abs=0.03)
+
+
+def test_three_labels_make_six_cells_and_the_catalogue_its_diamonds(posterior: Posterior) -> None:
+    made = corner.build(posterior, posterior.names, {"teff": 5714.0, "logg": 4.42}, {})
+    assert len(made.frames) == 6 and len(made.curves) == 3 and len(made.catalogue) == 1
+    bare = corner.build(posterior, posterior.names, {"teff": 12000.0}, {})  # far outside: not drawn, range not stretched
+    assert bare.catalogue == [] and bare.dashes == []
+
+
+@pytest.mark.parametrize(("low", "high"), [(5600.0, 5950.0), (4.1, 4.7), (-0.31, 0.07), (0.0123, 0.0131), (-3.0, 12.0)])
+def test_ticks_are_inside_round_and_apart(low: float, high: float) -> None:
+    ticks, decimals = corner.nice_ticks(low, high)
+    assert 1 <= len(ticks) <= 2
+    assert all(low < t < high and abs(round(t, decimals) - t) < 1e-9 * max(abs(t), 1) for t in ticks)
+    if len(ticks) == 2:
+        assert (ticks[1] - ticks[0]) / (high - low) >= 0.45
+
+
+def test_a_posterior_without_width_still_draws() -> None:
+    flat = Posterior(("teff", "logg"), np.tile([5000.0, 4.0], (100, 1)))
+    assert len(corner.build(flat, flat.names, {}, {}).frames) == 3
