@@ -71,7 +71,11 @@ def from_specutils(other: Any, *, survey: str | None = None) -> Spectrum:
         )
     ivar = None
     if other.uncertainty is not None:
-        ivar = np.asarray(other.uncertainty.represent_as(InverseVariance).array, np.float64)
+        given = other.uncertainty
+        if not isinstance(given, InverseVariance):
+            with np.errstate(divide="ignore"):  # sigma = 0 becomes ivar = inf, which is unknown below
+                given = given.represent_as(InverseVariance)
+        ivar = np.asarray(given.array, np.float64)
         ivar = np.where(np.isfinite(ivar), ivar, 0.0)
     mask = None if other.mask is None else np.asarray(other.mask, bool)
     order = slice(None) if wave[0] <= wave[-1] else slice(None, None, -1)

@@ -117,7 +117,15 @@ def _kepler() -> fits.HDUList:
     table.header.update({"BJDREFI": 2454833, "BJDREFF": 0.0})
     primary = fits.PrimaryHDU()
     primary.header.update(
-        {"OBJECT": "KIC 1234", "KEPLERID": 1234, "MISSION": "Kepler", "TEFF": 5800, "LOGG": 4.4, "FEH": 0.1, "QUARTER": 1}
+        {
+            "OBJECT": "KIC 1234",
+            "KEPLERID": 1234,
+            "MISSION": "Kepler",
+            "TEFF": 5800,
+            "LOGG": 4.4,
+            "FEH": 0.1,
+            "QUARTER": 1,
+        }
     )
     return fits.HDUList([primary, table])
 

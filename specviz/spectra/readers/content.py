@@ -16,6 +16,7 @@ MAX_FILE = 200 * 2**20
 MAX_UNPACKED = 256 * 2**20
 #: Gzip cannot exceed 1032:1 and spectra stay under 20:1; beyond this ratio (and this floor) it is a bomb, refused
 #: early.
+_PIECE = 2**18
 _MAX_RATIO, _BOMB_FLOOR = 50, 32 * 2**20
 
 _OTHER_ARCHIVES = {
@@ -122,7 +123,7 @@ def load(path: str | Path) -> Content:
                 f"{name}: {info.st_size / 2**20:.0f} MB", expected=f"at most {MAX_FILE // 2**20} MB"
             )
         with path.open("rb") as stream:
-            data = stream.read(MAX_FILE + 1)
+            data = stream.read(info.st_size + 1)  # a read of MAX_FILE would allocate all of it at once
     except FileNotFoundError as error:
         raise NotFoundError(f"{name}: no such file", remedy=f"Check the path {path}") from error
     except (OSError, ValueError) as error:
@@ -146,27 +147,28 @@ def content_of(data: bytes, name: str, path: str | None = None) -> Content:
 def _gunzip(data: bytes, name: str) -> bytes:
     limit = min(MAX_UNPACKED, max(_BOMB_FLOOR, _MAX_RATIO * len(data)))
     parts: list[bytes] = []
-    total = 0
-    rest = data
+    total = position = 0
+    view = memoryview(data)
     try:
-        while rest.startswith(b"\x1f\x8b"):  # gzip allows several members one after the other
+        while data[position : position + 2] == b"\x1f\x8b":  # gzip allows several members one after the other
             unpacker = zlib.decompressobj(wbits=31)
             while not unpacker.eof:
-                part = unpacker.decompress(rest, 2**20)
+                piece = view[position : position + _PIECE]
+                part = unpacker.decompress(piece, _PIECE)
+                if not piece and not part:
+                    raise ReadError(
+                        f"{name}: the gzip stream ends early", expected="a whole file", remedy="Fetch it again"
+                    )
+                position += len(piece) - len(unpacker.unconsumed_tail) - len(unpacker.unused_data)
                 total += len(part)
                 if total > limit:
+                    parts.clear()
                     raise FileTooLargeError(
                         f"{name}: unpacks to more than {limit // 2**20} MB from {len(data) / 2**20:.2g} MB",
                         expected="a spectrum",
                         remedy="This is no spectrum; if it is a large table, unpack and split it",
                     )
                 parts.append(part)
-                rest = unpacker.unconsumed_tail
-                if not part and not rest and not unpacker.eof:
-                    raise ReadError(
-                        f"{name}: the gzip stream ends early", expected="a whole file", remedy="Fetch it again"
-                    )
-            rest = unpacker.unused_data
     except zlib.error as error:
         raise ReadError(f"{name}: damaged gzip ({error})", remedy="Fetch the file again") from error
     return b"".join(parts)

@@ -163,7 +163,7 @@ def scan(file: str, data: bytes) -> list[Hdu]:
     view = memoryview(data)
     position = 0
     while position < len(data) and len(units) < _MAX_HDUS:
-        if units and data[position:position + 8] != b"XTENSION":
+        if units and data[position : position + 8] != b"XTENSION":
             break  # padding or rubbish after the last unit
         header, position = _header(file, data, position, first=not units)
         size = _claimed(file, header)

@@ -60,6 +60,8 @@ def read_text(content: Content) -> list[Star]:
     """Text in any of the shapes above."""
     comments, lines = _lines(content)
     delimiter = _delimiter(lines[0])
+    if delimiter and all(line.endswith(delimiter) for line in lines):
+        lines = [line[:-1] for line in lines]  # some writers end every line with the delimiter
     first = _cells(lines[0], delimiter)
     header: list[str] = []
     if not all(_numeric(c) for c in first):
@@ -133,7 +135,7 @@ def _delimiter(line: str) -> str | None:
 
 
 def _cells(line: str, delimiter: str | None) -> list[str]:
-    return [c.strip().strip("\"'") for c in line.strip().rstrip(",;").split(delimiter)]
+    return [c.strip().strip("\"'") for c in line.split(delimiter)]
 
 
 def _numeric(cell: str) -> bool:
@@ -147,8 +149,7 @@ def _numeric(cell: str) -> bool:
 def _numbers(content: Content, lines: list[str], delimiter: str | None) -> Array:
     width = len(_cells(lines[0], delimiter))
     try:
-        clean = [line.rstrip(",; \t") for line in lines]
-        table = np.loadtxt(clean, delimiter=delimiter, ndmin=2, comments=None, dtype=np.float64)
+        table = np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, dtype=np.float64)
     except ValueError:
         rows = [_cells(line, delimiter) for line in lines]
         odd = next((i for i, row in enumerate(rows) if len(row) != width), None)
@@ -159,8 +160,10 @@ def _numbers(content: Content, lines: list[str], delimiter: str | None) -> Array
             ) from None
         # Some cells are empty or text: keep columns that are mostly numbers, NaN elsewhere.
         table = np.array([[float(c) if c and _numeric(c) else np.nan for c in row] for row in rows], dtype=np.float64)
-    if not np.isfinite(table).any():
-        raise NotASpectrumError(f"{content.name}: no numbers", expected="wavelength and flux")
+        if table.shape[1] < 2 or np.sort(np.isfinite(table).mean(axis=0))[-2] < 0.5:
+            raise NotASpectrumError(
+                f"{content.name}: fewer than two columns of numbers", expected="wavelength and flux"
+            )
     return table
 
 
