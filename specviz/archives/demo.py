@@ -30,7 +30,7 @@ FORMAT = 1
 #: Stars are kept in blocks of this many, so that one star does not cost the decompression of all.
 BLOCK = 125
 #: Steps of the stored flux in units of the error, by survey.
-FRACTION = {"lamost": 0.8, "xp": 0.35}
+FRACTION = {"lamost": 0.65, "xp": 0.35}
 RELEASE = "simulated"
 #: Names of the three stars of the first screen, by their kind in the file.
 _EXAMPLES = (("Sun-like star", "sun-like"), ("Red giant", "red giant"), ("Warm A star", "A star"))

@@ -1,8 +1,8 @@
 """How the demo stars' spectra are kept in a few bits a pixel.
 
-Noise does not compress, so it is not kept finer than it means anything: flux is rounded to three quarters of the quoted
-error (which adds 2.6 % to it), errors to steps of 10 %. What remains are small integers that change little from pixel
-to pixel: differences, zigzag mapping (0, -1, 1, -2 -> 0, 1, 2, 3) and two byte planes leave the rest to the npz's own
+Noise does not compress, so it is not kept finer than it means anything: flux is rounded to 0.65 of the quoted error
+(which adds 1.7 % to it), errors to steps of 10 %. What remains are small integers that change little from pixel to
+pixel: differences, zigzag mapping (0, -1, 1, -2 -> 0, 1, 2, 3) and two byte planes leave the rest to the npz's own
 compression.
 """
 
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 #: Errors are kept in steps of this in ln(sigma).
 SIGMA_STEP = 0.1
+#: Finest error that the flux's steps follow, in units of the typical flux: no spectrum is calibrated better from pixel
+#: to pixel.
+FLOOR = 0.003
 
 
 def pack(flux: NDArray[Any], sigma: NDArray[Any], fraction: float) -> dict[str, NDArray[np.uint8]]:
@@ -25,7 +28,7 @@ def pack(flux: NDArray[Any], sigma: NDArray[Any], fraction: float) -> dict[str, 
     flux, sigma : array, shape (b, n)
         In units in which the numbers are of order one; ``sigma`` positive everywhere (masks are kept apart).
     fraction : float
-        Steps of the flux in units of sigma; 0.8 raises the noise by 2.6 %.
+        Steps of the flux in units of sigma; 0.65 raises the noise by 1.7 %.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def pack(flux: NDArray[Any], sigma: NDArray[Any], fraction: float) -> dict[str, 
         If a value does not fit 16 bits.
     """
     level = np.rint(np.log(sigma) / SIGMA_STEP)
-    step = fraction * np.exp(SIGMA_STEP * level)
+    step = fraction * np.hypot(np.exp(SIGMA_STEP * level), FLOOR)
     out = {}
     for name, values in (("flux", np.rint(flux / step)), ("sigma", level)):
         delta = np.diff(values.astype(np.int64), axis=1, prepend=0)
@@ -60,4 +63,4 @@ def unpack(
         return np.cumsum(np.where(zigzag & 1, -((zigzag + 1) >> 1), zigzag >> 1))
 
     sigma = np.exp(SIGMA_STEP * values("sigma"))
-    return values("flux") * (fraction * sigma), sigma
+    return values("flux") * (fraction * np.hypot(sigma, FLOOR)), sigma

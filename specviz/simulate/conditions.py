@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 #: Flux-calibration errors as Legendre series of order 1-4 in each arm's own coordinate (-1 to 1), 1-sigma size in
 #: ln(flux). Measured as the smooth ratio of 300 real DR10 spectra (S/N > 60) to the nearest grid star: robust scatter
 #: 0.12, 0.046, 0.023, 0.017 in the blue and 0.060, 0.025, 0.009, 0.014 in the red.
-BLUE_CALIBRATION = np.array([0.105, 0.044, 0.023, 0.017])
-RED_CALIBRATION = np.array([0.055, 0.025, 0.010, 0.012])
+BLUE_CALIBRATION = np.array([0.100, 0.036, 0.023, 0.015])
+#: The second order follows the first: errors grow towards the blue end and hardly reach the red one.
+BLUE_CURVATURE = -0.28
+RED_CALIBRATION = np.array([0.050, 0.025, 0.010, 0.012])
 #: LAMOST calibrates on F stars of the same field, which are reddened themselves and are not de-reddened: most of a
 #: star's own reddening is calibrated away. Mean and concentration of the (beta-distributed) share that is.
 DUST_REMOVED = (0.65, 6.0)
@@ -28,7 +30,7 @@ class Conditions:
     the width towards the ends of an arm; ``calibration_blue``, ``calibration_red`` Legendre coefficients of ln(flux);
     ``arm_step`` ln ratio red/blue; ``tilt_blue``, ``tilt_red`` standard normal numbers that scale the throughput's
     scatter; ``telluric`` what the correction left of the bands (signed fraction); ``noise_scale`` true noise over the
-    noise that ivar tells (LAMOST's ivar is slightly pessimistic: 0.9).
+    noise that ivar tells (LAMOST's ivar is pessimistic: 0.85).
     """
 
     rv: NDArray[np.float64]
@@ -145,6 +147,8 @@ def draw_conditions(
     def pick(given: ArrayLike | None, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
         return drawn if given is None else np.broadcast_to(np.asarray(given, float), (n,)).copy()
 
+    blue = rng.normal(0.0, BLUE_CALIBRATION, (n, 4))
+    blue[:, 1] += BLUE_CURVATURE * blue[:, 0]
     mean, concentration = DUST_REMOVED
     return Conditions(
         rv=pick(rv, drawn_rv),
@@ -156,11 +160,11 @@ def draw_conditions(
         fwhm_blue=2.8 * np.exp(rng.normal(0.0, 0.10, n)),
         fwhm_red=4.25 * np.exp(rng.normal(0.0, 0.10, n)),
         bend=np.abs(rng.normal(0.28, 0.12, n)),
-        calibration_blue=rng.normal(0.0, BLUE_CALIBRATION, (n, 4)),
+        calibration_blue=blue,
         calibration_red=rng.normal(0.0, RED_CALIBRATION, (n, 4)),
         arm_step=np.where(rng.random(n) < 0.7, rng.normal(0.0, 0.025, n), rng.normal(0.09, 0.05, n)),
         tilt_blue=rng.normal(0.0, 1.0, n),
         tilt_red=rng.normal(0.0, 1.0, n),
         telluric=rng.normal(0.02, 0.03, n),
-        noise_scale=np.exp(rng.normal(np.log(0.9), 0.08, n)),
+        noise_scale=np.exp(rng.normal(np.log(0.85), 0.08, n)),
     )

@@ -39,6 +39,10 @@ _SCATTER = _table(
     .23 .38 .36 .28 .23 .20 .20 .20 .21 .22 .24 .26 .30 .34 .34 .34"""
 )
 
+#: Relative pixel-to-pixel errors that ivar does not know (flat field, fringes), blue and red arm: what second
+#: differences of real spectra have beyond the noise at S/N 60-250.
+FLAT_FIELD = (0.0035, 0.0048)
+
 #: Night-sky emission lines: wavelength (A), strength as a multiple of the sky continuum at the peak.
 SKY_LINES = ((5578.9, 110.0), (5891.6, 6.0), (6302.0, 18.0), (6365.5, 7.0))
 #: OH bands, as smooth humps of extra sky: centre (A), width (A), multiple of the sky continuum.

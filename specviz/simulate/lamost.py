@@ -167,7 +167,7 @@ def observe_lamost(
     extinction : callable, optional
         ``extinction(wave) -> A(lambda) / E(B-V)`` in magnitudes.
     artefacts : bool
-        Sky residuals, cosmic rays and masked pixels.
+        Flat-field errors, sky residuals, cosmic rays and masked pixels: what ivar does not tell.
 
     Returns
     -------
@@ -192,6 +192,8 @@ def observe_lamost(
     if np.isinf(conditions.snr).any():
         ivar[np.isinf(conditions.snr)] = 1e12
     if artefacts:
+        floor = np.where(target < instrument.ARM_JOIN, *instrument.FLAT_FIELD)
+        flux += clean * floor * rng.lognormal(0.0, 0.3, (len(clean), 1)) * _noise(rng, clean.shape)
         _add_artefacts(rng, target, flux, ivar, np.sqrt(variance))
     f32 = np.float32
     return LamostBatch(target, flux.astype(f32), ivar.astype(f32), clean.astype(f32))
