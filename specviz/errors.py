@@ -1,7 +1,7 @@
 """The errors a person can cause, each with what was wrong, what was expected, and what to do.
 
-Every exception that specviz raises on purpose derives from :class:`SpecvizError`. A view shows ``str(error)`` as it stands,
-so the text is written for the person in front of the screen: no codes, no blame, no traceback.
+Every exception that specviz raises on purpose derives from :class:`SpecvizError`. A view shows ``str(error)`` as it
+stands, so the text is written for the person in front of the screen: no codes, no blame, no traceback.
 """
 
 from __future__ import annotations

@@ -76,7 +76,8 @@ class Posterior:
     def to_qtable(self) -> Any:
         """One row a label: name, median, lower and upper 68 % bounds, as an ``astropy.table.Table`` with a unit column.
 
-        Labels differ in unit, so values are plain and the ``unit`` column names it; use :meth:`samples_qtable` for Quantities.
+        Labels differ in unit, so values are plain and the ``unit`` column names it; use :meth:`samples_qtable` for
+        Quantities.
         """
         from astropy.table import Table
 

@@ -1,8 +1,8 @@
 """What a stellar foundation model is to the rest of specviz.
 
-The rooms above never see torch: a model takes :class:`~specviz.spectra.spectrum.Spectrum` objects and gives numpy arrays.
-The flow is ``prepare`` (one spectrum -> arrays on the model's grid) -> ``embed`` (a batch, one encoding a star) -> whatever is
-asked of that encoding. Nothing is encoded twice.
+The rooms above never see torch: a model takes :class:`~specviz.spectra.spectrum.Spectrum` objects and gives numpy
+arrays. The flow is ``prepare`` (one spectrum -> arrays on the model's grid) -> ``embed`` (a batch, one encoding a
+star) -> whatever is asked of that encoding. Nothing is encoded twice.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class Prepared:
     ivar : array of float32, shape (L,)
         Inverse variance of ``values``; 0 where unknown or masked.
     scale : array or float
-        ``values * scale`` is the flux of the spectrum, in its own unit: the continuum on the grid for LAMOST, the flux at
-        550 nm for XP. So a model's output goes back on top of the data by one multiplication.
+        ``values * scale`` is the flux of the spectrum, in its own unit: the continuum on the grid for LAMOST, the
+        flux at 550 nm for XP. So a model's output goes back on top of the data by one multiplication.
     filled : float
         Fraction of the grid that had to be filled by interpolation over masked pixels.
     """
@@ -73,8 +73,8 @@ class Prepared:
 class Encoding:
     """A batch of stars of one survey, encoded once.
 
-    ``vectors`` is (B, D) float32, in the space where surveys are compared (not normalised). ``state`` belongs to the model that
-    made it (tokens, statistics) and is opaque to everybody else.
+    ``vectors`` is (B, D) float32, in the space where surveys are compared (not normalised). ``state`` belongs to the
+    model that made it (tokens, statistics) and is opaque to everybody else.
     """
 
     survey: str
@@ -90,9 +90,9 @@ class Encoding:
 class PredictedSpectrum:
     """A spectrum as a model sees it, on the model's grid, with the standard deviation of the prediction.
 
-    ``kind`` is "reconstruction" (same survey as the input) or "translation" (another one). ``flux`` and ``sigma`` are in the
-    model's normalised unit (``normalisation``: "continuum" or "f550"); multiply by ``scale`` to lie on the data. For a
-    translation nobody measured the scale, so it is 1 unless an observed spectrum of that survey exists.
+    ``kind`` is "reconstruction" (same survey as the input) or "translation" (another one). ``flux`` and ``sigma`` are
+    in the model's normalised unit (``normalisation``: "continuum" or "f550"); multiply by ``scale`` to lie on the
+    data. For a translation nobody measured the scale, so it is 1 unless an observed spectrum of that survey exists.
     """
 
     survey: str
