@@ -375,3 +375,25 @@ def test_real_files_with_the_real_model(shared: Path, tmp_path: Path) -> None:
         assert np.all(table[f"{name}_lo"][:3] < table[name][:3]) and np.all(table[name][:3] < table[f"{name}_hi"][:3])
     assert table["teff"].mask.tolist() == [False, False, False, True]
     assert table["flags"][3] and table["model"][0].startswith("specclip-small")
+
+
+@pytest.mark.slow
+def test_every_lamost_file_of_the_shared_material(shared: Path, tmp_path: Path) -> None:
+    """252 files of five releases: 248 stars, 3 galaxies that are flagged, and one table that is no spectrum."""
+    folders = [d for d in sorted((shared / "data").glob("lamost_*")) if d.is_dir()]
+    files = [f for d in folders for f in sorted(d.rglob("*")) if ".fits" in f.name]
+    assert len(files) == 252
+    out = tmp_path / "all.ecsv"
+    assert main(["analyse", *map(str, files), "-o", str(out), "--device", "cpu", "--samples", "500"]) == 1
+    table = Table.read(out)
+    assert [str(p) for p in table["path"]] == [str(f) for f in files]
+    unread = table[table["teff"].mask]
+    assert [Path(p).name for p in unread["path"]] == ["trvr.fits"]
+    assert "a table with the columns" in unread["flags"][0]
+    read = table[~table["teff"].mask]
+    for name in ("teff", "logg", "fe_h"):
+        assert np.all((read[f"{name}_lo"] <= read[name]) & (read[name] <= read[f"{name}_hi"]))
+    headers = [specviz.open(p).spectra["lamost_lrs"].meta.get("class") for p in read["path"]]
+    galaxies = [i for i, kind in enumerate(headers) if kind == "GALAXY"]
+    assert len(galaxies) == 3
+    assert all("not_a_star" in read["flags"][i] for i in galaxies)
