@@ -48,7 +48,7 @@ class Spectrum:
         One of :data:`SURVEYS`.
     meta : mapping
         Header facts with plain values: ``object_id``, ``obsid``, ``snr`` (g band for LAMOST), ``class``, ``subclass``,
-        ``z``, ``ra``, ``dec`` (deg, ICRS), ``release``, ``layout``, ``path``, ``source_id``, and whatever the reader found.
+        ``z``, ``ra``, ``dec`` (deg, ICRS), ``release``, ``layout``, ``path``, ``source_id``, and what else was found.
 
     Raises
     ------
@@ -114,10 +114,12 @@ class Spectrum:
         lo, hi = self.wavelength[[0, -1]]
         snr = "" if self.snr is None else f", S/N {self.snr:.0f}"
         name = self.meta.get("object_id") or "unnamed"
-        return f"<Spectrum {self.survey} {name}: {len(self)} px, {lo:.0f}-{hi:.0f} {self.wavelength_unit}, {self.frame}{snr}>"
+        span = f"{lo:.0f}-{hi:.0f} {self.wavelength_unit}"
+        return f"<Spectrum {self.survey} {name}: {len(self)} px, {span}, {self.frame}{snr}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.wavelength, self.flux, self.ivar, self.mask, self.frame, self.survey, self.flux_unit, dict(self.meta))
+        arrays = (self.wavelength, self.flux, self.ivar, self.mask)
+        return _rebuild, (*arrays, self.frame, self.survey, self.flux_unit, dict(self.meta))
 
     @property
     def wavelength_unit(self) -> str:

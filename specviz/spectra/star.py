@@ -32,7 +32,7 @@ class LightCurve:
     def __post_init__(self) -> None:
         time, flux = np.asarray(self.time, np.float64), np.asarray(self.flux, np.float64)
         if time.ndim != 1 or time.shape != flux.shape or time.size < 2:
-            raise SpectrumError("Time and flux of the light curve do not match", expected="two 1-D arrays of equal length")
+            raise SpectrumError("Time and flux of the light curve do not match", expected="1-D arrays of equal length")
         object.__setattr__(self, "time", time)
         object.__setattr__(self, "flux", flux)
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
@@ -104,7 +104,9 @@ class Star:
         if m.get("source_id") is not None:
             ids.append(Identifier("Gaia", str(m.get("release") or ""), str(m["source_id"])))
         return cls(
-            name=name or str(m.get("object_id") or "unnamed"), spectra={spectrum.survey: spectrum}, identifiers=tuple(ids),
+            name=name or str(m.get("object_id") or "unnamed"),
+            spectra={spectrum.survey: spectrum},
+            identifiers=tuple(ids),
             ra=m.get("ra"), dec=m.get("dec"), meta={k: m[k] for k in ("path", "layout", "release") if k in m},
         )
 

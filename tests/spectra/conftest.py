@@ -1,4 +1,4 @@
-"""Files written for the tests: every layout, from the same star, so that a machine with only a clone tests the readers."""
+"""Files written for the tests: every layout, from the same star, so that a clone alone tests the readers."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_quantile_continuum_finds_the_truth(noise) -> None:
 
 
 def test_quantile_continuum_does_not_see_masked_spikes() -> None:
-    truth, flux, ivar = _lined(0.01)
+    _, flux, ivar = _lined(0.01)
     mask = np.zeros(flux.size, bool)
     mask[1000:1100] = True
     spoiled = flux.copy()

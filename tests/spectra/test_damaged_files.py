@@ -113,8 +113,8 @@ def _gzip_damage(data: bytes, rng) -> bytes:
     return gzip.compress(bytes(60 * 2**20), 9)
 
 
-MUTATIONS = (_truncate, _flip, _flip_header, _digits, _nan, _cut_out, _repeat, _wrong_hdu, _huge_axes, _long_header, _junk,
-             _gzip_damage)  # fmt: skip
+FILE_DAMAGE = (_truncate, _flip, _flip_header, _digits, _nan, _cut_out, _repeat)
+MUTATIONS = (*FILE_DAMAGE, _wrong_hdu, _huge_axes, _long_header, _junk, _gzip_damage)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,8 @@ def originals(fits_files, tmp_path_factory) -> list[bytes]:
     text = "wavelength,flux,error\n" + "\n".join(f"{w:.3f},{w / 10:.3f},1.0" for w in wave)
     rows = "\n".join(",".join(f"{v:.4f}" for v in row) for row in (wave, wave / 10))
     cells = ", ".join("1.5" for _ in range(55))
-    xp = f'source_id,bp_coefficients,bp_coefficient_errors,rp_coefficients,rp_coefficient_errors\n123456789,"({cells})","({cells})","({cells})","({cells})"\n'
+    names = [f"{b}_{k}" for b in ("bp", "rp") for k in ("coefficients", "coefficient_errors")]
+    xp = ",".join(["source_id", *names]) + "\n" + ",".join(["123456789", *([f'"({cells})"'] * 4)]) + "\n"
     stream = io.BytesIO()
     np.save(stream, np.array([wave, wave]))
     from astropy.table import Table
@@ -134,13 +135,14 @@ def originals(fits_files, tmp_path_factory) -> list[bytes]:
     made = [p.read_bytes() for p in fits_files.values()]
     made += [text.encode(), rows.encode(), xp.encode(), stream.getvalue(), votable.read_bytes()]
     shared = Path(os.environ.get("SPECVIZ_SHARED") or Path(__file__).resolve().parents[3] / "shared") / "data"
-    for pattern in (
+    patterns = (
         "lamost_dr10/*.gz",
         "lamost_dr1/*.gz",
         "lamost_misc/**/*.fits*",
         "gaia_xp_formats/xp_*/*",
-        "kepler_llc/*llc.fits",
-    ):
+        "kepler_llc/*.fits",
+    )
+    for pattern in patterns:
         for path in sorted(shared.glob(pattern))[:7]:
             data = path.read_bytes()
             made.append(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)

@@ -16,8 +16,22 @@ from specviz.spectra.grids import XP_WAVELENGTH_NM
 from specviz.spectra.readers import identify, read, read_all, read_bytes
 from specviz.spectra.xp_calibration import XpBand, band_of_meta, calibrate, dr3_design, xp_covariance
 
-CONTINUOUS = ["XP_CONTINUOUS_RAW.csv", "XP_CONTINUOUS_RAW.ecsv", "XP_CONTINUOUS_RAW.fits", "XP_CONTINUOUS_RAW.xml", "XP_CONTINUOUS_RAW_plain.xml", "MeanSpectrumSolutionWithCov.avro", "XP_CONTINUOUS_RAW_with_missing_BP.csv", "XP_CONTINUOUS_RAW_with_missing_BP.ecsv", "XP_CONTINUOUS_RAW_with_missing_BP.fits", "XP_CONTINUOUS_RAW_with_missing_BP.xml", "XP_CONTINUOUS_RAW_with_missing_BP_plain.xml", "XP_CONTINUOUS_RAW_missing_BP_dr3int6.csv", "XP_CONTINUOUS_RAW_missing_BP_dr3int6.ecsv", "XP_CONTINUOUS_RAW_missing_BP_dr3int6.fits", "XP_CONTINUOUS_RAW_missing_BP_dr3int6.xml", "XP_CONTINUOUS_RAW_missing_BP_plain_dr3int6.xml", "XP_CONTINUOUS_RAW_missing_BP_votable_dr3int6.xml", "XP_CONTINUOUS_RAW_missing_BP_votable_plain_dr3int6.xml"]
-SAMPLED = ["XP_SAMPLED_RAW_dr3int6.csv", "XP_SAMPLED_RAW_dr3int6.ecsv", "XP_SAMPLED_RAW_dr3int6.fits", "XP_SAMPLED_RAW_votable_dr3int6.xml", "XP_SAMPLED_RAW_votable_plain_dr3int6.xml"]
+_CONTINUOUS = """
+XP_CONTINUOUS_RAW.csv XP_CONTINUOUS_RAW.ecsv XP_CONTINUOUS_RAW.fits XP_CONTINUOUS_RAW.xml XP_CONTINUOUS_RAW_plain.xml
+MeanSpectrumSolutionWithCov.avro XP_CONTINUOUS_RAW_with_missing_BP.csv XP_CONTINUOUS_RAW_with_missing_BP.ecsv
+XP_CONTINUOUS_RAW_with_missing_BP.fits XP_CONTINUOUS_RAW_with_missing_BP.xml
+XP_CONTINUOUS_RAW_with_missing_BP_plain.xml XP_CONTINUOUS_RAW_missing_BP_dr3int6.csv
+XP_CONTINUOUS_RAW_missing_BP_dr3int6.ecsv XP_CONTINUOUS_RAW_missing_BP_dr3int6.fits
+XP_CONTINUOUS_RAW_missing_BP_dr3int6.xml XP_CONTINUOUS_RAW_missing_BP_plain_dr3int6.xml
+XP_CONTINUOUS_RAW_missing_BP_votable_dr3int6.xml XP_CONTINUOUS_RAW_missing_BP_votable_plain_dr3int6.xml
+"""
+_SAMPLED = """
+XP_SAMPLED_RAW_dr3int6.csv XP_SAMPLED_RAW_dr3int6.ecsv XP_SAMPLED_RAW_dr3int6.fits
+XP_SAMPLED_RAW_votable_dr3int6.xml XP_SAMPLED_RAW_votable_plain_dr3int6.xml
+"""
+
+
+CONTINUOUS, SAMPLED = _CONTINUOUS.split(), _SAMPLED.split()
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +77,7 @@ def test_every_continuous_file_is_tried(formats) -> None:
 
 @pytest.mark.parametrize("name", SAMPLED)
 def test_sampled_formats_agree(formats, solutions, name) -> None:
-    """These files hold the two stars of the calibrator's solution, sampled by the archive under the short ids 6 and 4."""
+    """These files hold the two stars of the official solution, sampled by the archive, as sources 6 and 4."""
     stars = read_all(formats / "xp_sampled" / name)
     assert len(stars) == 2
     official = {"6": solutions["5853498713190525696"], "4": solutions["5762406957886626816"]}

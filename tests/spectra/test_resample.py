@@ -1,4 +1,4 @@
-"""Resampling carries variance and masks; the two SpecCLIP grids reproduce the golden files and refuse what does not reach."""
+"""Resampling carries variance and masks; the SpecCLIP grids reproduce the goldens and refuse what does not reach."""
 
 from __future__ import annotations
 

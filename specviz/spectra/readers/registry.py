@@ -122,7 +122,8 @@ def _guarded(content: Content, work: Callable[[], _T]) -> _T:
             raise ReadError(f"{content.name}: needs more memory than there is", remedy="Split the file") from error
         except Exception as error:
             # Parsers of damaged bytes can raise anything; it is translated here, once, and kept as the cause.
+            told = f" ({str(error)[:200]})" if isinstance(error, ValueError | EOFError | OSError) and str(error) else ""
             raise ReadError(
-                f"{content.name}: damaged, or not what it claims to be ({type(error).__name__}: {str(error)[:200]})",
+                f"{content.name}: damaged, or not what it claims to be{told}",
                 remedy="Fetch the file again",
             ) from error

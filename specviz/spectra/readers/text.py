@@ -163,7 +163,7 @@ def _numbers(content: Content, lines: list[str], delimiter: str | None) -> Array
         if table.shape[1] < 2 or np.sort(np.isfinite(table).mean(axis=0))[-2] < 0.5:
             raise NotASpectrumError(
                 f"{content.name}: fewer than two columns of numbers", expected="wavelength and flux"
-            )
+            ) from None
     return table
 
 
