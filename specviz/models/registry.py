@@ -20,7 +20,9 @@ class _Entry:
 
 
 _MODELS = {
-    "specclip-small": _Entry("specclip_small.safetensors", "SpecCLIP at small size, trained by specviz; runs on any CPU"),
+    "specclip-small": _Entry(
+        "specclip_small.safetensors", "SpecCLIP at small size, trained by specviz; runs on any CPU"
+    ),
 }
 _lock = RLock()
 

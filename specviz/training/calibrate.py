@@ -12,7 +12,7 @@ from specviz.training.validate import contexts, posterior_samples
 
 
 def standardise_flows(net: SmallNet, pairs: SimulatedPairs) -> None:
-    """Offsets and spreads of the labels, from the simulated stars. The embedding is standardised by the network itself."""
+    """Offsets and spreads of the labels, from the simulated stars."""
     for flow in net.flows.values():
         raw = flow._log_teff(torch.from_numpy(pairs.label_array(flow.names)))  # type: ignore[operator, union-attr]
         flow.offset.copy_(raw.mean(dim=0))  # type: ignore[operator, union-attr]
@@ -31,8 +31,8 @@ def coverage(samples: NDArray[np.float64], labels: NDArray[np.float32], level: f
 def calibrate(net: SmallNet, lamost: RealLamost, pairs: SimulatedPairs) -> None:
     """Fit temperatures of the flows and scales of the bands on stars that no gradient saw.
 
-    The temperature of a label is the factor on the base normal at which the central 68 % interval covers 68 % of the stars:
-    real validation plates (S/N > 20) for LAMOST's teff, logg and fe_h, simulated validation stars for the rest.
+    The temperature of a label is the factor on the base normal at which the central 68 % interval covers 68 % of the
+    stars: real validation plates (S/N > 20) for LAMOST's teff, logg and fe_h, simulated validation stars for the rest.
     """
     rows = lamost.part(VALIDATION)
     rows = rows[lamost.snrg[rows] > 20]
@@ -55,7 +55,9 @@ def calibrate(net: SmallNet, lamost: RealLamost, pairs: SimulatedPairs) -> None:
     _fit_bands(net, pairs, simulated)
 
 
-def _fit_temperatures(net: SmallNet, survey: str, context: torch.Tensor, labels: NDArray[np.float32], which: range) -> None:
+def _fit_temperatures(
+    net: SmallNet, survey: str, context: torch.Tensor, labels: NDArray[np.float32], which: range
+) -> None:
     flow = net.flow(survey)
     for _ in range(4):  # a label's marginal also depends on the temperatures of the labels before it
         for i in which:

@@ -1,4 +1,4 @@
-"""What the recipes learn from: real spectra with and without labels, simulated pairs; normalised once and kept in ``runs/``."""
+"""What the recipes learn from: real spectra with and without labels, and simulated pairs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ def find_material(shared: Path, name: str) -> Path:
     path = Path(shared) / name
     if not path.exists():
         raise NotFoundError(
-            f"The training material {name} is not in {shared}", remedy="Set SPECVIZ_SHARED or pass --shared to its folder"
+            f"The training material {name} is not in {shared}",
+            remedy="Set SPECVIZ_SHARED or pass --shared to its folder",
         )
     return path
 
 
 @dataclass(frozen=True, eq=False)
 class RealLamost:
-    """Labelled LAMOST spectra, normalised: ``flux`` and ``ivar`` (n, 1462 + 2 MARGIN), ``labels`` (n, 3): teff, logg, fe_h."""
+    """LAMOST spectra: normalised ``flux``, ``ivar`` (n, 1462 + 2 MARGIN); ``labels`` (n, 3) teff, logg, fe_h."""
 
     flux: Array
     ivar: Array
@@ -166,8 +167,8 @@ def _draw_pairs(grid_path: Path, path: Path, split: str, n: int, seed: int, prog
     with SyntheticGrid.open(grid_path, preload=True) as grid:
         sampler = PairSampler(grid, seed=seed, split=split, weights="survey")  # type: ignore[arg-type]
         with tqdm(total=n, desc=f"simulate {split}", disable=not progress, unit="pair") as bar:
-            while bar.n < n:
-                b = sampler.draw(min(512, n - bar.n))
+            for start in range(0, n, 512):
+                b = sampler.draw(min(512, n - start))
                 xp = np.clip(b.xp, -2.0, 60.0)
                 xp_ivar = np.maximum(b.xp_sigma, 1e-5) ** -2.0
                 row: dict[str, NDArray[Any]] = {

@@ -27,7 +27,9 @@ def encode_arrays(model: Any, survey: str, values: NDArray[Any], ivar: NDArray[A
     from specviz.training.export import prepared_batch
 
     values, ivar = np.asarray(values, np.float32), np.asarray(ivar, np.float32)
-    return [model.embed(prepared_batch(survey, values[i : i + 128], ivar[i : i + 128])) for i in range(0, len(values), 128)]
+    return [
+        model.embed(prepared_batch(survey, values[i : i + 128], ivar[i : i + 128])) for i in range(0, len(values), 128)
+    ]
 
 
 def samples_of(model: Any, encodings: Sequence[Encoding], n: int = 1000) -> NDArray[np.float64]:
@@ -43,7 +45,8 @@ def line(name: str, samples: NDArray[np.float64], truth: NDArray[Any]) -> str:
     mae, bias = np.abs(median - truth).mean(axis=0), np.median(median - truth, axis=0)
     c68, c95 = (coverage(samples[..., : truth.shape[1]], truth, q) for q in (0.6827, 0.9545))
     return (
-        f"{name:<34} n={len(truth):<5} MAE {mae[0]:6.1f} K {mae[1]:.3f} {mae[2]:.3f}   bias {bias[0]:+6.1f} K {bias[1]:+.3f} {bias[2]:+.3f}"
+        f"{name:<34} n={len(truth):<5} MAE {mae[0]:6.1f} K {mae[1]:.3f} {mae[2]:.3f}"
+        f"   bias {bias[0]:+6.1f} K {bias[1]:+.3f} {bias[2]:+.3f}"
         f"   68 % interval covers {100 * c68[0]:.0f} {100 * c68[1]:.0f} {100 * c68[2]:.0f} %"
         f", 95 %: {100 * c95[0]:.0f} {100 * c95[1]:.0f} {100 * c95[2]:.0f} %"
     )
@@ -63,7 +66,11 @@ def held_out_plates(model: Any, shared: Path, say: Say, *, reference: bool = Tru
     say(line("specclip-small, snrg > 50", samples[bright], lamost.labels[rows][bright]))
     alpha = np.median(samples[..., 3], axis=1)
     fe_h = lamost.labels[rows, 2]
-    parts = [f"{np.median(alpha[m]):+.2f} ({m.sum()})" for m in (fe_h > -0.2, (fe_h <= -0.2) & (fe_h > -0.7), fe_h <= -0.7) if m.any()]
+    parts = [
+        f"{np.median(alpha[m]):+.2f} ({m.sum()})"
+        for m in (fe_h > -0.2, (fe_h <= -0.2) & (fe_h > -0.7), fe_h <= -0.7)
+        if m.any()
+    ]
     say("median [alpha/Fe] at [Fe/H] > -0.2, -0.7 to -0.2, < -0.7: " + ", ".join(parts))
     everything = lamost.part(TEST)
     say(line("specclip-small, all held-out stars", samples_of(model, encode_arrays(model, "lamost_lrs", *lamost.centred(everything))),
@@ -71,7 +78,9 @@ def held_out_plates(model: Any, shared: Path, say: Say, *, reference: bool = Tru
     if reference:
         from specviz.training.reference_net import pca_mlp
 
-        mae = np.mean([np.abs(pca_mlp(lamost, rows, seed) - lamost.labels[rows]).mean(axis=0) for seed in range(3)], axis=0)
+        mae = np.mean(
+            [np.abs(pca_mlp(lamost, rows, seed) - lamost.labels[rows]).mean(axis=0) for seed in range(3)], axis=0
+        )
         say(f"{'PCA(80) + MLP, mean of 3 seeds':<34} n={len(rows):<5} MAE {mae[0]:6.1f} K {mae[1]:.3f} {mae[2]:.3f}")
     return tuple(np.abs(np.median(samples[..., :3], axis=1) - lamost.labels[rows]).mean(axis=0))
 
@@ -138,7 +147,9 @@ def _say_band(name: str, predicted: Sequence[Any], clean: NDArray[Any], good: ND
     error = np.abs(flux - clean[good])
     relative = np.median(error / np.abs(clean[good]).clip(0.02))
     cover = [100 * np.mean(error < k * sigma) for k in (1, 2)]
-    say(f"{name:<22} S/N > 30: median |error| {100 * relative:.2f} % of the flux; 1 sigma covers {cover[0]:.0f} %, 2 sigma {cover[1]:.0f} %")
+    say(
+        f"{name:<22} S/N > 30: median |error| {100 * relative:.2f} % of the flux; 1 sigma covers {cover[0]:.0f} %, 2 sigma {cover[1]:.0f} %"
+    )
 
 
 def _say_retrieval(lamost: NDArray[Any], xp: NDArray[Any], say: Say) -> None:
@@ -165,7 +176,9 @@ def not_stars(model: Any, shared: Path, say: Say) -> None:
     stars = np.concatenate([model.ood_score(e) for e in encode_arrays(model, "lamost_lrs", flux, ivar)])
     say("\nOut-of-distribution score, AUC against held-out real stars (snrg > 10)")
     for name, values in impostors(flux, np.random.default_rng(0)).items():
-        odd = np.concatenate([model.ood_score(e) for e in encode_arrays(model, "lamost_lrs", values, ivar[: len(values)])])
+        odd = np.concatenate(
+            [model.ood_score(e) for e in encode_arrays(model, "lamost_lrs", values, ivar[: len(values)])]
+        )
         say(f"{name:<34} AUC {np.mean(odd[:, None] > stars[None]):.3f}")
     for path in sorted((shared / "data" / "lamost_dr7").glob("*")):
         if path.suffix not in (".fits", ".gz"):
@@ -173,7 +186,9 @@ def not_stars(model: Any, shared: Path, say: Say) -> None:
         spectrum = read(path).spectra["lamost_lrs"]
         if str(spectrum.meta.get("class", "")).upper() == "GALAXY":
             score = model.ood_score(model.embed([model.prepare(spectrum)]))[0]
-            say(f"galaxy {path.name:<40} S/N {spectrum.snr or 0:5.1f}  above {100 * np.mean(stars < score):.0f} % of the stars")
+            say(
+                f"galaxy {path.name:<40} S/N {spectrum.snr or 0:5.1f}  above {100 * np.mean(stars < score):.0f} % of the stars"
+            )
 
 
 def speed(model: Any, shared: Path, say: Say) -> None:

@@ -82,10 +82,18 @@ def _lamost_samples(lamost: RealLamost, training: SimulatedPairs, held_out: Simu
 def _xp_samples(xp: RealXp, training: SimulatedPairs, held_out: SimulatedPairs) -> tuple[Sample, Sample]:
     real = np.flatnonzero(~xp.test)[: N_NEIGHBOURS // 2]
     n = N_NEIGHBOURS - len(real)
-    train = ("gaia_xp", np.concatenate([xp.flux[real], training.xp[:n]]), np.concatenate([xp.ivar[real], training.xp_ivar[:n]]))
+    train = (
+        "gaia_xp",
+        np.concatenate([xp.flux[real], training.xp[:n]]),
+        np.concatenate([xp.ivar[real], training.xp_ivar[:n]]),
+    )
     real = np.flatnonzero(xp.test & (log_snr(xp.flux, xp.ivar) > np.log10(20)))
     bright = np.flatnonzero(held_out.xp_log_snr > np.log10(20))[: N_SCORES - len(real)]
-    test = ("gaia_xp", np.concatenate([xp.flux[real], held_out.xp[bright]]), np.concatenate([xp.ivar[real], held_out.xp_ivar[bright]]))
+    test = (
+        "gaia_xp",
+        np.concatenate([xp.flux[real], held_out.xp[bright]]),
+        np.concatenate([xp.ivar[real], held_out.xp_ivar[bright]]),
+    )
     return train, test
 
 
@@ -99,7 +107,10 @@ def _reference(net: SmallNet, train: Sample, test: Sample) -> dict[str, NDArray[
     model = SpecClipSmall(net, {}, {})
 
     def vectors(sample: Sample) -> NDArray[np.float32]:
-        batches = [prepared_batch(sample[0], sample[1][i : i + 128], sample[2][i : i + 128]) for i in range(0, len(sample[1]), 128)]
+        batches = [
+            prepared_batch(sample[0], sample[1][i : i + 128], sample[2][i : i + 128])
+            for i in range(0, len(sample[1]), 128)
+        ]
         return np.concatenate([model.embed(b).vectors for b in batches])
 
     known = vectors(train).astype(np.float64)
@@ -116,6 +127,3 @@ def _reference(net: SmallNet, train: Sample, test: Sample) -> dict[str, NDArray[
     whiten, centre = whiten.astype(np.float32), centre.astype(np.float32)
     ood = neighbour_distance(vectors(test), centre, whiten, embeddings)
     return {"misfit": np.asarray(scores), "ood": ood, "embeddings": embeddings, "centre": centre, "whiten": whiten}
-
-
-

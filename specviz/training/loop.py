@@ -50,8 +50,8 @@ def run_stage(stage: Stage, folder: Path, *, seed: int, validate: Validate | Non
               progress: bool = True) -> None:  # fmt: skip
     """Train one stage to its end, or go on where a killed run stopped.
 
-    ``folder/<stage>.pt`` is written every ``save_every`` seconds and at the end; with ``"done": True`` it is only loaded.
-    The network is left with the averaged weights (of the best validation, where there is one).
+    ``folder/<stage>.pt`` is written every ``save_every`` seconds and at the end; with ``"done": True`` it is only
+    loaded. The network is left with the averaged weights (of the best validation, where there is one).
     """
     from tqdm import tqdm
 

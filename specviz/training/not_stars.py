@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 def impostors(stars: NDArray[np.float32], rng: np.random.Generator, n: int = 200) -> dict[str, NDArray[np.float32]]:
     """Normalised spectra (n, 1462) of four kinds, by name.
 
-    Approximate on purpose: no galaxy templates are in the material. ``redshifted`` is a composite of real stars broadened to
-    sigma = 200 km/s and moved by z = 0.02 to 0.12, which is what a quiescent galaxy looks like in a normalised window.
+    Approximate on purpose: no galaxy templates are in the material. ``redshifted`` is a composite of real stars
+    broadened to sigma = 200 km/s and moved by z = 0.02 to 0.12, which is what a quiescent galaxy looks like in a
+    normalised window.
     """
     pixels = stars.shape[1]
     kernel = np.exp(-0.5 * (np.arange(-9, 10) / 2.9) ** 2)  # 1 pixel = 69 km/s
@@ -29,4 +30,9 @@ def impostors(stars: NDArray[np.float32], rng: np.random.Generator, n: int = 200
     steps = stars[rng.integers(0, len(stars), n)].copy()
     for i in range(n):
         steps[i, rng.integers(200, pixels - 200) :] *= rng.uniform(0.4, 0.75)
-    return {"galaxies (broadened, z 0.02-0.12)": redshifted, "emission lines": emission, "noise": noise, "steps of the flux": steps}
+    return {
+        "galaxies (broadened, z 0.02-0.12)": redshifted,
+        "emission lines": emission,
+        "noise": noise,
+        "steps of the flux": steps,
+    }

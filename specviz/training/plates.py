@@ -1,8 +1,8 @@
 """The split of the real LAMOST training set into training, validation and held-out plates.
 
-Two spectra of one plate share the sky, the flat field and the flux calibration; two spectra of one star share the star. Neither
-may lie on both sides, or the held-out figure flatters: spectra are joined into groups by plate and by star, and whole groups
-are dealt out.
+Two spectra of one plate share the sky, the flat field and the flux calibration; two spectra of one star share the
+star. Neither may lie on both sides, or the held-out figure flatters: spectra are joined into groups by plate and by
+star, and whole groups are dealt out.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def group_by_plate_and_star(planid: ArrayLike, ra: ArrayLike, dec: ArrayLike, ra
 def split_plates(planid: ArrayLike, ra: ArrayLike, dec: ArrayLike, seed: int = SPLIT_SEED) -> NDArray[np.int8]:
     """0 train, 1 validation, 2 test, for each spectrum; whole groups of plates and stars on one side.
 
-    Groups are visited in a seeded order; one that is too large for what is still missing in the test (then validation) part
-    goes to training, so the parts come out near :data:`TEST_FRACTION` and :data:`VALIDATION_FRACTION`.
+    Groups are visited in a seeded order; one that is too large for what is still missing in the test (then
+    validation) part goes to training, so the parts come out near :data:`TEST_FRACTION` and :data:`VALIDATION_FRACTION`.
     """
     group = group_by_plate_and_star(planid, ra, dec)
     sizes = np.bincount(group)

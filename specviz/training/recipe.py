@@ -29,7 +29,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
         raise SpecvizError(f"The recipe {path} cannot be read", remedy=f"Start from {DEFAULT_RECIPE}") from error
     except tomllib.TOMLDecodeError as error:
         raise SpecvizError(f"The recipe {path} is not TOML: {error}") from error
-    missing = [k for k in ("name", "version", "seed", "network", "data", "pretrain", "align", "adapt") if k not in recipe]
+    missing = [
+        k for k in ("name", "version", "seed", "network", "data", "pretrain", "align", "adapt") if k not in recipe
+    ]
     if missing:
         raise SpecvizError(f"The recipe {path} lacks " + ", ".join(missing), remedy=f"Compare with {DEFAULT_RECIPE}")
     return recipe
@@ -41,7 +43,7 @@ def shared_folder(given: str | None) -> Path:
 
 
 def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, progress: bool = True) -> str:
-    """Run all stages (those already done are taken from ``runs``), calibrate, write the weights; returns their SHA-256."""
+    """Run all stages (those done are taken from ``runs``), calibrate, write the weights; returns their SHA-256."""
     import torch
 
     from specviz.models.specclip.small import SmallConfig, SmallNet
@@ -79,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="specviz train", description="Train the default model from a recipe file.")
     parser.add_argument("recipe", nargs="?", default=str(DEFAULT_RECIPE), help="recipe file (TOML)")
     parser.add_argument("--shared", help="folder of the training material (default: SPECVIZ_SHARED or ../shared)")
-    parser.add_argument("--runs", default="runs/specclip_small", help="checkpoints and logs; a killed run goes on from here")
+    parser.add_argument(
+        "--runs", default="runs/specclip_small", help="checkpoints and logs; a killed run goes on from here"
+    )
     parser.add_argument("--weights", default=str(weights_path("specclip-small")), help="where the weights are written")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -14,7 +14,7 @@ N_COMPONENTS = 80
 
 
 def pca_mlp(lamost: RealLamost, rows: NDArray[np.int64], seed: int = 0) -> NDArray[np.float64]:
-    """Labels (len(rows), 3) that the reference predicts: trained on the training plates, stopped on the validation plates."""
+    """Labels (len(rows), 3) from a net trained on the training plates and stopped on the validation plates."""
     torch.manual_seed(seed)
     flux, _ = lamost.centred(np.arange(len(lamost.flux)))
     flux = np.clip(flux, 0.0, 2.0)

@@ -1,7 +1,7 @@
 """The stages of the recipe: one loss function each, in the order pretrain, align, adapt.
 
-Every stage is a :class:`Stage`: ``loss(step, rng) -> dict of scalars`` on a fresh random batch. :mod:`specviz.training.loop`
-turns the crank.
+Every stage is a :class:`Stage`: ``loss(step, rng) -> dict of scalars`` on a fresh random batch.
+:mod:`specviz.training.loop` turns the crank.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Pretrain(Stage):
 
 
 def relative_error(flux: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error of XP fluxes, relative where the star is bright and absolute (of 0.1 f550) where it is not."""
+    """Mean absolute error of XP fluxes: relative where the star is bright, of 0.1 f550 where it is not."""
     return ((flux - target).abs() / (0.1 + target.abs())).mean()
 
 
@@ -155,7 +155,9 @@ class Align(Stage):
         label_weight = self.label_weight(labels)[:, None].repeat(1, 3)
         log_prob = torch.cat([log_prob[:, :3] * label_weight, log_prob[:, 3:]], dim=1)
         out["flow_l"] = -s["flow_weight"] * log_prob.mean()
-        out["flow_g"] = -s["flow_weight"] * net.flow("gaia_xp").log_prob(_tensor(pairs.label_array(names_g)[rows]), c_g).mean()
+        out["flow_g"] = (
+            -s["flow_weight"] * net.flow("gaia_xp").log_prob(_tensor(pairs.label_array(names_g)[rows]), c_g).mean()
+        )
         if step >= s["scatter_from"]:
             d_l, d_g = c_l.detach(), c_g.detach()
             out["band"] = 0.1 * (
@@ -170,8 +172,8 @@ class Align(Stage):
 class Adapt(Align):
     """Fine-tuning on the labelled real plates, with simulated pairs replayed.
 
-    The LAMOST factors of teff, logg and fe_h learn from real labels here; alpha_fe, which no real label gives, goes on with
-    the simulated ones, and so does everything else that :class:`Align` teaches.
+    The LAMOST factors of teff, logg and fe_h learn from real labels here; alpha_fe, which no real label gives, goes
+    on with the simulated ones, and so does everything else that :class:`Align` teaches.
     """
 
     name = "adapt"

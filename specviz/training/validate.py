@@ -16,16 +16,22 @@ AIM = (120.0, 0.11, 0.08)
 
 
 @torch.no_grad()
-def contexts(net: SmallNet, values: NDArray[np.float32], ivar: NDArray[np.float32], survey: str = "lamost_lrs") -> torch.Tensor:
+def contexts(
+    net: SmallNet, values: NDArray[np.float32], ivar: NDArray[np.float32], survey: str = "lamost_lrs"
+) -> torch.Tensor:
     """What the flow of a survey reads for spectra (n, L): (n, D + 1)."""
     out = []
     for i in range(0, len(values), 128):
         x = torch.from_numpy(np.ascontiguousarray(values[i : i + 128], dtype=np.float32))
-        out.append(net.context(net.encode(x, survey), torch.from_numpy(log_snr(values[i : i + 128], ivar[i : i + 128]))))
+        out.append(
+            net.context(net.encode(x, survey), torch.from_numpy(log_snr(values[i : i + 128], ivar[i : i + 128])))
+        )
     return torch.cat(out)
 
 
-def posterior_samples(net: SmallNet, context: torch.Tensor, survey: str = "lamost_lrs", n: int = 512) -> NDArray[np.float64]:
+def posterior_samples(
+    net: SmallNet, context: torch.Tensor, survey: str = "lamost_lrs", n: int = 512
+) -> NDArray[np.float64]:
     """Samples (stars, n, labels) from stratified base draws, the same at every call."""
     flow = net.flow(survey)
     uniform = torch.quasirandom.SobolEngine(len(flow.names), scramble=True, seed=0).draw(n).clamp(1e-5, 1 - 1e-5)
@@ -34,7 +40,7 @@ def posterior_samples(net: SmallNet, context: torch.Tensor, survey: str = "lamos
 
 
 def plate_validator(lamost: RealLamost) -> Validate:
-    """A validation on the trusted stars of the validation plates; ``score`` joins likelihood and the MAEs against the aim."""
+    """Validation on the trusted stars of the validation plates; ``score`` joins likelihood and MAEs against the aim."""
     rows = lamost.trusted(VALIDATION)
     flux, ivar = lamost.centred(rows)
     labels = lamost.labels[rows]

@@ -85,7 +85,9 @@ def test_posteriors_of_sun_like_dwarfs(model: Any, encoding: Any) -> None:
         assert "simulated" in posterior.notes.get("alpha_fe", "simulated")
 
 
-def test_posterior_is_reproducible_and_independent_of_the_batch(model: Any, dwarfs: list[Spectrum], encoding: Any) -> None:
+def test_posterior_is_reproducible_and_independent_of_the_batch(
+    model: Any, dwarfs: list[Spectrum], encoding: Any
+) -> None:
     first, again = model.posterior(encoding, samples=500), model.posterior(encoding, samples=500)
     np.testing.assert_array_equal(first[3].samples, again[3].samples)
     alone = model.posterior(model.embed([model.prepare(dwarfs[3])]), samples=500)[0]
@@ -99,7 +101,10 @@ def test_more_noise_means_a_wider_posterior(model: Any, dwarfs: list[Spectrum]) 
     width = []
     for snr in (150.0, 10.0):
         level = float(np.median(dwarfs[0].flux)) / snr
-        noisy = [s.with_(flux=s.flux + level * rng.standard_normal(len(s)), ivar=np.where(s.ivar > 0, level**-2.0, 0)) for s in dwarfs]
+        noisy = [
+            s.with_(flux=s.flux + level * rng.standard_normal(len(s)), ivar=np.where(s.ivar > 0, level**-2.0, 0))
+            for s in dwarfs
+        ]
         posteriors = model.posterior(model.embed([model.prepare(s) for s in noisy]), samples=1000)
         width.append(np.mean([p.samples.std(axis=0)[:3] for p in posteriors], axis=0))
     assert (width[1] > 1.3 * width[0]).all()
@@ -107,7 +112,11 @@ def test_more_noise_means_a_wider_posterior(model: Any, dwarfs: list[Spectrum]) 
 
 def test_reconstruction_lies_on_the_data(model: Any, encoding: Any) -> None:
     for prepared, spectrum in zip(encoding.prepared, model.reconstruct(encoding), strict=True):
-        assert spectrum.kind == "reconstruction" and spectrum.survey == "lamost_lrs" and spectrum.normalisation == "continuum"
+        assert (
+            spectrum.kind == "reconstruction"
+            and spectrum.survey == "lamost_lrs"
+            and spectrum.normalisation == "continuum"
+        )
         assert np.median(np.abs(spectrum.flux - prepared.values)) < 0.03
         assert (spectrum.sigma > 0).all() and np.median(spectrum.sigma) < 0.05
         np.testing.assert_array_equal(spectrum.scale, prepared.scale)
@@ -129,7 +138,10 @@ def test_xp_in_and_lamost_out(model: Any, shared: Path) -> None:
     with np.load(shared / "data" / "gaia_xp_sampled_2010.npz") as f:
         snr = np.median(f["flux"] / f["flux_error"], axis=1)
         rows = np.argsort(-snr)[:40:10]
-        spectra = [Spectrum(f["wave_nm"].astype(float), f["flux"][i], f["flux_error"][i].astype(float) ** -2, survey="gaia_xp") for i in rows]
+        spectra = [
+            Spectrum(f["wave_nm"].astype(float), f["flux"][i], f["flux_error"][i].astype(float) ** -2, survey="gaia_xp")
+            for i in rows
+        ]
     encoding = model.embed([model.prepare(s) for s in spectra])
     for prepared, rebuilt, other, posterior in zip(
         encoding.prepared, model.reconstruct(encoding), model.translate(encoding, "lamost_lrs"),
@@ -145,7 +157,9 @@ def test_what_is_not_a_star_is_far_from_the_stars(model: Any, dwarfs: list[Spect
     assert len(reference["ood"]) == len(reference["misfit"]) >= 1000
     assert 0.5 < np.median(reference["misfit"]) < 2.0
     rng = np.random.default_rng(0)
-    noise = [s.with_(flux=1000 * (1 + 0.4 * rng.standard_normal(len(s))), ivar=np.full(len(s), 400.0**-2)) for s in dwarfs]
+    noise = [
+        s.with_(flux=1000 * (1 + 0.4 * rng.standard_normal(len(s))), ivar=np.full(len(s), 400.0**-2)) for s in dwarfs
+    ]
     odd = model.ood_score(model.embed([model.prepare(s) for s in noise]))
     assert (odd > np.quantile(reference["ood"], 0.95)).all()
     assert (model.ood_score(encoding) < np.quantile(reference["ood"], 0.95)).all()

@@ -1,10 +1,10 @@
 """``LabelFlow``: the posterior of stellar labels as an autoregressive neural spline flow.
 
 p(labels | context) = p(teff | c) p(logg | teff, c) p(fe_h | teff, logg, c) ..., each factor a rational-quadratic spline
-(Durkan et al. 2019, arXiv:1906.04032; the spline is zuko's ``MonotonicRQSTransform``) whose knots come from a small network.
-Why the factors stand one by one and not in a masked network: a sample then costs one pass a label instead of one pass of the
-whole network a label, the first spline is the same for all samples of a star, and a factor can be trained alone (``alpha_fe``
-is learned from simulated spectra only, the other labels from real ones too).
+(Durkan et al. 2019, arXiv:1906.04032; the spline is zuko's ``MonotonicRQSTransform``) whose knots come from a small
+network. Why the factors stand one by one and not in a masked network: a sample then costs one pass a label instead of
+one pass of the whole network a label, the first spline is the same for all samples of a star, and a factor can be
+trained alone (``alpha_fe`` is learned from simulated spectra only, the other labels from real ones too).
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ BOUND = 6.0
 class Spline(MonotonicRQSTransform):
     """zuko's rational-quadratic spline with knots normalised by exp/sum.
 
-    The same function: zuko bounds the raw widths and heights, so exp cannot overflow. ``softmax`` over a last axis of ten
-    is nine times slower on a CPU and was half of the sampling time.
+    The same function: zuko bounds the raw widths and heights, so exp cannot overflow. ``softmax`` over a last axis of
+    ten is nine times slower on a CPU and was half of the sampling time.
     """
 
-    def __init__(self, widths: Tensor, heights: Tensor, derivatives: Tensor, *, bound: float, slope: float = 1e-3) -> None:
+    def __init__(
+        self, widths: Tensor, heights: Tensor, derivatives: Tensor, *, bound: float, slope: float = 1e-3
+    ) -> None:
         super(MonotonicRQSTransform, self).__init__()
         floor = math.log(slope)
         self.horizontal = self._knots(widths, floor, bound)
@@ -60,7 +62,8 @@ class ConditionalSpline(nn.Module):
     def __init__(self, context: int, previous: int, hidden: int = 64, bins: int = 10) -> None:
         super().__init__()
         self.bins = bins
-        # Two input layers instead of one on the concatenation: the context part is computed once a star, not once a sample.
+        # Two input layers instead of one on the concatenation: the context part is computed once a star, not once a
+        # sample.
         self.from_context = nn.Linear(context, hidden)
         self.from_previous = nn.Linear(previous, hidden, bias=False) if previous else None
         self.hidden = nn.Linear(hidden, hidden)
@@ -112,8 +115,8 @@ class LabelFlow(nn.Module):
 
     Notes
     -----
-    ``offset`` and ``spread`` standardise the labels (log10 teff for teff), ``temperature`` widens the base normal of each
-    factor (calibrated on validation stars), ``context_offset`` and ``context_spread`` standardise the context.
+    ``offset`` and ``spread`` standardise the labels (log10 teff for teff), ``temperature`` widens the base normal of
+    each factor (calibrated on validation stars), ``context_offset`` and ``context_spread`` standardise the context.
     """
 
     def __init__(self, names: Sequence[str], context: int, summary: int = 32, hidden: int = 64, bins: int = 10) -> None:
@@ -136,13 +139,18 @@ class LabelFlow(nn.Module):
         return (self._log_teff(labels) - self.offset[: labels.shape[-1]]) / self.spread[: labels.shape[-1]]
 
     def _log_teff(self, labels: Tensor) -> Tensor:
-        columns = [torch.log10(labels[..., i]) if n == "teff" else labels[..., i] for i, n in zip(range(labels.shape[-1]), self.names)]
+        columns = [
+            torch.log10(labels[..., i]) if n == "teff" else labels[..., i]
+            for i, n in zip(range(labels.shape[-1]), self.names, strict=False)
+        ]
         return torch.stack(columns, dim=-1)
 
     def restore(self, standardised: Tensor) -> Tensor:
         """Standardised -> labels in their units."""
         raw = standardised * self.spread + self.offset
-        return torch.stack([10.0 ** raw[..., i] if n == "teff" else raw[..., i] for i, n in enumerate(self.names)], dim=-1)
+        return torch.stack(
+            [10.0 ** raw[..., i] if n == "teff" else raw[..., i] for i, n in enumerate(self.names)], dim=-1
+        )
 
     def condition(self, context: Tensor) -> Tensor:
         """Context (B, C) -> the summary (B, summary) the factors read."""

@@ -96,7 +96,9 @@ class SpecClipSmall:
         except RuntimeError as error:
             raise CheckpointError(f"{Path(path).name} does not fit the network its metadata describe") from error
         net.eval().requires_grad_(False)
-        return cls(net.to(device), json.loads(metadata["card"]), reference, sha256=sha256 or sha256_of(path), device=device)
+        return cls(
+            net.to(device), json.loads(metadata["card"]), reference, sha256=sha256 or sha256_of(path), device=device
+        )
 
     def __repr__(self) -> str:
         return f"<SpecClipSmall {self._card.get('version', '')} on {self.device}>"
@@ -113,7 +115,7 @@ class SpecClipSmall:
             labels=dict(self._net.small.labels),
             ranges={k: (float(a), float(b)) for k, (a, b) in self._card.get("ranges", {}).items()},
             windows={k: (float(g[0]), float(g[-1])) for k, g in _GRIDS.items()},
-            citation="Architecture: Zhao et al. 2026, ApJ (SpecCLIP). Weights: specviz, trained on simulated spectra and LAMOST DR10.",
+            citation="Architecture: Zhao et al. 2026, ApJ (SpecCLIP); weights: specviz",
             release=str(self._card.get("release", "")),
         )
 
@@ -133,7 +135,9 @@ class SpecClipSmall:
         if spectrum.survey not in READ_AS_LAMOST:
             raise ModelError(f"specclip-small reads no {spectrum.survey} spectra", expected="LAMOST-like or Gaia XP")
         grid = to_specclip_grid(spectrum)
-        return Prepared("lamost_lrs", SPECCLIP_WAVELENGTH, _f32(grid.values), _f32(grid.ivar), grid.continuum, grid.filled)
+        return Prepared(
+            "lamost_lrs", SPECCLIP_WAVELENGTH, _f32(grid.values), _f32(grid.ivar), grid.continuum, grid.filled
+        )
 
     def embed(self, prepared: Sequence[Prepared]) -> Encoding:
         """Encode a batch of one survey. ``state`` holds log10 S/N, shape (B,)."""
@@ -169,7 +173,7 @@ class SpecClipSmall:
         return [Posterior(flow.names, d, survey=survey, prior=prior, notes=notes) for d in drawn]
 
     def reconstruct(self, encoding: Encoding) -> list[PredictedSpectrum]:
-        """The noiseless spectrum the model believes it saw; ``sigma`` is the error of that belief, not the noise of the data."""
+        """The noiseless spectrum the model believes it saw; ``sigma`` is the error of that belief, not of the data."""
         import torch
 
         values = self._tensor(np.stack([p.values for p in encoding.prepared])) if len(encoding) else None
@@ -187,7 +191,9 @@ class SpecClipSmall:
         LAMOST to XP cannot know the reddening, which the continuum normalisation takes away: the band says so.
         """
         if to != _OTHER[encoding.survey]:
-            raise ModelError(f"specclip-small does not translate {encoding.survey} to {to!r}", expected=_OTHER[encoding.survey])
+            raise ModelError(
+                f"specclip-small does not translate {encoding.survey} to {to!r}", expected=_OTHER[encoding.survey]
+            )
         import torch
 
         with torch.inference_mode():
@@ -232,7 +238,7 @@ class SpecClipSmall:
 
 def neighbour_distance(vectors: NDArray[Any], centre: NDArray[Any], whiten: NDArray[Any], embeddings: NDArray[Any]
                        ) -> NDArray[np.float64]:  # fmt: skip
-    """Root mean square distance of each vector (B, D) to its nearest reference embeddings (m, k), per dimension; (B,)."""
+    """RMS distance per dimension of each vector (B, D) to its nearest reference embeddings (m, k); (B,)."""
     white = (np.asarray(vectors, np.float64) - centre) @ whiten
     square = (white**2).sum(1)[:, None] + (embeddings**2).sum(1)[None] - 2.0 * white @ embeddings.T
     nearest = np.sort(np.partition(square, _NEIGHBOURS, axis=1)[:, : _NEIGHBOURS + 1], axis=1)

@@ -14,8 +14,8 @@ def log_snr(values: ArrayLike, ivar: ArrayLike) -> NDArray[np.float32]:
     Parameters
     ----------
     values, ivar : array, shape (B, L)
-        Where no pixel has ivar > 0 the noise is estimated from the values (DER_SNR: Stoehr et al. 2008, ST-ECF Newsletter 42):
-        1.4826 / sqrt(6) * median |2 f_i - f_(i-2) - f_(i+2)|.
+        Where no pixel has ivar > 0 the noise is estimated from the values (DER_SNR: Stoehr et al. 2008, ST-ECF
+        Newsletter 42): 1.4826 / sqrt(6) * median |2 f_i - f_(i-2) - f_(i+2)|.
 
     Returns
     -------

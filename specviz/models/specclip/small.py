@@ -1,7 +1,7 @@
 """``SmallNet``: SpecCLIP's predict-and-reconstruct network at small size, with error bands and label posteriors.
 
-What is added to the published architecture: a scatter decoder beside each of the four spectrum decoders (log standard deviation
-of the decoder's error, a pixel), and one :class:`~specviz.models.specclip.label_flow.LabelFlow` a survey.
+What is added to the published architecture: a scatter decoder beside each of the four spectrum decoders (log standard
+deviation of the decoder's error, a pixel), and one :class:`~specviz.models.specclip.label_flow.LabelFlow` a survey.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ class SmallConfig:
     flow_hidden: int = 32
     flow_bins: int = 8
     labels: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {"lamost_lrs": ("teff", "logg", "fe_h", "alpha_fe"), "gaia_xp": ("teff", "logg", "fe_h")}
+        default_factory=lambda: {
+            "lamost_lrs": ("teff", "logg", "fe_h", "alpha_fe"),
+            "gaia_xp": ("teff", "logg", "fe_h"),
+        }
     )
 
     @classmethod
@@ -60,7 +63,8 @@ class SmallConfig:
                 slice_overlap=self.slice_overlap, mask_width=self.mask_width, attention_scaling="single",
             ),
             xp=XpAutoEncoderConfig(
-                hidden_dim=self.xp_hidden, latent_dim=self.xp_latent, n_encoder_blocks=self.xp_blocks, n_decoder_blocks=self.xp_blocks
+                hidden_dim=self.xp_hidden, latent_dim=self.xp_latent, n_encoder_blocks=self.xp_blocks,
+                n_decoder_blocks=self.xp_blocks
             ),
             embed_dim=self.embed_dim, n_heads=self.n_heads, feature_hidden=2 * self.embed_dim, dropout=0.0,
             lamost_decoder_widths=self.decoder_widths, xp_decoder_widths=self.decoder_widths,
@@ -94,7 +98,10 @@ class SmallNet(SpecClipPredRecon):
         self.lamost_cross_scatter = ScatterDecoder(d, s.scatter_width, c.lamost.n_pixels)
         self.xp_cross_scatter = ScatterDecoder(d, s.scatter_width, c.xp.n_pixels)
         self.flows = nn.ModuleDict(
-            {k: LabelFlow(v, d, summary=s.flow_summary, hidden=s.flow_hidden, bins=s.flow_bins) for k, v in s.labels.items()}
+            {
+                k: LabelFlow(v, d, summary=s.flow_summary, hidden=s.flow_hidden, bins=s.flow_bins)
+                for k, v in s.labels.items()
+            }
         )
         # Standard deviations of each decoder are multiplied by this; fitted to coverage on held-out spectra.
         self.register_buffer("band_scale", torch.ones(4))
@@ -108,7 +115,9 @@ class SmallNet(SpecClipPredRecon):
         """Embedding (B, D) of raw prepared values (B, L)."""
         return self.embed(self.clip_input(spectra, survey), survey)
 
-    def reconstruct_normalised(self, embedding: Tensor, log_snr: Tensor, spectra: Tensor, survey: str) -> tuple[Tensor, Tensor]:
+    def reconstruct_normalised(
+        self, embedding: Tensor, log_snr: Tensor, spectra: Tensor, survey: str
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (B, L) of the spectrum that was embedded, in the unit of ``spectra``."""
         flux, context = self.reconstruct(embedding, survey), self.context(embedding, log_snr)
         if survey == "gaia_xp":
