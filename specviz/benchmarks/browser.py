@@ -200,7 +200,7 @@ class Guard:
             "console",
             lambda m: self.errors.append(f"{m.text} ({m.location.get('url', '')})") if m.type == "error" else None,
         )
-        page.on("pageerror", lambda e: self.errors.append(str(e)))
+        page.on("pageerror", lambda e: self.errors.append(e.stack or str(e)))
 
     def check(self, door: str) -> None:
         """Fail if the page asked another machine for anything, or wrote an error that is not the door's own."""
