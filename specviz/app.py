@@ -115,20 +115,26 @@ def _listen(door: Any, view: ExplorerView, session: Session) -> None:
     door.on_error(trouble)
 
 
-def _fill(session: Session, x: Any) -> None:
-    """Show what was asked for: one star, or several as a work list."""
+def _targets(x: Any) -> list[Any]:
+    """What was asked for, one by one: a folder stands for the files in it."""
     if x is None:
-        return
+        return []
     if isinstance(x, (list, tuple)):
-        session.set_work(list(x))
-        return
+        return [t for item in x for t in _targets(item)]
     if isinstance(x, (str, Path)) and Path(x).expanduser().is_dir():
         files = sorted(p for p in Path(x).expanduser().rglob("*") if p.is_file() and not p.name.startswith("."))
         if not files:
-            raise SpecvizError(f"The folder {x} has no files")
-        session.set_work(files)
-        return
-    session.open(x)
+            raise SpecvizError(f"The folder {x} has no files", expected="a folder of spectra")
+        return list(files)
+    return [x]
+
+
+def _fill(session: Session, targets: list[Any]) -> None:
+    """Show one star, or several as a work list."""
+    if len(targets) == 1:
+        session.open(targets[0])
+    elif targets:
+        session.set_work(targets)
 
 
 def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto", theme: str = "auto") -> Explorer:
@@ -159,7 +165,7 @@ def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto
     """
     engine = api.default_engine(model, device)
     session = Session(engine, api.demo_catalog)
-    _fill(session, x)
+    _fill(session, _targets(x))
     return Explorer(session, surroundings(engine), theme=theme)
 
 
@@ -175,39 +181,50 @@ def serve(
 ) -> Any:
     """Serve the Explorer to browsers; sessions are isolated, the model is shared.
 
-    Visitors open demo stars and upload files; they cannot name files of this machine. ``paths`` (given by whoever
-    starts the
-    server) are on every visitor's work list.
+    Visitors open demo stars and upload files; they cannot name files of this machine.
+
+    Parameters
+    ----------
+    paths : path, Star, or a list of them, optional
+        Shown to every visitor: one is opened, several are the work list.
+    port : int
+        0 takes a free one; the address is written to the log.
+    address : str
+        The default is reached from this machine only.
+    browser : bool
+        Open the page here.
+    model, device
+        As in :func:`explore`.
+    **options
+        As of :func:`specviz.doors.serve`.
+
+    Raises
+    ------
+    SpecvizError
+        A path cannot be read, or the port is taken.
     """
+    from bokeh.io import curdoc
+
     from specviz.doors import serve as serve_door
+    from specviz.session.resolve import resolve
 
     engine = api.default_engine(model, device)
     world = surroundings(engine)
-    given = [] if paths is None else list(paths) if isinstance(paths, (list, tuple)) else [paths]
+    stars = [resolve(p) for p in _targets(paths)]
 
-    def page(inbox: Any = None) -> Any:
-        import panel as pn
-
-        from specviz.session.resolve import resolve
-
+    def page(inbox: Any) -> Any:
         session = Session(engine, api.demo_catalog, allow_paths=False)
-        stars = [resolve(p) for p in given]
-        if len(stars) == 1:
-            session.open(stars[0])
-        elif stars:
-            session.set_work(stars)
+        _fill(session, list(stars))
         view = ExplorerView(session, world)
-        doc = pn.state.curdoc
-        if doc is not None:
-            view.connect(lambda draw: doc.add_next_tick_callback(draw))
+        doc = curdoc()
+        view.connect(lambda draw: doc.add_next_tick_callback(draw))
 
-            def gone(_context: Any) -> None:
-                view.close()
-                session.close()
+        def gone(_context: Any) -> None:
+            view.close()
+            session.close()
 
-            doc.on_session_destroyed(gone)
-        if inbox is not None:
-            _listen(inbox, view, session)
+        doc.on_session_destroyed(gone)
+        _listen(inbox, view, session)
         return view.layout
 
     return serve_door(

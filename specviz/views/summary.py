@@ -47,7 +47,7 @@ class Summary:
     """One HTML pane: the facts left, six tiles right (two rows on a narrow widget)."""
 
     def __init__(self) -> None:
-        self.root = html(css=_CSS, classes=["sv-summary"], sizing_mode="stretch_width")
+        self.root = html(css=_CSS, classes=["sv-summary"])
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""

@@ -54,7 +54,7 @@ def test_filled_regions_hold_68_and_95_per_cent_of_the_samples(posterior: Poster
 def test_three_labels_make_six_cells_and_the_catalogue_its_diamonds(posterior: Posterior) -> None:
     made = corner.build(posterior, posterior.names, {"teff": 5714.0, "logg": 4.42}, {})
     assert len(made.frames) == 6 and len(made.curves) == 3 and len(made.catalogue) == 1
-    bare = corner.build(posterior, posterior.names, {"teff": 12000.0}, {})  # far outside: not drawn, range not stretched
+    bare = corner.build(posterior, posterior.names, {"teff": 12000.0}, {})  # far outside: not drawn
     assert bare.catalogue == [] and bare.dashes == []
 
 

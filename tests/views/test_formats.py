@@ -11,7 +11,8 @@ from specviz.views import formats
 @pytest.mark.parametrize(
     ("value", "decimals", "sign", "expected"),
     [(-0.06, 2, True, "−0.06"), (0.03, 2, True, "+0.03"), (-0.004, 2, True, "+0.00"), (-0.004, 2, False, "0.00"),
-     (5771.6, 0, False, "5772"), (None, 2, False, "–"), (float("nan"), 1, False, "–"), (np.inf, 1, False, "–"), ("x", 1, False, "–")],
+     (5771.6, 0, False, "5772"), (None, 2, False, "–"), (float("nan"), 1, False, "–"), (np.inf, 1, False, "–"),
+     ("x", 1, False, "–")],
 )  # fmt: skip
 def test_number(value: object, decimals: int, sign: bool, expected: str) -> None:
     assert formats.number(value, decimals, sign=sign) == expected
@@ -26,7 +27,9 @@ def test_labels_have_their_own_decimals_and_signs() -> None:
     assert formats.plus_minus(16, 4, 0, "km s⁻¹") == "16 ± 4\u00a0km s⁻¹"
 
 
-@pytest.mark.parametrize(("n", "text"), [(1, "1st"), (2, "2nd"), (63, "63rd"), (11, "11th"), (112, "112th"), (90, "90th")])
+@pytest.mark.parametrize(
+    ("n", "text"), [(1, "1st"), (2, "2nd"), (63, "63rd"), (11, "11th"), (112, "112th"), (90, "90th")]
+)
 def test_ordinal(n: int, text: str) -> None:
     assert formats.ordinal(n) == text
 
