@@ -122,7 +122,13 @@ def _root_mean_square(residual: NDArray[np.float64]) -> float:
 
 
 def find_reasons(
-    prepared: Prepared, model: PredictedSpectrum, *, survey: str | None = None, z: float = 0.0, most: int = 4
+    prepared: Prepared,
+    model: PredictedSpectrum,
+    *,
+    survey: str | None = None,
+    z: float = 0.0,
+    teff: float | None = None,
+    most: int = 4,
 ) -> tuple[Reason, ...]:
     """The stretches that differ most from the model: at most ``most``, apart from each other, the strongest first.
 
@@ -130,15 +136,16 @@ def find_reasons(
     to half or changed sign; that stretch and its wings (as far as the mean goes on falling) are taken out, and the
     search goes on. A line in the star is named in the star's frame (``z``), sky and detector in the observed one.
     """
-    return _stretches(prepared, residual_sigma(prepared, model), survey or prepared.survey, z, most)
+    return _stretches(prepared, residual_sigma(prepared, model), survey or prepared.survey, z, teff, most)
 
 
 def _stretches(
-    prepared: Prepared, residual: NDArray[np.float64], survey: str, z: float, most: int
+    prepared: Prepared, residual: NDArray[np.float64], survey: str, z: float, teff: float | None, most: int
 ) -> tuple[Reason, ...]:
     wave = np.asarray(prepared.wavelength, np.float64) * (10.0 if survey == "gaia_xp" else 1.0)
     width = min(RUNNING_PIXELS.get(survey, _DEFAULT_RUNNING), residual.size)
     smooth = _running_mean(np.clip(residual, -3 * CLIP, 3 * CLIP), width)
+    ends = (float(wave[0]), float(wave[-1]))
     least = _LEAST / float(np.sqrt(width))
     found: list[Reason] = []
     free = np.isfinite(smooth)
@@ -156,7 +163,7 @@ def _stretches(
         if abs(mean) < least:
             continue
         low, high = float(wave[first]), float(wave[last])
-        name, kind = name_feature(low, high, float(wave[peak]), survey=survey, z=z)
+        name, kind = name_feature(low, high, float(wave[peak]), survey=survey, z=z, window=ends, teff=teff)
         found.append(Reason(name, kind, float(wave[peak]), low, high, mean, survey))
     return tuple(sorted(found, key=lambda reason: -abs(reason.mean_sigma)))
 
@@ -169,6 +176,7 @@ def anomaly(
     ood: float | None = None,
     survey: str | None = None,
     z: float = 0.0,
+    teff: float | None = None,
 ) -> Anomaly:
     """Score, percentile and reasons of one star.
 
@@ -188,10 +196,12 @@ def anomaly(
         Under which survey the reasons are filed (an SDSS spectrum is prepared as LAMOST).
     z : float
         Redshift of the star's lines in ``prepared``, from its radial velocity.
+    teff : float, optional
+        Effective temperature (K), so that no reason names a molecule the star cannot have.
     """
     residual = residual_sigma(prepared, model)
     value = _root_mean_square(residual)
-    reasons = _stretches(prepared, residual, survey or prepared.survey, z, 4)
+    reasons = _stretches(prepared, residual, survey or prepared.survey, z, teff, 4)
     latent = float("nan") if ood is None else float(ood)
     if not reference.misfit.size or not np.isfinite(value):
         return Anomaly(value, float("nan"), 0, reasons, misfit=value, ood=latent)

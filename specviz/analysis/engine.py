@@ -244,6 +244,7 @@ class Engine:
             if isinstance(z, (int, float)) and abs(z) < 0.01 and draft.star.spectra[lead].frame == "observed"
             else 0.0
         )
+        posterior = draft.posteriors.get(lead)
         return anomaly(
             draft.prepared[lead],
             draft.reconstructions[lead],
@@ -251,6 +252,7 @@ class Engine:
             ood=draft.ood.get(lead),
             survey=lead,
             z=shift,
+            teff=float(np.median(posterior["teff"])) if posterior is not None and "teff" in posterior.names else None,
         )
 
     def _flags(self, draft: Draft, lead: str, predictions: Mapping[str, PredictedSpectrum]) -> tuple[QualityFlag, ...]:

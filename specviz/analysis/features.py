@@ -25,6 +25,7 @@ STAR_BANDS = (
     ("CN band 4215 Å", 4140.0, 4217.0),
     ("CH G band", 4285.0, 4318.0),
     ("C₂ band 4737 Å", 4660.0, 4740.0),
+    ("TiO band 4761 Å", 4760.0, 4830.0),
     ("TiO band 4954 Å", 4954.0, 5010.0),
     ("MgH and Mg b", 5080.0, 5195.0),
     ("TiO band 5448 Å", 5448.0, 5500.0),
@@ -41,11 +42,13 @@ STAR_BANDS = (
 #: wavelength.
 _ODD_LINES = (
     ("Sr II 4078", 4078.86),
+    ("Fe I 4132", 4133.23),
     ("Fe I 4144", 4145.04),
     ("Ba II 4554", 4555.31),
     ("C III, N III 4640", 4641.3),
     ("[O III] 4959", 4960.30),
     ("[O III] 5007", 5008.24),
+    ("Fe I 5227", 5228.63),
     ("Fe I 5406", 5407.28),
     ("Mg I 5528", 5529.95),
     ("Li I 6708", 6709.7),
@@ -68,16 +71,29 @@ def _star_lines() -> tuple[tuple[str, float], ...]:
 
 STAR_LINES = _star_lines()
 _WIDE = 60.0
+#: Stars hotter than this (K) do not have the molecule.
+_HOTTEST = {"TiO": 4700.0, "CaH": 4700.0, "CN": 7000.0, "CH": 7000.0, "C₂": 7000.0, "MgH": 7000.0}
+_BALMER = ("Hα", "Hβ", "Hγ", "Hδ")
+_BALMER_WING = 30.0
+#: A stretch that peaks this close (Angstrom) to the end of the model's window is an effect of that end.
+_EDGE = 12.0
 
 
 def name_feature(
-    low: float, high: float, peak: float, *, survey: str = "lamost_lrs", z: float = 0.0
+    low: float,
+    high: float,
+    peak: float,
+    *,
+    survey: str = "lamost_lrs",
+    z: float = 0.0,
+    window: tuple[float, float] | None = None,
+    teff: float | None = None,
 ) -> tuple[str, Kind]:
     """Name and kind of the stretch ``low``-``high`` (vacuum Angstrom, observed) whose residual peaks at ``peak``.
 
-    What is fixed to the Earth or the instrument is asked first, for it can mimic anything; then the lines and bands of
-    the star, moved by ``z``. A wide stretch that holds the peak of none of them is "Continuum", a narrow one
-    "Unidentified".
+    What is fixed to the Earth or the instrument is asked first, for it can mimic anything, then the ends of the model's
+    ``window``; then the lines and bands of the star, moved by ``z``, without the molecules that a star of ``teff`` (K)
+    does not have. A wide stretch that holds the peak of none of them is "Continuum", a narrow one "Unidentified".
     """
     narrow = high - low <= _WIDE
     for name, wave in SKY_LINES:
@@ -89,6 +105,8 @@ def name_feature(
     for band in TELLURIC_BANDS:
         if band.start <= peak <= band.stop:
             return f"Telluric {band.label} band", "sky"
+    if narrow and window is not None and min(peak - window[0], window[1] - peak) < _EDGE:
+        return "End of the model's range", "detector"
     rest = peak / (1.0 + z)
     if survey == "gaia_xp":  # resolution of tens of Angstrom: only the widest features can be told
         reach = 80.0 if high - low <= 400.0 else -1.0
@@ -104,14 +122,23 @@ def name_feature(
     bands = [
         (name, end - start)
         for name, start, end in STAR_BANDS
-        if start - 5 <= rest <= end + 5 and high - low <= 2 * (end - start) + slack
+        if start - 5 <= rest <= end + 5 and high - low <= 2 * (end - start) + slack and _has(name, teff)
     ]
-    if near and (min(near)[0] <= 12.0 or not bands):
+    if near and (not narrow or min(near)[0] <= 12.0 or not bands):
         return min(near)[1], "star"
     if bands:
         return min(bands, key=lambda band: band[1])[0], "star"
+    if narrow and survey != "gaia_xp":
+        for name, wave in STAR_LINES:
+            if name in _BALMER and abs(rest - wave) <= _BALMER_WING:
+                return f"Wing of {name}", "star"
     return ("Continuum" if not narrow else "Unidentified"), "star"
 
 
 _XP_LINES = ("Ca II K", "Hδ", "Hγ", "Hβ", "Mg b", "Na D", "Hα", "Ca II triplet")
 _STRONG = (*_XP_LINES, "Ca II H, Hε", "Hζ")
+
+
+def _has(band: str, teff: float | None) -> bool:
+    """Whether a star of that temperature can show the band."""
+    return teff is None or teff <= _HOTTEST[band.split()[0]]

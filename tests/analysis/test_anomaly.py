@@ -133,9 +133,17 @@ def test_the_mean_is_the_mean_over_the_stretch() -> None:
 
 
 def test_the_stars_own_velocity_is_taken_out() -> None:
-    moved = 4862.7 * (1 + 0.004)  # 1200 km/s: 19 Angstrom
+    moved = 4862.7 * (1 + 0.008)  # 2400 km/s: 39 Angstrom
     assert find_reasons(*_pair(SPECCLIP_WAVELENGTH, {moved: 0.5}))[0].name == "Unidentified"
-    assert find_reasons(*_pair(SPECCLIP_WAVELENGTH, {moved: 0.5}), z=0.004)[0].name == "Hβ"
+    assert find_reasons(*_pair(SPECCLIP_WAVELENGTH, {moved: 0.5}), z=0.008)[0].name == "Hβ"
+
+
+def test_no_molecule_in_a_hot_star_and_wings_and_ends() -> None:
+    assert name_feature(4755.0, 4790.0, 4770.0, teff=3600.0) == ("TiO band 4761 Å", "star")
+    assert name_feature(4755.0, 4790.0, 4770.0, teff=6500.0) == ("Unidentified", "star")
+    assert name_feature(4297.0, 4310.0, 4303.0, teff=5800.0) == ("CH G band", "star")
+    assert name_feature(4880.0, 4898.0, 4889.0, teff=9000.0) == ("Wing of Hβ", "star")
+    assert name_feature(3999.0, 4012.0, 4005.0, window=(3999.5, 5598.9)) == ("End of the model's range", "detector")
 
 
 def test_xp_reasons_are_in_angstrom() -> None:
