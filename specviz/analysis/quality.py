@@ -98,11 +98,15 @@ def masked(spectrum: Spectrum, window: tuple[float, float] | None) -> QualityFla
 
 
 def negative_flux(spectrum: Spectrum, window: tuple[float, float] | None) -> QualityFlag:
-    """At most :data:`NEGATIVE_SHARE` of the good pixels in the window below zero: else the sky was over-subtracted."""
+    """At most :data:`NEGATIVE_SHARE` of the good pixels in the window below zero by more than their error.
+
+    Else the sky was over-subtracted, or there is no signal at all. Faint red stars cross zero at the blue end of XP by
+    less.
+    """
     use = spectrum.good & _within(spectrum.wavelength, window)
     if not use.any():
         return QualityFlag("negative_flux", None, "Sign of the flux not checked")
-    share = float(np.mean(spectrum.flux[use] < 0))
+    share = float(np.mean(spectrum.flux[use] < -np.nan_to_num(spectrum.sigma[use])))
     if share <= NEGATIVE_SHARE:
         return QualityFlag("negative_flux", True, "Flux is positive")
     return QualityFlag("negative_flux", False, f"{100 * share:.0f} % of the flux is negative")
