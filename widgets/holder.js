@@ -18,10 +18,12 @@ export function furnish(holder, css) {
   return notices;
 }
 
-export function makeHolder(el, css) {
+export function makeHolder(el, css, label) {
   const holder = document.createElement("div");
   holder.className = "sv-host";
   holder.dataset.lmSuppressShortcuts = "true";
+  holder.setAttribute("role", "group");
+  holder.setAttribute("aria-label", label);
   const place = document.createElement("div");
   place.className = "sv-view";
   holder.append(place);

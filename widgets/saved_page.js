@@ -9,7 +9,7 @@ const unpack = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 async function start() {
   const saved = JSON.parse(document.getElementById("sv-saved").textContent);
-  const { holder, notices, place } = makeHolder(document.body, saved.css);
+  const { holder, notices, place } = makeHolder(document.body, saved.css, document.title);
   let view = null;
   const theme = new Theme(holder, saved.palettes, saved.theme, () => (view?.document == null ? [] : [view.document]));
   const failed = (error) => { console.error(error); showNotice(notices, `This page could not be drawn: ${error.message}`); };

@@ -125,7 +125,7 @@ export class Theme {
     this.mode = this.wanted();
     this.paint();
     this.observer = new MutationObserver(() => this.check());
-    this.observer.observe(document.body, { attributes: true });
+    this.observer.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
     this.media = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
     this.onMedia = () => this.check();
     this.media?.addEventListener("change", this.onMedia);

@@ -1,8 +1,8 @@
 """How fast a widget appears and answers in JupyterLab: ``python -m specviz.benchmarks.doors`` (needs Chromium).
 
 Each case is a notebook of two cells: imports, then the display. *First view*: from the kernel's clock at the start of
-the display cell to the widget in the page and two frames. *Click*: from a click to a changed mark and two frames, median
-of 30 after one warm-up. A plain anywidget that draws two bare lines on canvases is measured in the same run:
+the display cell to the widget in the page and two frames. *Click*: from a click to a changed mark and two frames,
+median of 30 after one warm-up. A plain anywidget that draws two bare lines on canvases is measured in the same run:
 milliseconds differ between machines and loads, the ratio to it much less.
 """
 

@@ -27,6 +27,8 @@ from bokeh.document import Document
 from bokeh.io import doc as _bokeh_doc
 from bokeh.model import Model
 
+from specviz.errors import SpecvizError
+
 BOKEH_SCRIPTS = ("bokeh", "bokeh-widgets", "bokeh-tables")
 PROBES = {
     "bokeh-widgets": "Slider",
@@ -54,10 +56,11 @@ def _payload(content: Any, buffers: Sequence[Any]) -> Payload:
     return Payload(text, [b.id for b in buffers], [b.to_bytes() for b in buffers], panel_styles(text))
 
 
-def encode_document(doc: Document) -> Payload:
-    """The whole document as it stands; the browser may take all of its models as known afterwards."""
+def encode_document(doc: Document, *, live: bool = True) -> Payload:
+    """The whole document as it stands. ``live``: changes will follow, in which all of its models are taken as known."""
     content = doc.to_json()
-    doc.models.flush_synced()
+    if live:
+        doc.models.flush_synced()
     return _payload(content.content, content.buffers)
 
 
@@ -101,7 +104,20 @@ def apply_events(doc: Document, text: str, setter: str, failed: Callable[[Except
 
 
 def panel_root(layout: Any) -> tuple[Model, Callable[[], None]]:
-    """The Bokeh root of a Panel layout in a document of its own, and what takes it out of Panel's registries again."""
+    """The Bokeh root of a Panel layout in a document of its own, and what takes it out of Panel's registries again.
+
+    Raises
+    ------
+    SpecvizError
+        A figure of the layout is on screen: Panel would take it away from there without a word.
+    """
+    panes = layout.select(lambda part: isinstance(getattr(part, "object", None), Model))
+    if any(pane.object.document is not None for pane in panes):
+        raise SpecvizError(
+            "A figure of this layout is on screen already",
+            expected="models of its own for each display",
+            remedy="Show or save the widget that has it, or build the layout again",
+        )
     root = layout.get_root(Document())
 
     def forget() -> None:

@@ -56,12 +56,13 @@ class DocHost(anywidget.AnyWidget):
     scripts : sequence of str, optional
         Which BokehJS scripts to send; default: what the document needs now.
     **traits
-        Further traits, of a subclass for example.
+        Further traits: ``label`` (the widget's name for screen readers), and those of a subclass.
 
     Raises
     ------
     SpecvizError
-        The layout has models whose scripts would come from an address (Tabulator, FileDropper, ...).
+        The layout has models whose scripts would come from an address (Tabulator, FileDropper, ...), or figures that
+        are on screen already.
     """
 
     # The text, not the path: anywidget 0.11 keeps every widget alive whose module is a file.
@@ -73,6 +74,7 @@ class DocHost(anywidget.AnyWidget):
     palettes = traitlets.Dict().tag(sync=True)
     theme = traitlets.Enum(("auto", "light", "dark"), default_value="auto").tag(sync=True)
     css = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode("Interactive view").tag(sync=True)  # its name for screen readers
     wanted_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # "keys" is a name of ipywidgets
 
     def __init__(
@@ -89,7 +91,7 @@ class DocHost(anywidget.AnyWidget):
         self.root: Model | None = None  # a constructor that fails is closed by ipywidgets all the same
         self.doc: Document | None = None
         self.inbox = Inbox(notice=self._notice, keys_changed=self._set_keys)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._events: list[Any] = []
         self._seq, self._last, self._scheduled = 0, 0.0, False
         self._opened = False
@@ -125,13 +127,13 @@ class DocHost(anywidget.AnyWidget):
             runtime=Runtime.get(names), uid=uuid.uuid4().hex, palettes=checked, theme=theme, css=css, **traits
         )
         self.on_msg(self._receive)
-        with self._lock:
+        with self.lock:
             self._opened = True
         self.flush()
 
     # -- kernel to browser -----------------------------------------------------------------------------------------
     def _bundle(self) -> dict[str, Any] | None:
-        with self._lock:
+        with self.lock:
             if self.doc is None:
                 return None
             self.flush()  # views that are open get what is pending; this one gets it in the document
@@ -139,7 +141,7 @@ class DocHost(anywidget.AnyWidget):
             return dict(seq=self._seq, json=payload.json, ids=payload.ids, css=payload.css, buffers=payload.buffers)
 
     def _document_patched(self, event: Any) -> None:
-        with self._lock:
+        with self.lock:
             if self.doc is None or is_overtaken(event):
                 return
             if not any(old.combine(event) for old in reversed(self._events) if old.setter is event.setter):
@@ -167,7 +169,7 @@ class DocHost(anywidget.AnyWidget):
 
     def flush(self) -> None:
         """Send the pending changes now. May be called from any thread."""
-        with self._lock:
+        with self.lock:
             if self.doc is None or not self._opened:
                 return
             self._scheduled, self._last = False, time.monotonic()
@@ -204,11 +206,11 @@ class DocHost(anywidget.AnyWidget):
             with self.hold():
                 apply_events(doc, content["json"], str(view), self.inbox.report)
         elif op == "ready":
-            with self._lock:
+            with self.lock:
                 if content["seq"] != self._seq:  # the view knows whether it missed something or is just behind
                     self.send(dict(op="check", view=view, seq=self._seq))
         elif op == "open":
-            with self._lock:
+            with self.lock:
                 bundle = self._bundle()
                 if bundle is not None:
                     arrays = bundle.pop("buffers")
@@ -252,7 +254,7 @@ class DocHost(anywidget.AnyWidget):
         done, self._on_close = self._on_close, None
         if done is not None:
             done()
-        with self._lock:
+        with self.lock:
             if self.doc is not None:
                 self.doc.remove_on_change(self)
             self._events.clear()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,35 @@ def _text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def _document_of(what: Any) -> tuple[Document, Callable[[], None] | None]:
+    """The document to write, and what frees it if it was made for that."""
+    doc = getattr(what, "doc", what)
+    if isinstance(doc, Document):
+        return doc, None
+    if isinstance(what, Model):
+        if what.document is not None:
+            return what.document, None
+        root, forget = what, None
+    elif hasattr(what, "get_root"):
+        root, forget = panel_root(what)
+    else:
+        raise SpecvizError(
+            f"A {type(what).__name__} cannot be saved", expected="a widget, a Panel layout or a Bokeh model or document"
+        )
+    doc = root.document or Document()
+    if root.document is None:
+        doc.add_root(root)
+
+    def free() -> None:
+        if forget is not None:
+            forget()
+        doc.clear()
+
+    return doc, free
+
+
 def save_html(
-    layout: Any,
+    what: Any,
     path: str | Path,
     *,
     title: str = "specviz",
@@ -65,8 +94,8 @@ def save_html(
 
     Parameters
     ----------
-    layout : Panel layout or bokeh.model.Model
-        A Model must not belong to a document that is shown elsewhere.
+    what : DocHost, Document, Panel layout or bokeh.model.Model
+        A widget or a document is saved as it stands now, and stays as it is.
     path : str or Path
         Where to; an existing file is replaced.
     title : str
@@ -88,21 +117,15 @@ def save_html(
     """
     path = Path(path)
     checked = checked_palettes(palettes)
-    forget = None
-    if isinstance(layout, Model):
-        root = layout
-    else:
-        root, forget = panel_root(layout)
-    doc = root.document or Document()
-    if root.document is None:
-        doc.add_root(root)
+    doc, free = _document_of(what)
     try:
         refused = models_with_addresses(doc.models)
         if refused:
             raise SpecvizError(
                 f"{', '.join(refused)} would load scripts from the network", remedy="Leave it out of the page"
             )
-        payload = encode_document(doc)
+        with getattr(what, "lock", nullcontext()):
+            payload = encode_document(doc, live=False)
         names = needed_scripts(doc)
         data = {
             "version": bokeh.__version__,
@@ -120,9 +143,8 @@ def save_html(
             "css": css,
         }
     finally:
-        if forget is not None:
-            forget()
-            doc.clear()
+        if free is not None:
+            free()
     text = _PAGE.format(
         title=html.escape(title),
         note=json.dumps(note).replace("<", "\\3c "),

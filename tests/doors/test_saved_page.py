@@ -10,7 +10,7 @@ import panel as pn
 import pytest
 from bokeh.plotting import figure
 
-from specviz.doors import save_html
+from specviz.doors import host_layout, save_html
 from specviz.errors import SpecvizError
 
 
@@ -33,3 +33,25 @@ def test_one_file_with_everything_in_it(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SpecvizError, match=r"could not be written.*Choose a folder"):
         save_html(pn.Column("x"), tmp_path / "no" / "a.html")
+
+
+def test_a_widget_is_saved_as_it_stands_and_stays(tmp_path: Path) -> None:
+    plot = figure()
+    layout = pn.Column(pn.pane.Bokeh(plot))
+    host = host_layout(layout)
+    plot.title.text = "as it stands"
+    pending = list(host._events)
+    assert "as it stands" in save_html(host, tmp_path / "a.html").read_text("utf-8")
+    assert plot.document is host.doc and host._events == pending
+    with pytest.raises(SpecvizError, match=r"on screen already.*Show or save the widget"):
+        save_html(layout, tmp_path / "b.html")
+    with pytest.raises(SpecvizError, match="on screen already"):
+        host_layout(layout)
+    assert plot.document is host.doc
+    host.close()
+    host_layout(layout).close()
+
+
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(SpecvizError, match="A str cannot be saved"):
+        save_html("text", tmp_path / "a.html")
