@@ -21,8 +21,8 @@ CONSTRAIN := $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 # BROWSER=no or NO_BROWSER=1: serve, print the address, open nothing. Jupyter refuses to run as root unless told.
 LAB_FLAGS := $(if $(filter no none 0,$(BROWSER))$(NO_BROWSER),--no-browser) $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# uv is ten times faster than pip; where there is none, pip does the same.
-INSTALL = if uv --version >/dev/null 2>&1; then uv pip install --python $(BIN)/python $(CONSTRAIN) -e '.[$(1)]'; else \
+# uv is ten times faster than pip; where there is none, pip does the same. Both compile what they install: notebooks start faster.
+INSTALL = if uv --version >/dev/null 2>&1; then uv pip install --compile-bytecode --python $(BIN)/python $(CONSTRAIN) -e '.[$(1)]'; else \
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip; \
 	$(BIN)/python -m pip install $(CONSTRAIN) -e '.[$(1)]'; fi
 
