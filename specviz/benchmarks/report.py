@@ -79,9 +79,9 @@ def time_batches(
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure the named model on demo stars and print a table."""
     import torch
-    from specviz.models.registry import load_model
 
     from specviz.archives.demo import DemoArchive
+    from specviz.models.registry import load_model
 
     parser = argparse.ArgumentParser(prog="python -m specviz.benchmarks.report", description=__doc__)
     parser.add_argument("--model", default="specclip-small", help="default: %(default)s")
