@@ -205,9 +205,9 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ one batch
     def _analyse_batch(self, stars: Sequence[Star], samples: int, stop: Callable[[], None]) -> list[Report]:
+        want = set(self.model.capabilities)  # the first use loads the weights: not part of this star's time
         began = time.perf_counter()
         drafts = [Draft(star) for star in stars]
-        want = set(self.model.capabilities)
         encode(self.model, self.describe(), drafts, want, samples=samples, seed=self.seed, stop=stop)
         made = [self._assemble(draft) for draft in drafts]
         provenance = self._provenance((time.perf_counter() - began) / len(drafts))

@@ -7,6 +7,7 @@ would cost a second to build and a frame each to redraw.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.session.state import Posterior
+from specviz.views.formats import number
 
 GAP = 0.09  # between cells, in cells
 LEVELS = (0.95, 0.68)
@@ -55,11 +57,12 @@ def limits(samples: Array) -> tuple[float, float]:
 def nice_ticks(low: float, high: float) -> tuple[list[float], int]:
     """One or two round values well inside a range, far enough apart for their labels, and the decimals they need."""
     span = high - low
-    for step in sorted(m * 10.0**e for e in range(-4, 5) for m in (1, 2, 5)):
+    decade = math.floor(math.log10(span))
+    for step in (m * 10.0**e for e in (decade - 1, decade) for m in (1, 2, 5)):
         first = np.ceil((low + 0.14 * span) / step) * step
         ticks = np.arange(first, high - 0.14 * span + 1e-9 * span, step)
         if ticks.size == 1 or (ticks.size == 2 and step >= 0.47 * span):
-            decimals = next(d for d in range(6) if abs(round(step, d) - step) < 1e-9 * step)
+            decimals = next(d for d in range(12) if abs(round(step, d) - step) < 1e-9 * step)
             return [float(t) for t in ticks], decimals
     return [(low + high) / 2], 2
 
@@ -162,7 +165,7 @@ def _ticks(corner: Corner, i: int, name: str, ends: Array, decimals: dict[str, i
     x0, y0 = cell(i, n - 1, n)[0], cell(0, i, n)[1]
     for value in values:
         at = (value - low) / (high - low)
-        written = f"{value:.{places}f}".replace("-", "\u2212")
+        written = number(value, places)
         corner.ticks.append((x0 + at, 0.0, written, "x"))
         if i > 0:
             corner.ticks.append((0.0, y0 + at, written, "y"))

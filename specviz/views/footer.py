@@ -49,20 +49,24 @@ class Footer:
                 f'<span title="SHA-256 {text(p.weights_sha256)}, {text(p.dtype)}, seed {text(p.seed)}">weights {text(p.weights_sha256[:8])}</span>',
             ]
         line = code_line(new)
+        shown = code_line(new, short=True)
         self.provenance.object = (
             f'<span class="sv-quiet" style="font-size:12px;white-space:nowrap">{" · ".join(parts)}</span>'
         )
-        self.code.object = f'<span style="font-size:12px;white-space:nowrap">{icons.svg("code", 14)} <code style="font-family:var(--jp-code-font-family)">{text(line, 110)}</code></span>'
+        self.code.object = f'<span style="font-size:12px;white-space:nowrap">{icons.svg("code", 14)} <code style="font-family:var(--jp-code-font-family)">{text(shown, 90)}</code></span>'
         if self._line.name != line:
             self._line.name = line
 
 
-def code_line(state: State) -> str:
-    """The call that shows what is on screen."""
+def code_line(state: State, *, short: bool = False) -> str:
+    """The call that shows what is on screen; ``short``: for the eye, with the end of a long path alone."""
     if not state.target:
         return "specviz.explore()"
     path: Any = state.star.meta.get("path") if state.star is not None else None
-    return f"specviz.explore({str(path or state.target)!r})"
+    target = str(path or state.target)
+    if short and len(target) > 44:
+        target = "…" + target[-42:]
+    return f"specviz.explore({target!r})"
 
 
 def _utc(created: str) -> str:

@@ -160,6 +160,7 @@ class MapPanel:
             s = report.posterior.summary()
             (tx, t0, t1), (gy, g0, g1) = s["teff"], s["logg"]
             self.star.data = dict(x=[tx], y=[gy], x0=[t0], x1=[t1], y0=[g0], y1=[g1])
+            self._reach(tx, gy)
             values = [state.star.catalogue.get(n) if state.star else None for n in ("teff", "logg")]
             ok = all(v is not None and np.isfinite(float(v)) for v in values)
             self.catalogue.data = dict(x=[float(values[0])], y=[float(values[1])]) if ok else dict(x=[], y=[])  # type: ignore[arg-type]
@@ -181,6 +182,14 @@ class MapPanel:
             )
         self._ring(state)
 
+    def _reach(self, teff: float, logg: float) -> None:
+        """Widen the view to a star outside it (both axes run downwards)."""
+        for axis, value, margin in ((self.figure.x_range, teff, 300.0), (self.figure.y_range, logg, 0.3)):
+            if value > axis.start - margin / 2:
+                axis.update(start=value + margin, reset_start=value + margin)
+            if value < axis.end + margin / 2:
+                axis.update(end=value - margin, reset_end=value - margin)
+
     def _background(self) -> None:
         found = self._reference()
         if found is None:
@@ -189,7 +198,7 @@ class MapPanel:
         if self._plane == 0:
             x, y = np.asarray(teff, float), np.asarray(logg, float)
             ok = np.isfinite(x) & np.isfinite(y)
-            hot = float(min(np.percentile(x[ok], 99.5) + 300, 10500))
+            hot = float(np.percentile(x[ok], 99.5) + 300)
             xs, ys = (hot, float(x[ok].min() - 150)), (5.3, float(max(y[ok].min() - 0.3, -0.5)))
         else:
             x, y = np.asarray(place.coordinates, float).T

@@ -22,7 +22,7 @@ center; }}
 .who {{ padding: 8px 12px; min-width: 0; }} .who > * {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 }}
 .name {{ font-size: 17px; line-height: 24px; font-weight: 600; }}
-.meta {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }} .meta > span {{ margin-right: 10px; }}
+.meta {{ font-size: 12px; line-height: 17px; color: {stylesheet.QUIET}; display: flex; flex-wrap: wrap; gap: 0 12px; max-height: 51px; }}
 .tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 10px 2px 12px; min-
 width: 92px; white-space: nowrap; }}
 .what {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
@@ -67,21 +67,21 @@ def facts(star: Star) -> str:
     """Name, position, identifiers, class, S/N, velocity."""
     spectrum = next(iter(star.spectra.values()), None)
     meta: Any = spectrum.meta if spectrum is not None else {}
-    first, second = [], []
+    parts = []
     position = formats.coordinates(star.ra, star.dec)
     if position:
-        first += [f"RA {position[0]}", f"Dec {position[1]}"]
+        parts += [f"RA {position[0]}", f"Dec {position[1]}"]
     if star.obsid:
-        first.append(f"obsid {text(star.obsid, 24)}")
+        parts.append(f"obsid {text(star.obsid, 24)}")
     elif star.source_id is not None:
-        first.append(text(f"Gaia {star.source_id.release} {star.source_id.value}", 40))
+        parts.append(text(f"Gaia {star.source_id.release} {star.source_id.value}", 40))
     kind = meta.get("subclass") or meta.get("class")
     if kind:
-        second.append(f"Class {text(kind, 20)}")
+        parts.append(f"Class {text(kind, 20)}")
     snr = spectrum.snr if spectrum is not None else None
     if snr is not None:
         band = "<sub>g</sub>" if spectrum is not None and spectrum.survey == "lamost_lrs" else ""
-        second.append(f"S/N{band} {formats.number(snr)}")
+        parts.append(f"S/N{band} {formats.number(snr)}")
     z = meta.get("z")
     if z is not None and np.isfinite(float(z)) and abs(float(z)) < 0.01:
         error = meta.get("z_err")
@@ -91,12 +91,10 @@ def facts(star: Star) -> str:
             if error is not None and 0 < float(error) < 1e-3
             else f"{formats.number(rv, 0, sign=True)}\u00a0km s⁻¹"
         )
-        second.append(f"RV {shown}")
+        parts.append(f"RV {shown}")
     if meta.get("simulated"):
-        second.append("simulated")
-    lines = "".join(
-        f'<div class="meta">{"".join(f"<span>{p}</span>" for p in parts)}</div>' for parts in (first, second) if parts
-    )
+        parts.append("simulated")
+    lines = f'<div class="meta">{"".join(f"<span>{p}</span>" for p in parts)}</div>'
     return f'<div class="name" title="{text(star.name, 300)}">{text(star.name, 60)}</div>{lines}'
 
 
@@ -160,5 +158,5 @@ def quality_tile(report: Report | None) -> str:
         value = f'<span class="bad">{icons.svg("warning", 18)}</span>{failed} flag{"s" if failed > 1 else ""}'
     else:
         value = f'<span class="good">{icons.svg("check", 18)}</span>Good'
-    below = f"of {len(shown)} checks" + (f", {unchecked} not made" if unchecked else "")
+    below = f"of {len(shown) - unchecked} checks"
     return f'<div class="tile">{head}<div class="value">{value}</div><div class="below">{below}</div></div>'

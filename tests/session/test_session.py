@@ -172,7 +172,9 @@ def test_visitors_may_not_name_files(make_session: Any, tmp_path: Path) -> None:
     assert "No star or file called" in session.wait().notice.text and session.state.star is None
 
 
-@pytest.mark.parametrize("text", ["", "   ", "x" * 5000, "demo", "demo 0", "demo 99999", "\x00", "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "text", ["", "   ", "x" * 5000, "demo", "demo 0", "demo 99999", "\x00", "<script>alert(1)</script>"]
+)
 def test_odd_texts_are_refused_with_words(text: str) -> None:
     with pytest.raises(SpecvizError) as caught:
         resolve(text)

@@ -70,3 +70,14 @@ def test_ticks_are_inside_round_and_apart(low: float, high: float) -> None:
 def test_a_posterior_without_width_still_draws() -> None:
     flat = Posterior(("teff", "logg"), np.tile([5000.0, 4.0], (100, 1)))
     assert len(corner.build(flat, flat.names, {}, {}).frames) == 3
+
+
+def test_ticks_of_a_wide_posterior_cost_nothing() -> None:
+    """Stepping from the finest step up built arrays of 1e8 values for a Teff range of thousands of K (2 s a star)."""
+    import tracemalloc
+
+    tracemalloc.start()
+    ticks, _ = corner.nice_ticks(3000.0, 12000.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert ticks == [5000.0, 10000.0] and peak < 100_000
