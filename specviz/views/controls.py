@@ -164,8 +164,7 @@ _CHIP = (
 :host { width: auto !important; font-family: var(--jp-ui-font-family); }
 .bk-btn, .bk-btn:hover, .bk-btn:focus, .bk-btn.bk-active, .bk-btn.bk-active:hover { font: inherit; font-size: 12px;
 line-height: 24px; height: 24px;
-  padding: 0 2px 0 26px; border: 1px solid transparent; background: none; box-shadow: none; color: var(--jp-ui-font-
-  color1); position: relative;
+  padding: 0 2px 0 26px; border: 1px solid transparent; background: none; box-shadow: none; color: var(--jp-ui-font-color1); position: relative;
   white-space: nowrap; border-radius: 2px; }
 .bk-btn[disabled], .bk-btn[disabled]:hover { background: none; border-color: transparent; cursor: default; }
 .bk-btn:not(.bk-active), .bk-btn[disabled] { color: """

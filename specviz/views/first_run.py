@@ -19,8 +19,7 @@ _FRAME = """
 .sv-middle { max-width: 760px; width: 100%; margin: 0 auto !important; }
 """
 _CARD = """
-:host { position: relative; border: 1px solid var(--jp-border-color2); border-radius: 2px; padding: 10px 12px; box-
-sizing: border-box; flex: 1 1 200px !important; min-width: 200px; }
+:host { position: relative; border: 1px solid var(--jp-border-color2); border-radius: 2px; padding: 10px 12px; box-sizing: border-box; flex: 1 1 200px !important; min-width: 200px; }
 :host(:hover) { border-color: var(--jp-brand-color1); }
 :host > .sv-over { position: absolute !important; inset: 0; width: 100% !important; height: 100% !important; }
 """

@@ -104,6 +104,5 @@ class LineMarks:
 
 _TOGGLE = (
     stylesheet.SMALL_BUTTON
-    + """.bk-btn.bk-active, .bk-btn.bk-active:hover { background: var(--sv-selected); border-color: var(--jp-brand-
-    color1); font-weight: 500; }"""
+    + """.bk-btn.bk-active, .bk-btn.bk-active:hover { background: var(--sv-selected); border-color: var(--jp-brand-color1); font-weight: 500; }"""
 )

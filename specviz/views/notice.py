@@ -58,8 +58,7 @@ class NoticeBar:
 _BUSY_CSS = """
 :host { height: 2px; width: 100%; position: absolute; top: -6px; left: 0; overflow: visible; pointer-events: none;
 z-index: 3; }
-.bar { height: 2px; width: 30%; background: var(--jp-brand-color1); animation: move 1.1s linear infinite; animation-
-delay: 0.3s; opacity: 0; }
+.bar { height: 2px; width: 30%; background: var(--jp-brand-color1); animation: move 1.1s linear infinite; animation-delay: 0.3s; opacity: 0; }
 @keyframes move { 0% { margin-left: -30%; opacity: 1; } 100% { margin-left: 100%; opacity: 1; } }
 @keyframes show { to { opacity: 1; } }
 @media (prefers-reduced-motion: reduce) { .bar { animation: show 0.01s linear 0.3s forwards; width: 100%; } }

@@ -59,8 +59,7 @@ WRAP = ROW.replace("nowrap", "wrap").replace("gap: 8px", "gap: 2px 12px")
 
 _BUTTON = """
 :host { font-family: var(--jp-ui-font-family); width: auto !important; }
-.bk-btn, .bk-btn:hover, .bk-btn:focus { font: inherit; font-variant-numeric: tabular-nums; border-radius: 2px; box-
-shadow: none;
+.bk-btn, .bk-btn:hover, .bk-btn:focus { font: inherit; font-variant-numeric: tabular-nums; border-radius: 2px; box-shadow: none;
   background: var(--jp-layout-color1); background-image: none; color: var(--jp-ui-font-color1); cursor: pointer;
   border: 1px solid var(--jp-border-color1); white-space: nowrap; text-shadow: none; }
 .bk-btn:hover { background: var(--jp-layout-color2); }
@@ -74,14 +73,12 @@ BAR_BUTTON = _BUTTON + ".bk-btn { font-size: 13px; height: 32px; padding: 0 10px
 SMALL_BUTTON = _BUTTON + ".bk-btn { font-size: 12px; height: 24px; padding: 0 8px; line-height: 22px; }"
 PRIMARY_BUTTON = (
     BAR_BUTTON
-    + """.bk-btn, .bk-btn:hover, .bk-btn:focus { background: var(--jp-brand-color1); border-color: var(--jp-brand-
-    color1); color: white; }
+    + """.bk-btn, .bk-btn:hover, .bk-btn:focus { background: var(--jp-brand-color1); border-color: var(--jp-brand-color1); color: white; }
 .bk-btn { padding: 0 16px; } .bk-btn:hover { filter: brightness(0.94); }"""
 )
 LINK_BUTTON = (
     _BUTTON
-    + """.bk-btn, .bk-btn:hover, .bk-btn:focus { border-color: transparent; background: none; color: var(--jp-content-
-    link-color, #0067b1);
+    + """.bk-btn, .bk-btn:hover, .bk-btn:focus { border-color: transparent; background: none; color: var(--jp-content-link-color, #0067b1);
   font-size: 13px; height: 24px; line-height: 22px; padding: 0 2px; } .bk-btn:hover { text-decoration: underline; }"""
 )
 
@@ -108,8 +105,7 @@ def leading_icon(icon: str) -> str:
 
 SEGMENTED = (
     _BUTTON
-    + """.bk-btn-group { display: flex; gap: 0; } .bk-btn { font-size: 12px; height: 24px; padding: 0 10px; line-
-    height: 22px; border-radius: 0; }
+    + """.bk-btn-group { display: flex; gap: 0; } .bk-btn { font-size: 12px; height: 24px; padding: 0 10px; line-height: 22px; border-radius: 0; }
 .bk-btn + .bk-btn { margin-left: -1px !important; }
 .bk-btn:first-child { border-radius: 2px 0 0 2px; } .bk-btn:last-child { border-radius: 0 2px 2px 0; }
 .bk-btn.bk-active, .bk-btn.bk-active:hover { background: var(--sv-selected); border-color: var(--jp-brand-color1);
@@ -121,8 +117,7 @@ SELECT = """
 :host { font-family: var(--jp-ui-font-family); width: auto !important; }
 select.bk-input { font: inherit; font-size: 13px; height: 32px; padding: 0 28px 0 10px; border-radius: 2px; width:
 108px; text-overflow: ellipsis;
-  background-color: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-
-  color1); box-shadow: none; }
+  background-color: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-shadow: none; }
 select.bk-input:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
 option { background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); }
 """
@@ -135,8 +130,7 @@ def search_field(height: int) -> str:
 .bk-input-group {{ position: relative; }}
 input.bk-input {{ font: inherit; font-size: {13 if height < 40 else 14}px; height: {height}px; border-radius: 2px;
 padding: 0 12px 0 36px;
-  background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-
-  shadow: none; }}
+  background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-shadow: none; }}
 input.bk-input::placeholder {{ color: {QUIET}; opacity: 1; }}
 input.bk-input:focus {{ border-color: var(--jp-brand-color1); outline: 1px solid var(--jp-brand-color1); box-shadow:
 none; }}
@@ -152,12 +146,9 @@ none; }}
 FILE_BUTTON = f"""
 :host {{ width: 112px !important; height: 32px; font-family: var(--jp-ui-font-family); position: relative; overflow:
 hidden; }}
-:host::before {{ content: "Open file"; position: absolute; inset: 0; border: 1px solid var(--jp-border-color1); border-
-radius: 2px;
-  line-height: 30px; padding-left: 36px; font-size: 13px; background: var(--jp-layout-color1); color: var(--jp-ui-font-
-  color1); pointer-events: none; z-index: 1; }}
-:host::after {{ content: ""; position: absolute; left: 12px; top: 8px; width: 16px; height: 16px; background: var(--jp-
-ui-font-color1); z-index: 2;
+:host::before {{ content: "Open file"; position: absolute; inset: 0; border: 1px solid var(--jp-border-color1); border-radius: 2px;
+  line-height: 30px; padding-left: 36px; font-size: 13px; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); pointer-events: none; z-index: 1; }}
+:host::after {{ content: ""; position: absolute; left: 12px; top: 8px; width: 16px; height: 16px; background: var(--jp-ui-font-color1); z-index: 2;
   pointer-events: none; -webkit-mask: {mask_url("folder")} center / contain no-repeat; mask: {mask_url("folder")}
   center / contain no-repeat; }}
 :host(:hover)::before {{ background: var(--jp-layout-color2); }}
@@ -167,11 +158,9 @@ input {{ position: absolute; inset: 0; width: 100%; height: 32px; opacity: 0; cu
 """
 
 DROP_ZONE = f"""
-:host {{ width: 100%; height: 78px; font-family: var(--jp-ui-font-family); position: relative; overflow: hidden; box-
-sizing: border-box;
+:host {{ width: 100%; height: 78px; font-family: var(--jp-ui-font-family); position: relative; overflow: hidden; box-sizing: border-box;
   border: 1px dashed var(--jp-border-color1); background: var(--jp-layout-color2); border-radius: 2px; }}
-:host::before {{ content: "Drop FITS files here or click to choose"; position: absolute; left: 48px; top: 16px; font-
-size: 13px; font-weight: 600;
+:host::before {{ content: "Drop FITS files here or click to choose"; position: absolute; left: 48px; top: 16px; font-size: 13px; font-weight: 600;
   color: var(--jp-ui-font-color1); pointer-events: none; }}
 :host::after {{ content: "LAMOST DR1 to DR10, Gaia XP, SDSS, or a CSV with wavelength and flux. Files stay on this
 machine."; position: absolute;

@@ -15,16 +15,14 @@ from specviz.views.formats import text
 
 LABELS = ("teff", "logg", "fe_h", "alpha_fe")
 _CSS = f"""
-:host {{ border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; box-
-sizing: border-box; width: 100%; }}
+:host {{ border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; box-sizing: border-box; width: 100%; }}
 .strip {{ display: grid; grid-template-columns: minmax(250px, 1fr) repeat(6, auto); min-height: 86px; align-items:
 center; }}
 .who {{ padding: 8px 12px; min-width: 0; }} .who > * {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 }}
 .name {{ font-size: 17px; line-height: 24px; font-weight: 600; }}
 .meta {{ font-size: 12px; line-height: 17px; color: {stylesheet.QUIET}; display: flex; flex-wrap: wrap; gap: 0 12px; max-height: 51px; }}
-.tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 10px 2px 12px; min-
-width: 92px; white-space: nowrap; }}
+.tile {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 2px 10px 2px 12px; min-width: 92px; white-space: nowrap; }}
 .what {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
 .value {{ font-size: 20px; line-height: 28px; font-weight: 600; display: flex; align-items: center; gap: 5px; }}
 .unit {{ font-size: 12px; font-weight: 400; color: {stylesheet.QUIET}; }}
@@ -34,8 +32,7 @@ width: 92px; white-space: nowrap; }}
 @container {stylesheet.MEDIUM} {{ .strip {{ grid-template-columns: repeat(6, 1fr); }} .who {{ grid-column: 1 / -1;
 padding-bottom: 2px; }}
   .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:nth-child(2) {{ border-left: none; }} }}
-@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+2) {{ border-
-left: none; }} }}
+@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+2) {{ border-left: none; }} }}
 """
 _DIAMOND = (
     '<svg width="10" height="10" style="vertical-align:-1px" aria-label="catalogue"><path d="M5 .8L9 5L5 9.2L1 5Z" fill="none" '
