@@ -13,10 +13,11 @@ from specviz.training.validate import contexts, posterior_samples
 
 def standardise_flows(net: SmallNet, pairs: SimulatedPairs) -> None:
     """Offsets and spreads of the labels, from the simulated stars."""
-    for flow in net.flows.values():
-        raw = flow._log_teff(torch.from_numpy(pairs.label_array(flow.names)))  # type: ignore[operator, union-attr]
-        flow.offset.copy_(raw.mean(dim=0))  # type: ignore[operator, union-attr]
-        flow.spread.copy_(raw.std(dim=0))  # type: ignore[operator, union-attr]
+    for survey in net.flows:
+        flow = net.flow(survey)
+        raw = flow.raw(torch.from_numpy(pairs.label_array(flow.names)))
+        flow.offset.copy_(raw.mean(dim=0))
+        flow.spread.copy_(raw.std(dim=0))
 
 
 def coverage(samples: NDArray[np.float64], labels: NDArray[np.float32], level: float) -> NDArray[np.float64]:
@@ -76,8 +77,8 @@ def _base_values(net: SmallNet, survey: str, context: torch.Tensor, labels: NDAr
     flow = net.flow(survey)
     y, c = flow.standardise(torch.from_numpy(labels)), flow.condition(context)
     columns = []
-    for i, factor in enumerate(flow.factors):
-        spline, shift, log_scale = factor.spline(c, y[:, :i] if i else None)  # type: ignore[operator]
+    for i in range(len(flow.names)):
+        spline, shift, log_scale = flow.factor(i).spline(c, y[:, :i] if i else None)
         columns.append(spline((y[:, i] - shift) * torch.exp(-log_scale)))
     return torch.stack(columns, dim=1).numpy().astype(np.float64)
 

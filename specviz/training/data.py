@@ -83,9 +83,10 @@ class RealLamost:
         """Flux and ivar (b, 1462) without a shift."""
         return self.flux[rows, MARGIN:-MARGIN], self.ivar[rows, MARGIN:-MARGIN]
 
-    def augmented(self, rows: NDArray[Any], rng: np.random.Generator, *, shift: int = 4, noise: float = 1.5, slope: float = 0.01
-                  ) -> tuple[Array, Array]:  # fmt: skip
-        """Flux and ivar (b, 1462) moved by up to ``shift`` pixels, with extra noise, and a smooth change of the continuum."""
+    def augmented(
+        self, rows: NDArray[Any], rng: np.random.Generator, *, shift: int = 4, noise: float = 1.5, slope: float = 0.01
+    ) -> tuple[Array, Array]:
+        """Flux and ivar (b, 1462) moved by up to ``shift`` pixels, with extra noise and a bent continuum."""
         n = len(rows)
         start = MARGIN + rng.integers(-shift, shift + 1, n)
         columns = start[:, None] + np.arange(self.flux.shape[1] - 2 * MARGIN)
@@ -101,7 +102,7 @@ class RealLamost:
 
 @dataclass(frozen=True, eq=False)
 class RealXp:
-    """Unlabelled Gaia XP spectra: ``flux`` = f / f(550 nm) and ``ivar`` of it (n, 343); ``test`` marks the held-out ones."""
+    """Unlabelled Gaia XP spectra: ``flux`` = f / f(550 nm), ``ivar`` of it (n, 343); ``test`` marks held-out ones."""
 
     flux: Array
     ivar: Array

@@ -64,6 +64,7 @@ def held_out_plates(model: Any, shared: Path, say: Say, *, reference: bool = Tru
     say(line("specclip-small", samples, lamost.labels[rows]))
     bright = lamost.snrg[rows] > 50
     say(line("specclip-small, snrg > 50", samples[bright], lamost.labels[rows][bright]))
+    found = np.abs(np.median(samples[..., :3], axis=1) - lamost.labels[rows]).mean(axis=0)
     alpha = np.median(samples[..., 3], axis=1)
     fe_h = lamost.labels[rows, 2]
     parts = [
@@ -73,8 +74,8 @@ def held_out_plates(model: Any, shared: Path, say: Say, *, reference: bool = Tru
     ]
     say("median [alpha/Fe] at [Fe/H] > -0.2, -0.7 to -0.2, < -0.7: " + ", ".join(parts))
     everything = lamost.part(TEST)
-    say(line("specclip-small, all held-out stars", samples_of(model, encode_arrays(model, "lamost_lrs", *lamost.centred(everything))),
-             lamost.labels[everything]))  # fmt: skip
+    samples = samples_of(model, encode_arrays(model, "lamost_lrs", *lamost.centred(everything)))
+    say(line("specclip-small, all held-out stars", samples, lamost.labels[everything]))
     if reference:
         from specviz.training.reference_net import pca_mlp
 
@@ -82,7 +83,7 @@ def held_out_plates(model: Any, shared: Path, say: Say, *, reference: bool = Tru
             [np.abs(pca_mlp(lamost, rows, seed) - lamost.labels[rows]).mean(axis=0) for seed in range(3)], axis=0
         )
         say(f"{'PCA(80) + MLP, mean of 3 seeds':<34} n={len(rows):<5} MAE {mae[0]:6.1f} K {mae[1]:.3f} {mae[2]:.3f}")
-    return tuple(np.abs(np.median(samples[..., :3], axis=1) - lamost.labels[rows]).mean(axis=0))
+    return tuple(found)
 
 
 def dr1_transfer(model: Any, shared: Path, say: Say) -> None:
@@ -148,7 +149,8 @@ def _say_band(name: str, predicted: Sequence[Any], clean: NDArray[Any], good: ND
     relative = np.median(error / np.abs(clean[good]).clip(0.02))
     cover = [100 * np.mean(error < k * sigma) for k in (1, 2)]
     say(
-        f"{name:<22} S/N > 30: median |error| {100 * relative:.2f} % of the flux; 1 sigma covers {cover[0]:.0f} %, 2 sigma {cover[1]:.0f} %"
+        f"{name:<22} S/N > 30: median |error| {100 * relative:.2f} % of the flux; "
+        f"1 sigma covers {cover[0]:.0f} %, 2 sigma {cover[1]:.0f} %"
     )
 
 
@@ -158,7 +160,8 @@ def _say_retrieval(lamost: NDArray[Any], xp: NDArray[Any], say: Say) -> None:
     similarity = a @ b.T
     rank = (similarity > np.diag(similarity)[:, None]).sum(axis=1) + 1
     say(
-        f"Retrieval LAMOST -> XP among {len(rank)}: top-1 {100 * np.mean(rank == 1):.1f} %, top-10 {100 * np.mean(rank <= 10):.1f} %, "
+        f"Retrieval LAMOST -> XP among {len(rank)}: top-1 {100 * np.mean(rank == 1):.1f} %, "
+        f"top-10 {100 * np.mean(rank <= 10):.1f} %, "
         f"median rank {np.median(rank):.0f} (chance {len(rank) / 2:.0f})"
     )
 
@@ -180,14 +183,15 @@ def not_stars(model: Any, shared: Path, say: Say) -> None:
             [model.ood_score(e) for e in encode_arrays(model, "lamost_lrs", values, ivar[: len(values)])]
         )
         say(f"{name:<34} AUC {np.mean(odd[:, None] > stars[None]):.3f}")
-    for path in sorted((shared / "data" / "lamost_dr7").glob("*")):
+    for path in sorted((shared / "data" / "lamost_dr7").rglob("*")):
         if path.suffix not in (".fits", ".gz"):
             continue
         spectrum = read(path).spectra["lamost_lrs"]
         if str(spectrum.meta.get("class", "")).upper() == "GALAXY":
             score = model.ood_score(model.embed([model.prepare(spectrum)]))[0]
             say(
-                f"galaxy {path.name:<40} S/N {spectrum.snr or 0:5.1f}  above {100 * np.mean(stars < score):.0f} % of the stars"
+                f"galaxy {path.name:<40} S/N {spectrum.snr or 0:5.1f}  "
+                f"above {100 * np.mean(stars < score):.0f} % of the stars"
             )
 
 
@@ -234,7 +238,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", help="folder of the evaluation material (default: SPECVIZ_SHARED or ../shared)")
     parser.add_argument("--cache", default="runs/specclip_small/cache", help="where simulated pairs are kept")
     parser.add_argument("--plates-only", action="store_true", help="only the held-out plates")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(argv)
+    import torch
+
+    torch.set_num_threads(max(1, options.threads))
     recipe, shared, cache = read_recipe(DEFAULT_RECIPE), shared_folder(options.shared), Path(options.cache)
     try:
         if options.weights:

@@ -81,7 +81,8 @@ def run_stage(stage: Stage, folder: Path, *, seed: int, validate: Validate | Non
         path.with_suffix(".part").replace(path)
 
     log = _Log(folder / f"{stage.name}.csv", first)
-    last_save, means = time.monotonic(), {}
+    means: dict[str, float] = {}
+    last_save = time.monotonic()
     net.train()
     with tqdm(total=steps, initial=first, desc=stage.name, disable=not progress, mininterval=5.0) as bar:
         for step in range(first, steps):
@@ -127,7 +128,8 @@ class _Log:
     """A CSV a stage: step, seconds, losses, validation scores. A column that appears later starts a new header line."""
 
     def __init__(self, path: Path, first: int) -> None:
-        self.path, self.start, self.columns = path, time.monotonic(), ()
+        self.path, self.start = path, time.monotonic()
+        self.columns: tuple[str, ...] = ()
         if first == 0 and path.exists():
             path.unlink()
 
@@ -136,6 +138,6 @@ class _Log:
         with self.path.open("a", newline="") as stream:
             writer = csv.writer(stream)
             if tuple(row) != self.columns:
-                self.columns: tuple[str, ...] = tuple(row)
+                self.columns = tuple(row)
                 writer.writerow(row)
             writer.writerow([f"{v:.6g}" for v in row.values()])

@@ -36,9 +36,9 @@ def group_by_plate_and_star(planid: ArrayLike, ra: ArrayLike, dec: ArrayLike, ra
     from scipy.sparse.csgraph import connected_components
     from scipy.spatial import cKDTree
 
-    ra, dec = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
-    xyz = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    n = len(ra)
+    alpha, delta = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
+    xyz = np.stack([np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)], axis=1)
+    n = len(alpha)
     same_star = cKDTree(xyz).query_pairs(2 * np.sin(np.radians(radius / 3600) / 2), output_type="ndarray")
     _, plate = np.unique(np.asarray(planid), return_inverse=True)
     order = np.argsort(plate, kind="stable")

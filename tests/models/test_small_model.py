@@ -14,6 +14,7 @@ from specviz.errors import CheckpointError, CoverageError, ModelError, UnknownMo
 from specviz.models import registry
 from specviz.models.protocol import StellarModel
 from specviz.spectra.spectrum import Spectrum
+from specviz.training.plates import TEST, split_plates
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +24,15 @@ def model() -> Any:
 
 @pytest.fixture(scope="module")
 def dwarfs(shared: Path) -> list[Spectrum]:
+    """Eight sun-like dwarfs of held-out plates; LASP's labels in ``meta``."""
     with np.load(shared / "data" / "lamost_dr10_afg_train.npz") as f:
-        rows = np.flatnonzero((f["snrg"] > 150) & (np.abs(f["teff"] - 5800) < 150) & (f["logg"] > 4.1))[:8]
-        return [Spectrum(f["wave_vac"], f["flux"][i], f["ivar"][i], survey="lamost_lrs") for i in rows]
+        held_out = split_plates(f["planid"], f["ra"], f["dec"]) == TEST
+        rows = np.flatnonzero(held_out & (f["snrg"] > 80) & (np.abs(f["teff"] - 5800) < 250) & (f["logg"] > 4.1))[:8]
+        labels = [{"teff": f["teff"][i], "logg": f["logg"][i], "fe_h": f["feh"][i]} for i in rows]
+        return [
+            Spectrum(f["wave_vac"], f["flux"][i], f["ivar"][i], survey="lamost_lrs", meta=m)
+            for i, m in zip(rows, labels, strict=True)
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +81,17 @@ def test_other_weights_are_refused(tmp_path: Path, model: Any) -> None:
         SpecClipSmall.from_file(changed)
 
 
-def test_posteriors_of_sun_like_dwarfs(model: Any, encoding: Any) -> None:
+def test_posteriors_of_sun_like_dwarfs(model: Any, dwarfs: list[Spectrum], encoding: Any) -> None:
     assert encoding.vectors.shape == (8, 96) and encoding.vectors.dtype == np.float32
-    for posterior in model.posterior(encoding, samples=2000):
+    error = []
+    for posterior, star in zip(model.posterior(encoding, samples=2000), dwarfs, strict=True):
         assert posterior.samples.shape == (2000, len(posterior.names)) and np.isfinite(posterior.samples).all()
-        median = {k: v[0] for k, v in posterior.summary().items()}
-        assert 5300 < median["teff"] < 6300 and 3.7 < median["logg"] < 4.8 and -0.9 < median["fe_h"] < 0.6
+        median = posterior.summary()
+        error.append([abs(median[n][0] - star.meta[n]) for n in ("teff", "logg", "fe_h")])
         low, high = posterior.quantile("teff", (0.16, 0.84))
         assert 10 < (high - low) / 2 < 300
-        assert "simulated" in posterior.notes.get("alpha_fe", "simulated")
+        assert "simulated" in posterior.notes["alpha_fe"]
+    assert (np.median(error, axis=0) < (150, 0.15, 0.12)).all() and (np.max(error, axis=0) < (500, 0.6, 0.5)).all()
 
 
 def test_posterior_is_reproducible_and_independent_of_the_batch(

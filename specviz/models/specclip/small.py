@@ -48,7 +48,7 @@ class SmallConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SmallConfig:
         """The inverse of :meth:`to_dict` (JSON has no tuples)."""
-        fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "labels"}
+        fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "labels"}
         return cls(**fixed, labels={k: tuple(v) for k, v in values["labels"].items()})
 
     def to_dict(self) -> dict[str, Any]:
