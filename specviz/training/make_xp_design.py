@@ -39,7 +39,7 @@ def make(target: Path = TARGET) -> Path:
         if arrays[band].shape != (55, XP_WAVELENGTH_NM.size):
             raise ValueError(f"the {band} design has the shape {arrays[band].shape}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(target, **arrays)
+    np.savez_compressed(target, allow_pickle=False, **arrays)
     return target
 
 

@@ -51,7 +51,8 @@ class MapPanel:
     """
 
     def __init__(self, session: Any, reference: Any) -> None:
-        self._session, self._reference, self._known = session, reference, None
+        self._session, self._reference = session, reference
+        self._known: tuple[Any, Any, Any] | None = None  # x and y of the reference stars, and the map
         self._plane, self._state = 0, State()
         self.background = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
         self.near = ColumnDataSource(dict(x=EMPTY, y=EMPTY, row=EMPTY, name=[], sim=EMPTY))
@@ -163,7 +164,7 @@ class MapPanel:
             self._reach(tx, gy)
             values = [state.star.catalogue.get(n) if state.star else None for n in ("teff", "logg")]
             ok = all(v is not None and np.isfinite(float(v)) for v in values)
-            self.catalogue.data = dict(x=[float(values[0])], y=[float(values[1])]) if ok else dict(x=[], y=[])  # type: ignore[arg-type]
+            self.catalogue.data = dict(x=[float(values[0])], y=[float(values[1])]) if ok else dict(x=[], y=[])
         else:
             px, py = (float(v) for v in place.project(report.embedding))
             self.star.data = dict(x=[px], y=[py], x0=[px], x1=[px], y0=[py], y1=[py])

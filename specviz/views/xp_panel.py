@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, FixedTicker, Range1d
 
@@ -74,17 +76,17 @@ class XpPanel:
             body=[fig, strip],
         )
 
-    def _bracket(self, fig: object) -> None:
+    def _bracket(self, fig: Any) -> None:
         """Mark the range of the LAMOST spectrum along the top."""
         w = self.window
         style = dict(source=w, y_range_name=MARKS, line_color=LIGHT["tick"], line_width=1)
-        fig.segment("x0", "y", "x1", "y", **style)  # type: ignore[attr-defined]
+        fig.segment("x0", "y", "x1", "y", **style)
         for end in ("x0", "x1"):
             fig.scatter(
                 end, "y", source=w, y_range_name=MARKS, marker="dash", angle=np.pi / 2, size=8, line_color=LIGHT["tick"]
-            )  # type: ignore[attr-defined]
+            )
         text = ColumnDataSource(dict(x=[7600.0], y=[0.985], text=["LAMOST range"]))
-        labels(fig, text, size=11, y_range=MARKS, role="quiet", background_fill_color=LIGHT["panel"], padding=2)  # type: ignore[arg-type]
+        labels(fig, text, size=11, y_range=MARKS, role="quiet", background_fill_color=LIGHT["panel"], padding=2)
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
