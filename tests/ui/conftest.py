@@ -1,6 +1,6 @@
 """Browser fixtures: one Jupyter server and one Chromium a session, one fresh page and kernel a test.
 
-Nothing may leave this machine and no console error may pass; ``specviz.benchmarks.browser.FOREIGN`` names the known ones
+Nothing may leave this machine and no console error may pass; ``specviz.benchmarks.browser.FOREIGN`` names known ones
 of others. Skips where there is no Chromium; fails instead with ``REQUIRE_BROWSER=1``, as continuous integration sets.
 """
 
