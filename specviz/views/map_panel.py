@@ -162,9 +162,10 @@ class MapPanel:
             (tx, t0, t1), (gy, g0, g1) = s["teff"], s["logg"]
             self.star.data = dict(x=[tx], y=[gy], x0=[t0], x1=[t1], y0=[g0], y1=[g1])
             self._reach(tx, gy)
-            values = [state.star.catalogue.get(n) if state.star else None for n in ("teff", "logg")]
-            ok = all(v is not None and np.isfinite(float(v)) for v in values)
-            self.catalogue.data = dict(x=[float(values[0])], y=[float(values[1])]) if ok else dict(x=[], y=[])
+            listed = state.star.catalogue if state.star else {}
+            values = [float(v) for n in ("teff", "logg") if (v := listed.get(n)) is not None]
+            ok = len(values) == 2 and all(np.isfinite(values))
+            self.catalogue.data = dict(x=[values[0]], y=[values[1]]) if ok else dict(x=[], y=[])
         else:
             px, py = (float(v) for v in place.project(report.embedding))
             self.star.data = dict(x=[px], y=[py], x0=[px], x1=[px], y0=[py], y1=[py])
