@@ -166,6 +166,41 @@ def _say_retrieval(lamost: NDArray[Any], xp: NDArray[Any], say: Say) -> None:
     )
 
 
+def real_spectra(model: Any, shared: Path, seed: int, say: Say) -> None:
+    """Held-out real spectra rebuilt, and what the labels of real XP spectra look like (nobody labelled them)."""
+    from specviz.models.specclip.signal import log_snr
+    from specviz.training.data import TEST, RealLamost, RealXp
+
+    lamost, xp = RealLamost.load(shared), RealXp.load(shared, seed)
+    rows = lamost.trusted(TEST)
+    bright = np.flatnonzero(xp.test & (log_snr(xp.flux, xp.ivar) > np.log10(30)))
+    say("\nHeld-out real spectra, rebuilt (error band and noise together)")
+    for name, survey, flux, ivar in (
+        ("LAMOST", "lamost_lrs", *lamost.centred(rows)),
+        ("Gaia XP, S/N > 30", "gaia_xp", xp.flux[bright], xp.ivar[bright]),
+    ):
+        rebuilt = [r for e in encode_arrays(model, survey, flux, ivar) for r in model.reconstruct(e)]
+        mean, sigma = np.stack([r.flux for r in rebuilt]), np.stack([r.sigma for r in rebuilt])
+        good = ivar > 0
+        residual = np.abs(flux - mean)[good] / np.sqrt(1 / ivar[good] + sigma[good] ** 2)
+        relative = np.median(np.abs(flux - mean)[good] / np.abs(flux[good]).clip(0.02))
+        cover = [100 * np.mean(residual < k) for k in (1, 2)]
+        say(
+            f"{name:<22} n={len(flux):<5} median |error| {100 * relative:.2f} % of the flux; "
+            f"1 sigma covers {cover[0]:.0f} %, 2 sigma {cover[1]:.0f} %"
+        )
+    median = np.median(samples_of(model, encode_arrays(model, "gaia_xp", xp.flux[bright], xp.ivar[bright])), axis=1)
+    say("Held-out real XP, S/N > 30: Kiel diagram in words (teff: stars, logg at 10, 50, 90 %, median fe_h)")
+    for low, high in ((3000, 4000), (4000, 5000), (5000, 6000), (6000, 7000), (7000, 9000), (9000, 20000)):
+        inside = median[(median[:, 0] >= low) & (median[:, 0] < high)]
+        if len(inside):
+            logg = np.percentile(inside[:, 1], (10, 50, 90))
+            say(
+                f"{low:>6}-{high:<6} {len(inside):>4}   {logg[0]:.2f} {logg[1]:.2f} {logg[2]:.2f}   "
+                f"{np.median(inside[:, 2]):+.2f}"
+            )
+
+
 def not_stars(model: Any, shared: Path, say: Say) -> None:
     """Area under the ROC curve of the out-of-distribution score, and the percentile of three real galaxies."""
     from specviz.spectra.readers import read
@@ -257,6 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.plates_only:
             dr1_transfer(model, shared, print)
             simulated_pairs(model, shared, cache, print, int(recipe["data"]["pairs_test"]), int(recipe["seed"]) + 2)
+            real_spectra(model, shared, int(recipe["seed"]), print)
             not_stars(model, shared, print)
             speed(model, shared, print)
     except SpecvizError as error:
