@@ -1,4 +1,4 @@
-"""The quickstart notebook in real JupyterLab: a person opens a real spectrum, waits for the posterior, clicks a similar star."""
+"""The quickstart in real JupyterLab: open a real spectrum, wait for the posterior, click a similar star."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _REAL = _SHARED / "data/lamost_dr10"
 
 #: What the browser itself holds of a figure: length, first value and visibility of the data a named glyph draws.
 _GLYPH = """(name) => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
-    if (m.name === name && m.data_source) { const y = m.data_source.data.y; return {n: y.length, mid: y[y.length >> 1], visible: m.visible} }
+    if (m.name === name && m.data_source) {
+      const y = m.data_source.data.y
+      return {n: y.length, mid: y[y.length >> 1], visible: m.visible}
+    }
     return null }"""
 _MODEL = """([name, key]) => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
     if (m.name === name) return m[key]; return null }"""
@@ -72,7 +75,8 @@ def test_quickstart(open_notebook: Callable[..., Any], shot: Callable[..., Path]
     row = page.evaluate(_MODEL, ["similar-table", "source"]) and nb.kernel_eval("explorer.session.state.neighbour")
     assert row is not None
     chosen = nb.kernel_eval("explorer.selection.name")
-    assert chosen == nb.kernel_eval("str(explorer.session.state.neighbours['object_id'][explorer.session.state.neighbour])")
+    state = "explorer.session.state"
+    assert chosen == nb.kernel_eval(f"str({state}.neighbours['object_id'][{state}.neighbour])")
     assert nb.kernel_eval("explorer.view.lamost.similar.data['x'].size") > 500
     shot(page, "quickstart_real")
 
@@ -94,7 +98,8 @@ def test_quickstart(open_notebook: Callable[..., Any], shot: Callable[..., Path]
 
 @pytest.mark.parametrize("door", ["nb7", "voila"])
 def test_explorer_at_the_other_notebook_doors(open_notebook: Callable[..., Any], door: str) -> None:
-    cells = ["import specviz\nimport ipywidgets", "e = specviz.explore('demo 5')\nipywidgets.VBox([ipywidgets.HTML('above'), e])"]
+    shown = "e = specviz.explore('demo 5')\nipywidgets.VBox([ipywidgets.HTML('above'), e])"
+    cells = ["import specviz\nimport ipywidgets", shown]
     nb = open_notebook(cells, door=door, viewport={"width": 1400, "height": 1000})
     if door != "voila":
         nb.run_all()
@@ -104,7 +109,9 @@ def test_explorer_at_the_other_notebook_doors(open_notebook: Callable[..., Any],
     _wait(nb.page, f"() => Math.abs(({_GLYPH})('lamost-observed').mid - 1) < 0.5")
 
 
-def test_served_explorer_keeps_visitors_apart(served: Any, open_page: Callable[..., Any], shot: Callable[..., Path]) -> None:
+def test_served_explorer_keeps_visitors_apart(
+    served: Any, open_page: Callable[..., Any], shot: Callable[..., Path]
+) -> None:
     address = served("import os, specviz\nspecviz.serve(port=int(os.environ['PORT']))")
     pages = [open_page("serve", viewport={"width": 1300, "height": 1500}) for _ in range(2)]
     for page, title in zip(pages, ("A star like the Sun", "A red giant"), strict=True):
