@@ -84,11 +84,16 @@ def headline(anomaly: Anomaly | None) -> str:
         return '<div class="head"><span class="big">–</span><span class="sv-quiet">No reference scores for this kind of spectrum</span></div>'
     p = anomaly.percentile
     return (
-        f'<div class="head"><span class="big">{formats.ordinal(min(p, 99.4) if p < 99.95 else 100)}</span><span style="font-size:12px;line-height:16px">'
+        f'<div class="head"><span class="big">{formats.ordinal(shown_percentile(p))}</span><span style="font-size:12px;line-height:16px">'
         f"percentile of {formats.count(anomaly.n_reference)} reference stars<br>"
         '<span class="sv-quiet">typical &lt; 90 · unusual 90–99 · outlier &gt; 99</span></span></div>'
         + histogram_svg(anomaly)
     )
+
+
+def shown_percentile(percentile: float) -> float:
+    """Between 1 and 99 for whoever is inside the reference set: nobody reads "0th", and 100 means beyond all of it."""
+    return 100.0 if percentile >= 99.95 else min(max(percentile, 1.0), 99.0)
 
 
 def histogram_svg(anomaly: Anomaly, width: int = 360, height: int = 48) -> str:

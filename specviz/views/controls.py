@@ -139,7 +139,8 @@ def search(placeholder: str, on_enter: Callable[[str], Any], *, height: int = 32
         sizing_mode="stretch_width",
         stylesheets=[InlineStyleSheet(css=stylesheet.search_field(height))],
     )
-    widget.on_change("value", lambda _attr, _old, new: on_enter(new) if new.strip() else None)
+    # Not the change of `value`: leaving the field is no question, and Enter on the same text asks again.
+    widget.on_event("value_submit", lambda event: on_enter(event.value) if event.value.strip() else None)
     return widget
 
 

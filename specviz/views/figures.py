@@ -153,21 +153,17 @@ def cursor_readout(
     ``source`` has columns x, y, e; ``model`` has x, y; x in Angstrom.
     """
     code = """
-        const find = (xs, x) => { let lo = 0, hi = xs.length - 1; while (hi - lo > 1) { const m = (lo + hi) >> 1; if
-        (xs[m] > x) hi = m; else lo = m }
+        const find = (xs, x) => { let lo = 0, hi = xs.length - 1; while (hi - lo > 1) { const m = (lo + hi) >> 1; if (xs[m] > x) hi = m; else lo = m }
                                   return Math.abs(xs[lo] - x) < Math.abs(xs[hi] - x) ? lo : hi }
         const near = (s, x) => { const xs = s.data.x; if (xs == null || !xs.length) return null; const i = find(xs, x)
-                                 const step = Math.abs((xs[Math.min(i + 1, xs.length - 1)] - xs[Math.max(i - 1, 0)]) /
-                                 2) + 0.1
+                                 const step = Math.abs((xs[Math.min(i + 1, xs.length - 1)] - xs[Math.max(i - 1, 0)]) / 2) + 0.1
                                  return Math.abs(xs[i] - x) <= step ? i : null }
         const fmt = (v) => Number.isFinite(v) ? v.toFixed(decimals).replace('-', '\\u2212') : '\\u2013'
         let text = ''
         const i = cb_obj.event_name === 'mouseleave' ? null : near(source, cb_obj.x)
         if (i != null) {
-            text = (unit === 'nm' ? (source.data.x[i] / 10).toFixed(0) + ' nm' : source.data.x[i].toFixed(1) + '
-            \\u00c5')
-            text += '  <b>' + fmt(source.data.y[i]) + '</b>' + (Number.isFinite(source.data.e[i]) ? ' \\u00b1 ' +
-            fmt(source.data.e[i]) : '')
+            text = (unit === 'nm' ? (source.data.x[i] / 10).toFixed(0) + ' nm' : source.data.x[i].toFixed(1) + ' \\u00c5')
+            text += '  <b>' + fmt(source.data.y[i]) + '</b>' + (Number.isFinite(source.data.e[i]) ? ' \\u00b1 ' + fmt(source.data.e[i]) : '')
             const j = near(model, cb_obj.x)
             if (j != null) text += '  M <b>' + fmt(model.data.y[j]) + '</b>'
         }

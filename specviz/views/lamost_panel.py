@@ -121,7 +121,7 @@ class LamostPanel:
         self.chips = {
             "observed": chip("Observed ± 1 σ", observed, role="observed", mark="band"),
             "model": chip("Reconstructed", model, role="reconstructed", width=3),
-            "predicted": chip("Predicted from XP", predicted, role="predicted", mark="fill", active=False),
+            "predicted": chip("Predicted from XP", predicted, role="predicted", mark="fill"),
             "continuum": chip("Continuum", cont, role="continuum", mark="dash"),
             "masked": chip("Masked", masks, role="masked", mark="foot"),
             "similar": chip("Similar star", similar, role="similar"),

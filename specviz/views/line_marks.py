@@ -77,8 +77,7 @@ class LineMarks:
             args=dict(source=self.names, xr=fig.x_range, fig=fig),
             code="""
             const d = source.data, width = fig.inner_width || 700, span = xr.end - xr.start
-            const at = [...d.x.keys()].sort((a, b) => d.rank[b] - d.rank[a]), kept = [], text = d.x.map ?
-            Array.from(d.label, () => '') : []
+            const at = [...d.x.keys()].sort((a, b) => d.rank[b] - d.rank[a]), kept = [], text = d.x.map ? Array.from(d.label, () => '') : []
             for (const i of at) {
                 const px = (d.x[i] - xr.start) / span * width, half = d.label[i].length * 3.4 + 5
                 if (px < half - 8 || px > width - half + 8) continue

@@ -155,8 +155,19 @@ class PosteriorPanel:
             self.titles[side].data = dict(
                 x=[m[0] for m in h], y=[m[1] for m in h], text=[self._title(names[m[2]]) for m in h]
             )
-        source = str(new.star.catalogue.get("source") or "catalogue")
-        self._key_source.patch({"text": [(1, f"Catalogue ({source})" if known else "Catalogue: no value")]})
+        source = str(new.star.catalogue.get("source") or "")
+        self._key_source.patch(
+            {
+                "text": [
+                    (
+                        1,
+                        (f"Catalogue ({source})" if 0 < len(source) <= 12 else "Catalogue")
+                        if known
+                        else "Catalogue: none",
+                    )
+                ]
+            }
+        )
         self.frame.fact(f"{formats.count(len(posterior))} samples")
 
     @staticmethod

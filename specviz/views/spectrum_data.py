@@ -143,11 +143,7 @@ def _x_range(wave: NDArray[np.float64]) -> tuple[float, float]:
 def _fact(spectrum: Spectrum) -> str:
     if spectrum.survey == "lamost_lrs":
         release = str(spectrum.meta.get("release") or "")
-        return (
-            "R ≈ 1800"
-            + (f" · {release}" if release else "")
-            + (" · simulated" if spectrum.meta.get("simulated") else "")
-        )
+        return "R ≈ 1800" + (f" · {release}" if release else "")
     return {"sdss": "SDSS, R ≈ 1800"}.get(spectrum.survey, str(spectrum.meta.get("layout") or ""))
 
 

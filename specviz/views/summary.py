@@ -10,6 +10,7 @@ import numpy as np
 from specviz.session.state import Posterior, Report, State, headline_flags
 from specviz.spectra.star import Star
 from specviz.views import formats, icons, stylesheet
+from specviz.views.anomaly_panel import shown_percentile
 from specviz.views.controls import html
 from specviz.views.formats import text
 
@@ -140,7 +141,7 @@ def anomaly_tile(report: Report | None) -> str:
     p = anomaly.percentile
     word = "typical below 90" if p < 90 else ("unusual: 90 to 99" if p <= 99 else "outlier: above 99")
     klass = ' class="bad"' if p > 99 else ""
-    shown = formats.ordinal(min(p, 99.4) if p < 99.95 else 100)
+    shown = formats.ordinal(shown_percentile(p))
     return f'<div class="tile">{head}<div class="value">{shown} <span class="unit">percentile</span></div><div class="below"><span{klass}>{word}</span></div></div>'
 
 

@@ -16,7 +16,7 @@ class TopBar:
     def __init__(self, session: Any, model: str) -> None:
         self._session = session
         self._quiet = False
-        self.field = search("Demo star or path", self._enter)
+        self.field = search("Demo star or path", session.open)
         self.field.name = "search"
         self.recent = select([("", "Recent")], "", self._again)
         self.recent.name = "recent"
@@ -38,10 +38,6 @@ class TopBar:
             classes=["sv-bar"],
             css=":host > .sv-search { flex: 0 1 380px !important; min-width: 140px; } @container (max-width: 699px) { .sv-model { display: none; } }",
         )
-
-    def _enter(self, value: str) -> None:
-        if not self._quiet:
-            self._session.open(value)
 
     def _again(self, value: str) -> None:
         if value and not self._quiet:

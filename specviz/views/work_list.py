@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource
 
 from specviz.session.state import State
 from specviz.views import formats
+from specviz.views.anomaly_panel import shown_percentile
 from specviz.views.controls import button, html, icon_button, row
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.tables import TEXT, column, table
@@ -95,4 +96,4 @@ class WorkList:
 def _percentile(value: float | None) -> str:
     if value is None:
         return formats.DASH
-    return ("!" if value >= 90 else "") + formats.number(min(value, 99.4) if value < 99.95 else 100)
+    return ("!" if value >= 90 else "") + formats.number(shown_percentile(value))
