@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from specviz.models.specclip.signal import log_snr
 from specviz.models.specclip.small import SmallNet
-from specviz.training.data import VALIDATION, RealLamost, SimulatedPairs
+from specviz.training.data import VALIDATION, RealLamost, RealXp, SimulatedPairs
 from specviz.training.validate import contexts, posterior_samples
 
 
@@ -29,7 +30,7 @@ def coverage(samples: NDArray[np.float64], labels: NDArray[np.float32], level: f
     return np.asarray(((labels >= low) & (labels <= high)).mean(axis=0))
 
 
-def calibrate(net: SmallNet, lamost: RealLamost, pairs: SimulatedPairs) -> None:
+def calibrate(net: SmallNet, lamost: RealLamost, real_xp: RealXp, pairs: SimulatedPairs) -> None:
     """Fit temperatures of the flows and scales of the bands on stars that no gradient saw.
 
     The temperature of a label is the factor on the base normal at which the central 68 % interval covers 68 % of the
@@ -55,6 +56,7 @@ def calibrate(net: SmallNet, lamost: RealLamost, pairs: SimulatedPairs) -> None:
     few = slice(0, 400)  # enough for a width to 4 %, and each round draws posteriors of all of them
     _fit_temperatures(net, "gaia_xp", simulated["gaia_xp"][few], pairs.label_array(xp.names)[few], range(len(xp.names)))
     _fit_bands(net, pairs, simulated)
+    _widen_bands_to_real(net, lamost, real_xp)
 
 
 def _fit_temperatures(
@@ -91,6 +93,32 @@ def _fit_bands(net: SmallNet, pairs: SimulatedPairs, context: dict[str, torch.Te
     for i, (flux, sigma, truth) in enumerate(band_material(net, pairs, context)):
         ratio = np.abs(flux - truth) / sigma
         net.band_scale[i] = float(np.clip(np.quantile(ratio, 0.683), 0.5, 3.0))
+
+
+@torch.no_grad()
+def _widen_bands_to_real(net: SmallNet, lamost: RealLamost, xp: RealXp) -> None:
+    """Widen the reconstruction bands until band and noise together cover 68 % of the pixels of real spectra.
+
+    LAMOST: validation plates; XP: spectra that are not held out. Never narrower than simulated stars ask for.
+    """
+    d = net.config.embed_dim
+    bright = np.flatnonzero(~xp.test & (log_snr(xp.flux, xp.ivar) > np.log10(20)))
+    for i, survey, flux, ivar in (
+        (0, "lamost_lrs", *lamost.centred(lamost.trusted(VALIDATION))),
+        (1, "gaia_xp", xp.flux[bright], xp.ivar[bright]),
+    ):
+        c = contexts(net, flux, ivar, survey)
+        mean, sigma = (t.numpy() for t in net.reconstruct_normalised(c[:, :d], c[:, d], torch.from_numpy(flux), survey))
+        good = ivar > 0
+        residual, band, noise = np.abs(flux - mean)[good], sigma[good], 1 / ivar[good]
+        low, high = 1.0, 4.0
+        for _ in range(12):
+            middle = 0.5 * (low + high)
+            if np.mean(residual < np.sqrt(noise + (middle * band) ** 2)) < 0.683:
+                low = middle
+            else:
+                high = middle
+        net.band_scale[i] *= low if low > 1.01 else 1.0
 
 
 @torch.no_grad()

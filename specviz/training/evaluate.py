@@ -38,14 +38,16 @@ def samples_of(model: Any, encodings: Sequence[Encoding], n: int = 1000) -> NDAr
 
 
 def line(name: str, samples: NDArray[np.float64], truth: NDArray[Any]) -> str:
-    """MAE, bias, and coverage of the posterior medians."""
+    """Mean and median absolute error and bias of the posterior medians, coverage of the intervals."""
     from specviz.training.calibrate import coverage
 
     median = np.median(samples[..., : truth.shape[1]], axis=1)
     mae, bias = np.abs(median - truth).mean(axis=0), np.median(median - truth, axis=0)
+    typical = np.median(np.abs(median - truth), axis=0)
     c68, c95 = (coverage(samples[..., : truth.shape[1]], truth, q) for q in (0.6827, 0.9545))
     return (
         f"{name:<34} n={len(truth):<5} MAE {mae[0]:6.1f} K {mae[1]:.3f} {mae[2]:.3f}"
+        f", median {typical[0]:.0f} K {typical[1]:.3f} {typical[2]:.3f}"
         f"   bias {bias[0]:+6.1f} K {bias[1]:+.3f} {bias[2]:+.3f}"
         f"   68 % interval covers {100 * c68[0]:.0f} {100 * c68[1]:.0f} {100 * c68[2]:.0f} %"
         f", 95 %: {100 * c95[0]:.0f} {100 * c95[1]:.0f} {100 * c95[2]:.0f} %"

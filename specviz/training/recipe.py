@@ -70,7 +70,7 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
         run_stage(stage(net, material, recipe[name]), runs, seed=seed + 100 * number, progress=progress,
                   validate=validator if name == "adapt" else None)  # fmt: skip
     net.eval()
-    calibrate(net, lamost, pairs("validation", "pairs_validation", 1))
+    calibrate(net, lamost, xp, pairs("validation", "pairs_validation", 1))
     return export(net, recipe, lamost, xp, pairs("test", "pairs_test", 2), weights, material.pairs)
 
 
