@@ -214,7 +214,7 @@ def not_stars(model: Any, shared: Path, say: Say) -> None:
     rows = rows[lamost.snrg[rows] > 10]
     flux, ivar = lamost.centred(rows)
     stars = np.concatenate([model.ood_score(e) for e in encode_arrays(model, "lamost_lrs", flux, ivar)])
-    say("\nOut-of-distribution score, AUC against held-out real stars (snrg > 10)")
+    say("\nOut-of-distribution score: AUC against held-out real stars (snrg > 10)")
     for name, values in impostors(flux, np.random.default_rng(0)).items():
         odd = np.concatenate(
             [model.ood_score(e) for e in encode_arrays(model, "lamost_lrs", values, ivar[: len(values)])]

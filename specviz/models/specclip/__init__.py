@@ -31,6 +31,10 @@ _HOME = {
     "contrastive_loss": "clip",
     "cosine_similarity": "clip",
     "LabelHead": "label_head",
+    "LabelFlow": "label_flow",
+    "SmallConfig": "small",
+    "SmallNet": "small",
+    "SpecClipSmall": "model",
 }
 
 __all__ = sorted(_HOME)
