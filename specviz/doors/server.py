@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bokeh.model import Model
 from bokeh.models import ColumnDataSource, CustomJS
 
 from specviz.errors import SpecvizError
@@ -83,7 +84,12 @@ def _session(factory: Callable[..., Any], options: dict[str, Any]) -> Callable[[
         doc.js_on_event(
             "document_ready", CustomJS(args={"channel": channel.source}, code="specvizPage.connect(channel)")
         )
-        layout = pn.panel(factory(channel.inbox) if wants_inbox else factory())
+        made = factory(channel.inbox) if wants_inbox else factory()
+        if isinstance(made, Model):  # Panel's pane would copy what it can of the model and refuse the rest
+            made.tags = [*made.tags, channel.source]
+            doc.add_root(made)
+            return None
+        layout = pn.panel(made)
         layout.tags = [*layout.tags, channel.source]  # a model is synchronised only if a root refers to it
         return layout
 

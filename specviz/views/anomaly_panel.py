@@ -9,7 +9,7 @@ import numpy as np
 
 from specviz.session.state import Anomaly, QualityFlag, Reason, Report, State, headline_flags
 from specviz.views import formats, icons, stylesheet
-from specviz.views.controls import html, icon_button, row
+from specviz.views.controls import html, icon_button, row, show
 from specviz.views.panel_frame import PanelFrame
 
 REASONS = 4
@@ -72,9 +72,8 @@ class AnomalyPanel:
         self._reasons = anomaly.reasons[:REASONS] if anomaly is not None else ()
         self.why.visible = bool(self._reasons)
         for i, (pane, line) in enumerate(zip(self._texts, self._rows, strict=True)):
-            if line.visible != (i < len(self._reasons)):
-                line.visible = not line.visible
-            pane.object = reason_html(self._reasons[i]) if line.visible else ""
+            show(line, i < len(self._reasons))
+            pane.object = reason_html(self._reasons[i]) if i < len(self._reasons) else ""
         self.checks.object = "" if report is None else checks_html(headline_flags(report))
 
 

@@ -41,12 +41,12 @@ class Footer:
         parts = [f"specviz {text(self._version)}"]
         if report is not None:
             p = report.provenance
+            weights = f"weights SHA-256 {p.weights_sha256}, {p.dtype}, seed {p.seed}"
             parts = [
-                text(f"{p.model} {p.model_version}"),
+                f'<span title="{text(weights, 200)}">{text(p.model)} {text(p.model_version)}</span>',
                 text(f"{p.device} {p.seconds:.2f} s"),
                 *parts,
                 text(_utc(p.created)),
-                f'<span title="SHA-256 {text(p.weights_sha256)}, {text(p.dtype)}, seed {text(p.seed)}">weights {text(p.weights_sha256[:8])}</span>',
             ]
         line = code_line(new)
         shown = code_line(new, short=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from specviz.session.state import State
 from specviz.spectra.lines import TELLURIC_BANDS
 from specviz.views import spectrum_data
-from specviz.views.controls import chip, html, icon_button, readout, segmented, spacer
+from specviz.views.controls import chip, html, icon_button, readout, segmented, show, spacer
 from specviz.views.figures import MARKS, cursor_readout, labels, spectrum_figure
 from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
@@ -126,7 +126,7 @@ class LamostPanel:
             "masked": chip("Masked", masks, role="masked", mark="foot"),
             "similar": chip("Similar star", similar, role="similar"),
         }
-        self.chips["similar"].visible = False
+        show(self.chips["similar"], False)
         return list(self.chips.values())
 
     # ------------------------------------------------------------------ drawing a state
@@ -184,5 +184,5 @@ class LamostPanel:
     def _draw_similar(self) -> None:
         curves = getattr(self, "_curves", None)
         overlay = spectrum_data.similar_curve(self._state.neighbour_star, curves) if curves is not None else None
-        self.chips["similar"].visible = overlay is not None
+        show(self.chips["similar"], overlay is not None)
         self.similar.data = overlay if overlay is not None else {"x": EMPTY, "y": EMPTY}

@@ -45,6 +45,7 @@ class LineMarks:
     """
 
     def __init__(self, fig: figure) -> None:
+        self._z = 0.0
         rest = np.array([t for m in MARKS_SHOWN for t in m.ticks])
         self.ticks = ColumnDataSource(
             dict(x=rest, rest=rest, y0=np.full(rest.size, 0.885), y1=np.full(rest.size, 0.935))
@@ -97,6 +98,9 @@ class LineMarks:
 
     def set_redshift(self, z: float) -> None:
         """Move the marks to where lines of redshift z (= v/c) fall in the observed frame."""
+        if z == self._z:
+            return
+        self._z = z
         for source in (self.ticks, self.names):
             source.patch({"x": [(slice(None), np.asarray(source.data["rest"]) * (1.0 + z))]})
 

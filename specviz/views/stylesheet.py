@@ -15,7 +15,11 @@ QUIET = "color-mix(in srgb, var(--jp-ui-font-color1) 68%, transparent)"
 WARN_TEXT = "color-mix(in srgb, var(--jp-warn-color0, #e65100) 80%, var(--sv-ink, black))"
 MEDIUM, NARROW = "(max-width: 1199px)", "(max-width: 699px)"
 
+#: The attribute by which ``controls.show`` hides; part of every sheet here that stands for a whole element.
+HIDE = ":host([data-sv-hidden]) { display: none !important; }"
+
 TEXT = f"""
+{HIDE}
 :host {{ font-family: var(--jp-ui-font-family); font-size: 13px; line-height: 20px; color: var(--jp-ui-font-color1);
   font-variant-numeric: tabular-nums; }}
 .sv-quiet {{ color: {QUIET}; }}
@@ -47,7 +51,7 @@ PANEL = """
 :host > * { margin-left: 0; margin-right: 0; }
 """
 
-ROW = """
+ROW = HIDE + """
 :host { flex-flow: row nowrap !important; align-items: center; gap: 8px !important; width: 100%; min-width: 0;
   overflow: visible; box-sizing: border-box; }
 :host > * { margin: 0 !important; flex: none; }
@@ -162,8 +166,7 @@ DROP_ZONE = f"""
   border: 1px dashed var(--jp-border-color1); background: var(--jp-layout-color2); border-radius: 2px; }}
 :host::before {{ content: "Drop FITS files here or click to choose"; position: absolute; left: 48px; top: 16px; font-size: 13px; font-weight: 600;
   color: var(--jp-ui-font-color1); pointer-events: none; }}
-:host::after {{ content: "LAMOST DR1 to DR10, Gaia XP, SDSS, or a CSV with wavelength and flux. Files stay on this
-machine."; position: absolute;
+:host::after {{ content: "LAMOST DR1 to DR10, Gaia XP, SDSS, or a CSV with wavelength and flux. Files stay on this machine."; position: absolute;
   left: 48px; top: 40px; right: 12px; font-size: 12px; color: {QUIET}; pointer-events: none; white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; }}
 :host(:hover) {{ border-color: var(--jp-brand-color1); }}

@@ -9,7 +9,7 @@ from bokeh.models import ColumnDataSource
 from specviz.session.state import State
 from specviz.views import formats
 from specviz.views.anomaly_panel import shown_percentile
-from specviz.views.controls import button, html, icon_button, row
+from specviz.views.controls import button, html, icon_button, row, show
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.tables import TEXT, column, table
 
@@ -66,7 +66,8 @@ class WorkList:
         if new.work is old.work and new.position == old.position:
             return
         work = new.work
-        self.empty.visible = self._actions.visible = not work
+        self.empty.visible = not work
+        show(self._actions, not work)
         self.table.visible = self.progress.visible = bool(work)
         icons = [_ICONS[w.status] for w in work]
         self.source.data = dict(

@@ -114,7 +114,7 @@ def test_served_explorer_keeps_visitors_apart(
 ) -> None:
     address = served("import os, specviz\nspecviz.serve(port=int(os.environ['PORT']))")
     pages = [open_page("serve", viewport={"width": 1300, "height": 1500}) for _ in range(2)]
-    for page, title in zip(pages, ("A star like the Sun", "A red giant"), strict=True):
+    for page, title in zip(pages, ("Sun-like star", "Red giant"), strict=True):
         page.goto(address)
         page.get_by_role("button", name=f"Open {title}").click()
         page.locator(".name").first.wait_for()
