@@ -30,10 +30,9 @@ class Job:
         0 to 1, or None while unknown.
     message : str
         The present step, in words.
-    name, target, position
-        The star it is for: how it is called, what opens it, its row in the work list. ``name`` is None for work that
-        no one
-        waits for.
+    name, target, position, ahead
+        The star it is for: how it is called, what opens it, its row in the work list, and the row to prepare next.
+        ``name`` is None for work that no one waits for.
     """
 
     def __init__(
@@ -44,9 +43,10 @@ class Job:
         name: str | None = None,
         target: Any = None,
         position: int | None = None,
+        ahead: int | None = None,
     ) -> None:
         self.title, self.message = title, ""
-        self.name, self.target, self.position = name, target, position
+        self.name, self.target, self.position, self.ahead = name, target, position, ahead
         self.progress: float | None = None
         self.started: float | None = None
         self._work = work

@@ -19,6 +19,7 @@ from specviz.spectra.star import Star
 _log = logging.getLogger(__name__)
 RECENT = 12  # stars remembered in the menu
 NEIGHBOURS = 50  # similar stars asked for
+QUICK = 0.25  # seconds after which a running job is announced
 SLOW = 1.5  # seconds after which a running job gets words and a Cancel button
 
 Listener = Callable[[State, State], None]
@@ -52,7 +53,8 @@ class Session:
         self._state = State(model=str(getattr(engine, "name", "")))
         self._lock = threading.RLock()
         self._depth = 0
-        self._timer = threading.Timer(SLOW, lambda: None)  # says after a while that the running job is slow
+        self._timers: list[threading.Timer] = []  # say after a while that the job at hand runs
+        self._at: int | None = None  # row of the work list that was asked for last
         self._listeners: list[Listener] = []
         self._jobs = JobRunner(self._finished)
         self._idle = threading.Event()
@@ -63,6 +65,11 @@ class Session:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def expecting(self) -> bool:
+        """A star was asked for and is not here yet."""
+        return self._jobs.current is not None
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener(old, new)`` after each change; gives back the function that ends it."""
@@ -135,7 +142,7 @@ class Session:
                 found["work"] = tuple(
                     WorkItem(s.name, s, "current" if i == 0 else "waiting") for i, s in enumerate(stars)
                 )
-                found["position"] = 0
+                found["position"] = self._at = 0
             return found
 
         return self._start(f"Reading {name[:60]}", work, name, None)
@@ -143,6 +150,7 @@ class Session:
     def set_work(self, targets: Sequence[Any]) -> None:
         """Fill the work list and show its first row."""
         self._ready.clear()
+        self._at = None
         self._update(work=tuple(WorkItem(describe(t), t) for t in targets), position=None)
         if targets:
             self.go(0)
@@ -159,30 +167,23 @@ class Session:
             work = self._state.work
             if not 0 <= position < len(work):
                 return None
-            here = self._state.position
-            rows = tuple(
-                replace(w, status="current" if i == position else ("done" if w.status == "current" else w.status))
-                for i, w in enumerate(work)
-            )
-            self._update(work=rows, position=position)
-        item = rows[position]
+            here, self._at = self._at, position
+        item = work[position]
         ahead = self._ready.pop(position, None)
 
         def work_(job: Job) -> dict[str, Any]:
             return self._load(job, lambda: resolve(item.target, allow_paths=self.allow_paths), known=ahead)
 
-        job = self._start(f"Opening {item.name[:60]}", work_, item.name, item.target, position=position)
-        step = 1 if here is None or position >= here else -1
-        self._prefetch(position + step)
-        return job
+        ahead_of = position + (1 if here is None or position >= here else -1)
+        return self._start(f"Opening {item.name[:60]}", work_, item.name, item.target, position, ahead_of)
 
     def next(self) -> Job | None:
         """The next row of the work list."""
-        return self.go((self._state.position if self._state.position is not None else -1) + 1)
+        return self.go(0 if self._at is None else self._at + 1)
 
     def previous(self) -> Job | None:
         """The row before."""
-        return self.go((self._state.position or 0) - 1)
+        return self.go((self._at or 0) - 1)
 
     def choose(self, row: int | None) -> None:
         """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
@@ -217,7 +218,8 @@ class Session:
 
     def close(self) -> None:
         """End the jobs and forget the listeners."""
-        self._timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
         self._jobs.close()
         with self._lock:
             self._listeners.clear()
@@ -227,23 +229,39 @@ class Session:
 
     # ------------------------------------------------------------------ jobs
     def _start(
-        self, title: str, work: Callable[[Job], dict[str, Any]], name: str, target: Any, position: int | None = None
+        self,
+        title: str,
+        work: Callable[[Job], dict[str, Any]],
+        name: str,
+        target: Any,
+        position: int | None = None,
+        ahead: int | None = None,
     ) -> Job:
-        job = Job(title, work, name=name, target=target, position=position)
-        timer = threading.Timer(SLOW, self._still_running, (job,))
-        timer.daemon = True
-        self._timer, old = timer, self._timer
-        old.cancel()
+        job = Job(title, work, name=name, target=target, position=position, ahead=ahead)
         with self._changing():  # one step: a job that ends meanwhile must see that it is no longer the last
+            for timer in self._timers:
+                timer.cancel()
             self._jobs.start(job)
             self._idle.clear()
-            self._update(busy=title, slow=False)
-        timer.start()
+            if not self.engine.loaded:  # this one takes seconds: say so at once
+                self._announce(job)
+            self._timers = [
+                threading.Timer(QUICK, self._announce, (job,)),
+                threading.Timer(SLOW, self._announce, (job,), {"slow": True}),
+            ]
+        for timer in self._timers:
+            timer.daemon = True
+            timer.start()
         return job
 
-    def _still_running(self, job: Job) -> None:
-        if job is self._jobs.current and not job.finished.is_set():
-            self._update(slow=True)
+    def _announce(self, job: Job, slow: bool = False) -> None:
+        """Tell that a job runs. Most end before this is due, and one drawing a star is quicker than two."""
+        with self._changing():
+            if job is self._jobs.current and not job.finished.is_set():
+                changes: dict[str, Any] = dict(busy=job.title, slow=slow)
+                if job.position is not None:
+                    changes |= dict(work=self._rows(job.position, "current"), position=job.position)
+                self._update(**changes)
 
     def _load(self, job: Job, get: Callable[[], Star], known: tuple[Any, Any] | None = None) -> dict[str, Any]:
         """Star, report and neighbours: the state changes of one load. Runs on the worker's thread."""
@@ -292,7 +310,8 @@ class Session:
         with self._changing():
             if self._jobs.current is not None:  # a newer request came in while this one ended
                 return
-            self._timer.cancel()
+            for timer in self._timers:
+                timer.cancel()
             position = job.position
             if job.error is None:
                 changes = dict(
@@ -305,9 +324,9 @@ class Session:
                 if problem:
                     changes["notice"] = Notice("warning", "No result for this spectrum", problem)
                 if position is not None:
-                    changes["work"] = self._row(position, "current", job.result["report"])
+                    changes |= dict(work=self._rows(position, "current", job.result["report"]), position=position)
                 elif "work" not in changes and self._state.position is not None:
-                    changes["position"] = None
+                    changes["position"] = self._at = None
             elif isinstance(job.error, CancelledError):
                 changes = dict(
                     busy="", slow=False, notice=Notice("info", "Stopped", "What was on screen is unchanged.")
@@ -319,15 +338,20 @@ class Session:
                     details = "".join(traceback.format_exception(job.error))
                 changes = dict(busy="", slow=False, notice=Notice("error", f"{job.title} did not work", text, details))
                 if position is not None:
-                    changes["work"] = self._row(position, "failed", None, text)
+                    changes |= dict(work=self._rows(position, "failed", None, text), position=position)
             self._update(**changes)
         with self._lock:  # after the listeners: who waits for the star finds it drawn
             if self._jobs.current is None:
                 self._idle.set()
+        if job.ahead is not None:
+            self._prefetch(job.ahead)
 
-    def _row(self, position: int, status: Any, report: Any, problem: str = "") -> tuple[WorkItem, ...]:
-        rows = list(self._state.work)
+    def _rows(self, position: int, status: Any, report: Any = None, problem: str = "") -> tuple[WorkItem, ...]:
+        """The work list with ``position`` as the row at hand; the one before it is done."""
+        rows = [replace(w, status="done") if w.status == "current" else w for w in self._state.work]
         if 0 <= position < len(rows):
-            percentile = report.anomaly.percentile if report is not None and report.anomaly is not None else None
-            rows[position] = replace(rows[position], status=status, percentile=percentile, problem=problem)
+            row = replace(rows[position], status=status, problem=problem)
+            if report is not None and report.anomaly is not None:
+                row = replace(row, percentile=report.anomaly.percentile)
+            rows[position] = row
         return tuple(rows)

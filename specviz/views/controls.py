@@ -3,7 +3,9 @@ use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from bokeh.models import (
@@ -26,6 +28,29 @@ from bokeh.models.dom import HTML as DomHtml
 
 from specviz.views import stylesheet
 from specviz.views.stylesheet import QUIET
+
+_sheets: ContextVar[dict[str, InlineStyleSheet] | None] = ContextVar("specviz style sheets", default=None)
+
+
+@contextmanager
+def shared_sheets() -> Iterator[None]:
+    """While a view is built, equal style sheets are one model (a model belongs to one document, so no longer than that)."""
+    token = _sheets.set({})
+    try:
+        yield
+    finally:
+        _sheets.reset(token)
+
+
+def sheet(css: str) -> InlineStyleSheet:
+    """A style sheet; within :func:`shared_sheets` the same one for the same text."""
+    known = _sheets.get()
+    if known is None:
+        return InlineStyleSheet(css=css)
+    if css not in known:
+        known[css] = InlineStyleSheet(css=css)
+    return known[css]
+
 
 HIDDEN = "data-sv-hidden"
 
@@ -55,8 +80,9 @@ class Html:
 
     def __init__(self, text: str = "", *, css: str = "", classes: Sequence[str] = (), **options: Any) -> None:
         self._content = DomHtml(html=text)
-        sheet = InlineStyleSheet(css=stylesheet.TEXT + css)
-        self.model: Any = Pane(elements=[self._content], stylesheets=[sheet], css_classes=list(classes), **options)
+        self.model: Any = Pane(
+            elements=[self._content], stylesheets=[sheet(stylesheet.TEXT + css)], css_classes=list(classes), **options
+        )
 
     @property
     def object(self) -> str:
@@ -91,7 +117,7 @@ def row(*children: Any, css: str = "", classes: Sequence[str] = (), **options: A
     return Row(
         children=models(children),
         margin=0,
-        stylesheets=[InlineStyleSheet(css=stylesheet.ROW + css)],
+        stylesheets=[sheet(stylesheet.ROW + css)],
         css_classes=list(classes),
         sizing_mode="stretch_width",
         **options,
@@ -104,7 +130,7 @@ def column(*children: Any, css: str = "", classes: Sequence[str] = (), **options
         children=models(children),
         margin=0,
         spacing=0,
-        stylesheets=[InlineStyleSheet(css=css + stylesheet.HIDE)],
+        stylesheets=[sheet(css + stylesheet.HIDE)],
         css_classes=list(classes),
         sizing_mode="stretch_width",
         **options,
@@ -119,7 +145,7 @@ def button(
     label: str, on_click: Callable[[], Any] | CustomJS, *, css: str = stylesheet.SMALL_BUTTON, **kwargs: Any
 ) -> Button:
     """A push button; ``on_click`` is a Python function or, for work that stays in the browser, a CustomJS."""
-    widget = Button(label=label, stylesheets=[InlineStyleSheet(css=css)], margin=0, **kwargs)
+    widget = Button(label=label, stylesheets=[sheet(css)], margin=0, **kwargs)
     if isinstance(on_click, CustomJS):
         widget.js_on_click(on_click)
     else:
@@ -134,15 +160,13 @@ def icon_button(label: str, icon: str, on_click: Callable[[], Any] | CustomJS, *
 
 def segmented(labels: Sequence[str], active: int, on_change: Callable[[int], Any]) -> RadioButtonGroup:
     """One of a few, side by side."""
-    widget = RadioButtonGroup(
-        labels=list(labels), active=active, margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.SEGMENTED)]
-    )
+    widget = RadioButtonGroup(labels=list(labels), active=active, margin=0, stylesheets=[sheet(stylesheet.SEGMENTED)])
     widget.on_change("active", lambda _attr, _old, new: on_change(new))
     return widget
 
 
 def select(options: Sequence[tuple[str, str]], value: str, on_change: Callable[[str], Any]) -> Select:
-    widget = Select(options=list(options), value=value, margin=0, stylesheets=[InlineStyleSheet(css=stylesheet.SELECT)])
+    widget = Select(options=list(options), value=value, margin=0, stylesheets=[sheet(stylesheet.SELECT)])
     widget.on_change("value", lambda _attr, _old, new: on_change(new))
     return widget
 
@@ -153,7 +177,7 @@ def search(placeholder: str, on_enter: Callable[[str], Any], *, height: int = 32
         placeholder=placeholder,
         margin=0,
         sizing_mode="stretch_width",
-        stylesheets=[InlineStyleSheet(css=stylesheet.search_field(height))],
+        stylesheets=[sheet(stylesheet.search_field(height))],
     )
     # Not the change of `value`: leaving the field is no question, and Enter on the same text asks again.
     widget.on_event("value_submit", lambda event: on_enter(event.value) if event.value.strip() else None)
@@ -164,7 +188,7 @@ def file_input(on_file: Callable[[str, bytes], Any], *, css: str) -> FileInput:
     """The browser's own file field (choose or drop, several files), drawn by ``css``. Bytes arrive as base64 text."""
     import base64
 
-    widget = FileInput(multiple=True, margin=0, stylesheets=[InlineStyleSheet(css=css)])
+    widget = FileInput(multiple=True, margin=0, stylesheets=[sheet(css)])
 
     def changed(_attr: str, _old: Any, values: Any) -> None:
         names = widget.filename if isinstance(widget.filename, list) else [widget.filename]
@@ -222,9 +246,7 @@ def chip(
     The switch works in the browser alone; the kernel hears of it afterwards.
     """
     swatch = SWATCHES[mark].format(role=role, width=width)
-    widget = Toggle(
-        label=label, active=active, margin=0, stylesheets=[InlineStyleSheet(css=_CHIP.replace("SWATCH", swatch))]
-    )
+    widget = Toggle(label=label, active=active, margin=0, stylesheets=[sheet(_CHIP.replace("SWATCH", swatch))])
     for renderer in renderers:
         renderer.visible = active
     widget.js_on_change(
@@ -239,4 +261,4 @@ def readout() -> Div:
     css = f""":host {{ font-family: var(--jp-ui-font-family); font-size: 12px; line-height: 24px; color: {QUIET};
   font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }} b {{ color: var(--jp-ui-font-color1);
   font-weight: 600; }}"""
-    return Div(text="", margin=0, stylesheets=[InlineStyleSheet(css=css)])
+    return Div(text="", margin=0, stylesheets=[sheet(css)])

@@ -13,7 +13,7 @@ from specviz.session.session import Session
 from specviz.session.state import State
 from specviz.views import spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
-from specviz.views.controls import column, models
+from specviz.views.controls import column, models, shared_sheets
 from specviz.views.figures import cursor
 from specviz.views.first_run import FirstRun, readiness
 from specviz.views.footer import Footer
@@ -68,7 +68,7 @@ class ExplorerView:
         self.footer = Footer(world.version)
         self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])
         state = session.state
-        if state.star is None and not state.busy and not state.work:
+        if state.star is None and not session.expecting and not state.work:
             self._first = FirstRun(session, world.examples, readiness(world.model, world.n_reference))
             self.layout.children = models([self.busy.root, self.notice.root, self._first.root, self.footer.root])
         else:
@@ -83,6 +83,10 @@ class ExplorerView:
     # ------------------------------------------------------------------ building
     def _build(self) -> None:
         """The full Explorer; from the first screen it is built when the first star is asked for."""
+        with shared_sheets():
+            self._build_panels()
+
+    def _build_panels(self) -> None:
         self.bar = TopBar(self.session, self._world.model)
         self.summary = Summary()
         self.lamost, self.xp = LamostPanel(), XpPanel()

@@ -16,11 +16,21 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJS,
     Div,
+    Glyph,
     GlyphRenderer,
+    Line,
+    MultiLine,
+    MultiPolygons,
     PanTool,
+    Patches,
+    Quad,
     Range1d,
     ResetTool,
+    Scatter,
+    Segment,
     Span,
+    Text,
+    VArea,
     WheelZoomTool,
 )
 from bokeh.plotting import figure
@@ -115,6 +125,43 @@ def spectrum_figure(
     return fig
 
 
+#: The marks in use, with the fields that may be given by position.
+_GLYPHS: dict[str, tuple[type[Glyph], tuple[str, ...]]] = {
+    "line": (Line, ("x", "y")),
+    "multi_line": (MultiLine, ("xs", "ys")),
+    "multi_polygons": (MultiPolygons, ("xs", "ys")),
+    "patches": (Patches, ("xs", "ys")),
+    "quad": (Quad, ("left", "right", "top", "bottom")),
+    "scatter": (Scatter, ("x", "y")),
+    "segment": (Segment, ("x0", "y0", "x1", "y1")),
+    "text": (Text, ("x", "y", "text")),
+    "varea": (VArea, ("x", "y1", "y2")),
+}
+
+
+def mark(
+    fig: figure,
+    kind: str,
+    *fields: Any,
+    source: ColumnDataSource | None = None,
+    name: str | None = None,
+    level: str = "glyph",
+    y_range_name: str = "default",
+    color: str | None = None,
+    **style: Any,
+) -> GlyphRenderer:
+    """Add a mark: ``fig.line(...)`` and its kin without their three spare glyphs (unselected, muted, hovered) a mark.
+
+    Half of the models of the Explorer were such spares; each costs a little at every first view.
+    """
+    glyph, names = _GLYPHS[kind]
+    if color is not None:
+        style = {"fill_color": color, "line_color": color, **style}
+    made = glyph(**dict(zip(names, fields, strict=False)), **style)
+    source = source or ColumnDataSource({"one": [1]})  # constants are drawn once a row
+    return fig.add_glyph(source, made, name=name, level=level, y_range_name=y_range_name)
+
+
 def cursor(*figures: figure) -> Span:
     """One vertical line through several frames, at the pointer of whichever has it; never synchronised with the
     kernel."""
@@ -198,5 +245,4 @@ def labels(
     )
     if y_range:
         options["y_range_name"] = y_range
-    made: GlyphRenderer = fig.text("x", "y", "text", **{**options, **style})
-    return made
+    return mark(fig, "text", "x", "y", "text", **{**options, **style})

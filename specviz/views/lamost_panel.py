@@ -12,7 +12,7 @@ from specviz.session.state import State
 from specviz.spectra.lines import TELLURIC_BANDS
 from specviz.views import spectrum_data
 from specviz.views.controls import chip, html, icon_button, readout, segmented, show, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, spectrum_figure
+from specviz.views.figures import MARKS, cursor_readout, labels, mark, spectrum_figure
 from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
@@ -73,7 +73,9 @@ class LamostPanel:
                 y=[0.035] * len(TELLURIC_BANDS),
             )
         )
-        fig.quad(
+        mark(
+            fig,
+            "quad",
             "left",
             "right",
             1,
@@ -94,29 +96,87 @@ class LamostPanel:
             fill_color=LIGHT["masked"],
             line_color=None,
         )
-        masks = [fig.quad(top=1, fill_alpha=0.13, **band), fig.quad(top=0.035, **band)]
+        masks = [mark(fig, "quad", top=1, fill_alpha=0.13, **band), mark(fig, "quad", top=0.035, **band)]
         predicted = [
-            fig.varea("x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.42),
-            fig.line("x", "y", source=self.predicted, line_color=LIGHT["predicted"], line_width=1.2, line_alpha=0.8),
+            mark(
+                fig, "varea", "x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.42
+            ),
+            mark(
+                fig,
+                "line",
+                "x",
+                "y",
+                source=self.predicted,
+                line_color=LIGHT["predicted"],
+                line_width=1.2,
+                line_alpha=0.8,
+            ),
         ]
         cont = [
-            fig.line("x", "y", source=self.continuum, line_color=LIGHT["continuum"], line_dash=[5, 4], line_width=1.2)
+            mark(
+                fig,
+                "line",
+                "x",
+                "y",
+                source=self.continuum,
+                line_color=LIGHT["continuum"],
+                line_dash=[5, 4],
+                line_width=1.2,
+            )
         ]
         model = [
-            fig.line("x", "y", source=self.model, line_color=LIGHT["reconstructed"], line_width=2.8, line_alpha=0.72)
+            mark(
+                fig,
+                "line",
+                "x",
+                "y",
+                source=self.model,
+                line_color=LIGHT["reconstructed"],
+                line_width=2.8,
+                line_alpha=0.72,
+            )
         ]
-        similar = [fig.line("x", "y", source=self.similar, line_color=LIGHT["similar"], line_width=1.4, line_alpha=0.9)]
+        similar = [
+            mark(
+                fig, "line", "x", "y", source=self.similar, line_color=LIGHT["similar"], line_width=1.4, line_alpha=0.9
+            )
+        ]
         observed = [
-            fig.varea("x", "low", "high", source=self.data, fill_color=LIGHT["observed"], fill_alpha=0.16),
-            fig.line("x", "y", source=self.data, line_color=LIGHT["observed"], line_width=0.75, name="lamost-observed"),
+            mark(fig, "varea", "x", "low", "high", source=self.data, fill_color=LIGHT["observed"], fill_alpha=0.16),
+            mark(
+                fig,
+                "line",
+                "x",
+                "y",
+                source=self.data,
+                line_color=LIGHT["observed"],
+                line_width=0.75,
+                name="lamost-observed",
+            ),
         ]
         self.lines = LineMarks(fig)
-        strip.quad(
-            left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay"
+        mark(
+            strip,
+            "quad",
+            left=0,
+            right=30000,
+            bottom=-1,
+            top=1,
+            fill_color=LIGHT["telluric"],
+            line_color=None,
+            level="underlay",
         )
-        strip.line("x", "y", source=self.residual, line_color=LIGHT["reconstructed"], line_width=0.75)
-        strip.scatter(
-            "x", "y", source=self.beyond, marker="triangle", angle="angle", size=6, color=LIGHT["reconstructed"]
+        mark(strip, "line", "x", "y", source=self.residual, line_color=LIGHT["reconstructed"], line_width=0.75)
+        mark(
+            strip,
+            "scatter",
+            "x",
+            "y",
+            source=self.beyond,
+            marker="triangle",
+            angle="angle",
+            size=6,
+            color=LIGHT["reconstructed"],
         )
         self.chips = {
             "observed": chip("Observed ± 1 σ", observed, role="observed", mark="band"),

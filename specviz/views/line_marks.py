@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, InlineStyleSheet, Toggle
+from bokeh.models import ColumnDataSource, CustomJS, Toggle
 from bokeh.plotting import figure
 
 from specviz.views import stylesheet
-from specviz.views.figures import MARKS, labels
+from specviz.views.controls import sheet
+from specviz.views.figures import MARKS, labels, mark
 from specviz.views.palette import LIGHT
 
 C_KM_S = 299792.458
@@ -62,7 +63,9 @@ class LineMarks:
                 rank=[m.rank for m in MARKS_SHOWN],
             )
         )
-        segment = fig.segment(
+        segment = mark(
+            fig,
+            "segment",
             "x",
             "y0",
             "x",
@@ -90,7 +93,7 @@ class LineMarks:
         fig.x_range.js_on_change("start", thin)
         fig.x_range.js_on_change("end", thin)
         fig.js_on_change("inner_width", thin)
-        self.control = Toggle(label="Lines", active=True, margin=0, stylesheets=[InlineStyleSheet(css=_TOGGLE)])
+        self.control = Toggle(label="Lines", active=True, margin=0, stylesheets=[sheet(_TOGGLE)])
         self.control.js_on_change(
             "active",
             CustomJS(args=dict(marks=[segment, text]), code="for (const m of marks) m.visible = cb_obj.active"),

@@ -20,7 +20,7 @@ from bokeh.models import (
 from specviz.session.state import State
 from specviz.views import formats
 from specviz.views.controls import html, icon_button, segmented
-from specviz.views.figures import dress, plain_figure
+from specviz.views.figures import dress, mark, plain_figure
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 
@@ -64,10 +64,20 @@ class MapPanel:
         )
         fig.xaxis.axis_label, fig.yaxis.axis_label = "Teff (K)", "log g (dex)"
         dress(fig, grid="both", ticks=(5, 5))
-        fig.scatter(
-            "x", "y", source=self.background, size=3, color=LIGHT["reference"], line_color=None, level="underlay"
+        mark(
+            fig,
+            "scatter",
+            "x",
+            "y",
+            source=self.background,
+            size=3,
+            color=LIGHT["reference"],
+            line_color=None,
+            level="underlay",
         )
-        fig.scatter(
+        mark(
+            fig,
+            "scatter",
             "x",
             "y",
             source=self.catalogue,
@@ -77,7 +87,9 @@ class MapPanel:
             line_color=LIGHT["catalogue"],
             line_width=1.4,
         )
-        near = fig.scatter(
+        near = mark(
+            fig,
+            "scatter",
             "x",
             "y",
             source=self.near,
@@ -88,10 +100,22 @@ class MapPanel:
             name="map-similar",
         )
         near.nonselection_glyph = near.selection_glyph = None
-        fig.scatter("x", "y", source=self.chosen, size=15, fill_color=None, line_color=LIGHT["similar"], line_width=2)
+        mark(
+            fig,
+            "scatter",
+            "x",
+            "y",
+            source=self.chosen,
+            size=15,
+            fill_color=None,
+            line_color=LIGHT["similar"],
+            line_width=2,
+        )
         for a, b, c, d in (("x0", "y", "x1", "y"), ("x", "y0", "x", "y1")):
-            fig.segment(a, b, c, d, source=self.star, line_color=LIGHT["reconstructed"], line_width=1.4)
-        fig.scatter(
+            mark(fig, "segment", a, b, c, d, source=self.star, line_color=LIGHT["reconstructed"], line_width=1.4)
+        mark(
+            fig,
+            "scatter",
             "x",
             "y",
             source=self.star,

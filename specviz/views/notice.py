@@ -6,7 +6,7 @@ from typing import Any
 
 from specviz.session.state import State
 from specviz.views import icons, stylesheet
-from specviz.views.controls import button, column, html, icon_button, row
+from specviz.views.controls import button, column, html, icon_button, row, sheet
 from specviz.views.formats import text
 
 _CSS = """
@@ -49,7 +49,7 @@ class NoticeBar:
         if notice is None:
             return
         icon = {"info": "info", "warning": "warning", "error": "error"}[notice.level]
-        self._bars.stylesheets[0].css = stylesheet.ROW + _CSS.replace("TONE", TONES[notice.level])
+        self._bars.stylesheets = [sheet(stylesheet.ROW + _CSS.replace("TONE", TONES[notice.level]))]
         self.words.object = f'<div role="status" aria-live="polite"><span style="color:{TONES[notice.level]}">{icons.svg(icon)}</span>&ensp;<b>{text(notice.title, 160)}.</b> {text(notice.text, 600)}</div>'
         self._more.visible = bool(notice.details)
         self.details.object = f"<pre>{text(notice.details, 6000)}</pre>" if notice.details else ""

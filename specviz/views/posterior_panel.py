@@ -11,7 +11,7 @@ from bokeh.models import ColumnDataSource, Range1d
 from specviz.session.state import State
 from specviz.views import corner, formats
 from specviz.views.controls import html
-from specviz.views.figures import labels, plain_figure
+from specviz.views.figures import labels, mark, plain_figure
 from specviz.views.palette import FONT, LIGHT
 from specviz.views.panel_frame import PanelFrame
 
@@ -32,12 +32,13 @@ class PosteriorPanel:
             x_range=Range1d(-LEFT, size + EDGE),
             y_range=Range1d(-BELOW, size + EDGE),
             name="posterior-corner",
+            x_axis_type=None,
+            y_axis_type=None,
         )
         fig = self.figure
         # Cells are square: the canvas keeps the aspect of the ranges and shrinks with the panel.
         fig.sizing_mode, fig.aspect_ratio = "scale_width", (size + EDGE + LEFT) / (size + EDGE + BELOW)
         fig.min_border = 0
-        fig.axis.visible = False
         fig.grid.visible = False
         fig.outline_line_color = None
         fig.background_fill_alpha = fig.border_fill_alpha = 0
@@ -50,7 +51,9 @@ class PosteriorPanel:
         self.marks = {s: ColumnDataSource(dict(x=[], y=[], text=[], x1=[], y1=[])) for s in ("x", "y")}
         self.titles = {s: ColumnDataSource(dict(x=[], y=[], text=[])) for s in ("x", "y")}
         blue = LIGHT["reconstructed"]
-        fig.quad(
+        mark(
+            fig,
+            "quad",
             "left",
             "right",
             "top",
@@ -61,15 +64,34 @@ class PosteriorPanel:
             line_width=1,
         )
         for mass, alpha in ((0.95, 0.16), (0.68, 0.34)):
-            fig.multi_polygons(
-                "xs", "ys", source=self.fills[mass], fill_color=blue, fill_alpha=alpha, line_color=blue, line_width=1
+            mark(
+                fig,
+                "multi_polygons",
+                "xs",
+                "ys",
+                source=self.fills[mass],
+                fill_color=blue,
+                fill_alpha=alpha,
+                line_color=blue,
+                line_width=1,
             )
-        fig.patches("xs", "ys", source=self.shades, fill_color=blue, fill_alpha=0.22, line_color=None)
-        fig.multi_line("xs", "ys", source=self.curves, line_color=blue, line_width=1.4)
-        fig.segment(
-            "x0", "y0", "x1", "y1", source=self.dashes, line_color=LIGHT["catalogue"], line_width=1, line_dash=[3, 3]
+        mark(fig, "patches", "xs", "ys", source=self.shades, fill_color=blue, fill_alpha=0.22, line_color=None)
+        mark(fig, "multi_line", "xs", "ys", source=self.curves, line_color=blue, line_width=1.4)
+        mark(
+            fig,
+            "segment",
+            "x0",
+            "y0",
+            "x1",
+            "y1",
+            source=self.dashes,
+            line_color=LIGHT["catalogue"],
+            line_width=1,
+            line_dash=[3, 3],
         )
-        fig.scatter(
+        mark(
+            fig,
+            "scatter",
             "x",
             "y",
             source=self.diamonds,
@@ -81,19 +103,19 @@ class PosteriorPanel:
         )
         text: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
         for side, angle in (("x", 0.0), ("y", np.pi / 2)):
-            fig.segment("x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
-            align = (
+            mark(fig, "segment", "x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
+            align: dict[str, Any] = (
                 dict(text_align="center", text_baseline="top", y_offset=6)
                 if side == "x"
                 else dict(text_align="right", text_baseline="middle", x_offset=-6)
             )
-            fig.text("x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **text)
-            place = (
+            mark(fig, "text", "x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **text)
+            place: dict[str, Any] = (
                 dict(text_align="center", text_baseline="top", y_offset=24)
                 if side == "x"
                 else dict(text_align="center", text_baseline="bottom", x_offset=-36, angle=angle)
             )
-            fig.text("x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **text)
+            mark(fig, "text", "x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **text)
         self._key(size)
         self.message = html("", css=":host { padding: 4px 0; }")
         self.message.visible = False
@@ -102,10 +124,15 @@ class PosteriorPanel:
     def _key(self, size: float) -> None:
         """Two entries in the empty upper right corner."""
         x = size - 1.98
-        self.figure.line([x - 0.20, x - 0.02], [size - 0.16] * 2, line_color=LIGHT["reconstructed"], line_width=1.6)
-        self.figure.scatter(
-            [x - 0.11],
-            [size - 0.42],
+        line = ColumnDataSource(dict(x=[x - 0.20, x - 0.02], y=[size - 0.16] * 2))
+        diamond = ColumnDataSource(dict(x=[x - 0.11], y=[size - 0.42]))
+        mark(self.figure, "line", "x", "y", source=line, line_color=LIGHT["reconstructed"], line_width=1.6)
+        mark(
+            self.figure,
+            "scatter",
+            "x",
+            "y",
+            source=diamond,
             marker="diamond",
             size=9,
             fill_color=None,

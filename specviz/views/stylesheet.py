@@ -51,13 +51,16 @@ PANEL = """
 :host > * { margin-left: 0; margin-right: 0; }
 """
 
-ROW = HIDE + """
+ROW = (
+    HIDE
+    + """
 :host { flex-flow: row nowrap !important; align-items: center; gap: 8px !important; width: 100%; min-width: 0;
   overflow: visible; box-sizing: border-box; }
 :host > * { margin: 0 !important; flex: none; }
 :host > .sv-grow { flex: 1 1 0; min-width: 0; }
 :host > .sv-shrink { flex: 0 1 auto; min-width: 0; overflow: hidden; }
 """
+)
 
 WRAP = ROW.replace("nowrap", "wrap").replace("gap: 8px", "gap: 2px 12px")
 

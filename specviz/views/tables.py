@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.models import ColumnDataSource, CustomJS, DataTable, HTMLTemplateFormatter, InlineStyleSheet, TableColumn
+from bokeh.models import ColumnDataSource, CustomJS, DataTable, HTMLTemplateFormatter, StringEditor, TableColumn
 
+from specviz.views.controls import sheet
 from specviz.views.stylesheet import QUIET
 
 #: Escaped text; numbers are formatted in Python, so that tables and tiles agree.
@@ -64,6 +65,9 @@ def table(
 
     Bokeh 3.9 redraws a table only when the number of rows changes; the CustomJS says so when the values do.
     """
+    editor = StringEditor()  # never used: one for all columns instead of one each
+    for each in columns:
+        each.editor = editor
     css = _CSS.replace("ROWpx", f"{row_height - 1}px").replace("TINT", tint)
     css += f".slick-header-column:nth-child(n+{right_from}) {{ text-align: right; }}"
     if first_right:
@@ -78,7 +82,7 @@ def table(
         row_height=row_height,
         height=height,
         sizing_mode="stretch_width",
-        stylesheets=[InlineStyleSheet(css=css)],
+        stylesheets=[sheet(css)],
         name=name,
         margin=0,
     )

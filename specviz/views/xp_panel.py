@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Fixe
 from specviz.session.state import State
 from specviz.views import spectrum_data
 from specviz.views.controls import chip, icon_button, readout, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, spectrum_figure
+from specviz.views.figures import MARKS, cursor_readout, labels, mark, spectrum_figure
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 
@@ -46,21 +46,46 @@ class XpPanel:
         fig, strip = self.figure, self.strip
         self._bracket(fig)
         predicted = [
-            fig.varea("x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.28),
-            fig.line(
-                "x", "y", source=self.predicted, line_color=LIGHT["predicted"], line_width=1.8, name="xp-predicted"
+            mark(
+                fig, "varea", "x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.28
+            ),
+            mark(
+                fig,
+                "line",
+                "x",
+                "y",
+                source=self.predicted,
+                line_color=LIGHT["predicted"],
+                line_width=1.8,
+                name="xp-predicted",
             ),
         ]
         observed = [
-            fig.segment("x", "low", "x", "high", source=self.data, line_color=LIGHT["observed"], line_width=1),
-            fig.scatter(
-                "x", "y", source=self.data, size=3.6, color=LIGHT["observed"], line_color=None, name="xp-observed"
+            mark(fig, "segment", "x", "low", "x", "high", source=self.data, line_color=LIGHT["observed"], line_width=1),
+            mark(
+                fig,
+                "scatter",
+                "x",
+                "y",
+                source=self.data,
+                size=3.6,
+                color=LIGHT["observed"],
+                line_color=None,
+                name="xp-observed",
             ),
         ]
-        strip.quad(
-            left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None, level="underlay"
+        mark(
+            strip,
+            "quad",
+            left=0,
+            right=30000,
+            bottom=-1,
+            top=1,
+            fill_color=LIGHT["telluric"],
+            line_color=None,
+            level="underlay",
         )
-        strip.line("x", "y", source=self.residual, line_color=LIGHT["predicted"], line_width=1)
+        mark(strip, "line", "x", "y", source=self.residual, line_color=LIGHT["predicted"], line_width=1)
         self.chips = {
             "observed": chip("Observed ± 1 σ", observed, role="observed", mark="dot"),
             "predicted": chip("Predicted from LAMOST", predicted, role="predicted", mark="band"),
@@ -80,10 +105,19 @@ class XpPanel:
         """Mark the range of the LAMOST spectrum along the top."""
         w = self.window
         style = dict(source=w, y_range_name=MARKS, line_color=LIGHT["tick"], line_width=1)
-        fig.segment("x0", "y", "x1", "y", **style)
+        mark(fig, "segment", "x0", "y", "x1", "y", **style)
         for end in ("x0", "x1"):
-            fig.scatter(
-                end, "y", source=w, y_range_name=MARKS, marker="dash", angle=np.pi / 2, size=8, line_color=LIGHT["tick"]
+            mark(
+                fig,
+                "scatter",
+                end,
+                "y",
+                source=w,
+                y_range_name=MARKS,
+                marker="dash",
+                angle=np.pi / 2,
+                size=8,
+                line_color=LIGHT["tick"],
             )
         text = ColumnDataSource(dict(x=[7600.0], y=[0.985], text=["LAMOST range"]))
         labels(fig, text, size=11, y_range=MARKS, role="quiet", background_fill_color=LIGHT["panel"], padding=2)
