@@ -15,6 +15,7 @@ from bokeh.models import (
     BoxZoomTool,
     ColumnDataSource,
     CustomJS,
+    CustomJSTickFormatter,
     Div,
     Glyph,
     GlyphRenderer,
@@ -87,6 +88,17 @@ def plain_figure(
     return fig
 
 
+#: Labels of one axis with the same decimals, and always equally wide (figure and punctuation spaces): a label that grows makes
+#: Bokeh lay out the whole page again, 50 ms at every star.
+_EVEN = """
+const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : Math.abs(tick) || 1
+const decimals = Math.max(0, Math.min(3, Math.ceil(-Math.log10(step) - 1e-6)))
+let text = Math.abs(tick).toFixed(decimals)
+if (decimals === 0) text = '\\u2008' + text
+return (tick < -1e-12 ? '\\u2212' : '\\u2007') + text.padStart(5, '\\u2007')
+"""
+
+
 def spectrum_figure(
     x_range: Range1d, *, height: int, name: str, x_label: str = "", y_label: str = "", description: str = ""
 ) -> figure:
@@ -117,6 +129,7 @@ def spectrum_figure(
     fig.extra_y_ranges = {MARKS: Range1d(0, 1)}
     fig.xaxis.axis_label = x_label or None
     fig.yaxis.axis_label = y_label or None
+    fig.yaxis.formatter = CustomJSTickFormatter(code=_EVEN)
     dress(fig, ticks=(7, 5))
     if not x_label:
         fig.xaxis.visible = False
