@@ -64,6 +64,8 @@ def held_out_plates(model: Any, shared: Path, say: Say, *, reference: bool = Tru
     say(f"\nHeld-out LAMOST DR10 plates ({plates} plates; LASP teff < 7000 K, snrg > 20)")
     samples = samples_of(model, encode_arrays(model, "lamost_lrs", *lamost.centred(rows)))
     say(line("specclip-small", samples, lamost.labels[rows]))
+    error = np.sort(np.abs(np.median(samples[..., 0], axis=1) - lamost.labels[rows, 0]))
+    say(f"the four largest teff residuals (over {error[-4]:.0f} K) make {error[-4:].sum() / len(rows):.0f} K of it")
     bright = lamost.snrg[rows] > 50
     say(line("specclip-small, snrg > 50", samples[bright], lamost.labels[rows][bright]))
     found = np.abs(np.median(samples[..., :3], axis=1) - lamost.labels[rows]).mean(axis=0)

@@ -20,7 +20,7 @@ def test_held_out_plates_beat_the_bar(shared: Path, said: list[str]) -> None:
     mae = held_out_plates(load_model(device="cpu"), shared, said.append, reference=False)
     assert np.less(mae, BAR).all() and np.less(mae, (120.0, 0.11, 0.08)).all()
     assert "n=239" in said[1] and f"MAE {mae[0]:6.1f} K" in said[1]
-    alpha = [float(part.split()[0]) for part in said[3].split(": ")[1].split(", ")]
+    alpha = [float(part.split()[0]) for part in said[4].split(": ")[1].split(", ")]
     assert abs(alpha[0]) < 0.07 and alpha[0] < alpha[1] < alpha[2] < 0.4  # solar at solar metallicity, rising below
 
 
