@@ -164,9 +164,11 @@ def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto
     (5771.2, 5713.0, 5833.9)
     """
     engine = api.default_engine(model, device)
-    session = Session(engine, api.demo_catalog)
-    _fill(session, _targets(x))
-    return Explorer(session, surroundings(engine), theme=theme)
+    targets = _targets(x)
+    session = Session(engine, api.demo_catalog, expecting=bool(targets))
+    explorer = Explorer(session, surroundings(engine), theme=theme)
+    _fill(session, targets)
+    return explorer
 
 
 def serve(
@@ -213,8 +215,7 @@ def serve(
     stars = [resolve(p) for p in _targets(paths)]
 
     def page(inbox: Any) -> Any:
-        session = Session(engine, api.demo_catalog, allow_paths=False)
-        _fill(session, list(stars))
+        session = Session(engine, api.demo_catalog, allow_paths=False, expecting=bool(stars))
         view = ExplorerView(session, world)
         doc = curdoc()
         view.connect(lambda draw: doc.add_next_tick_callback(draw))
@@ -225,6 +226,7 @@ def serve(
 
         doc.on_session_destroyed(gone)
         _listen(inbox, view, session)
+        _fill(session, list(stars))
         return view.layout
 
     return serve_door(

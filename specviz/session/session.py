@@ -37,6 +37,9 @@ class Session:
         ``index(engine, survey)`` gives the similarity index (built on the first call, kept by the caller).
     allow_paths : bool
         Whether text may name a file of this machine.
+    expecting : bool
+        A star will be asked for right after the views are built (so they skip the first screen). Asking before would make
+        the imports of the model compete with the building of the views.
 
     Notes
     -----
@@ -46,7 +49,12 @@ class Session:
     """
 
     def __init__(
-        self, engine: Any, index: Callable[[Any, str], Any] | None = None, *, allow_paths: bool = True
+        self,
+        engine: Any,
+        index: Callable[[Any, str], Any] | None = None,
+        *,
+        allow_paths: bool = True,
+        expecting: bool = False,
     ) -> None:
         self.engine, self.allow_paths = engine, allow_paths
         self._index = index
@@ -54,6 +62,7 @@ class Session:
         self._lock = threading.RLock()
         self._depth = 0
         self._timers: list[threading.Timer] = []  # say after a while that the job at hand runs
+        self._expecting = expecting
         self._at: int | None = None  # row of the work list that was asked for last
         self._listeners: list[Listener] = []
         self._jobs = JobRunner(self._finished)
@@ -68,8 +77,8 @@ class Session:
 
     @property
     def expecting(self) -> bool:
-        """A star was asked for and is not here yet."""
-        return self._jobs.current is not None
+        """A star was asked for, or soon will be, and is not here yet."""
+        return self._expecting or self._jobs.current is not None
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener(old, new)`` after each change; gives back the function that ends it."""
@@ -243,6 +252,7 @@ class Session:
                 timer.cancel()
             self._jobs.start(job)
             self._idle.clear()
+            self._expecting = False
             if not self.engine.loaded:  # this one takes seconds: say so at once
                 self._announce(job)
             self._timers = [
