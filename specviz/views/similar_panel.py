@@ -92,7 +92,6 @@ class SimilarPanel:
             controls=[html(key, classes=["sv-shrink"]), self._clear, self._open],
             body=[self.message, self.table],
         )
-        self.table.visible = False
 
     def _clicked(self, _attr: str, _old: Any, new: list[int]) -> None:
         if not self._quiet:
@@ -116,7 +115,7 @@ class SimilarPanel:
         near, report = state.neighbours, state.report
         if near is None or len(near) == 0 or report is None:
             self.message.object = f'<span class="sv-quiet">{"No star yet." if report is None else "No similar stars: this spectrum has no embedding."}</span>'
-            self.message.visible, self.table.visible = True, False
+            self.message.visible = True
             self.source.data = {k: [] for k in _FIELDS}
             self.frame.fact("")
             return
@@ -143,7 +142,7 @@ class SimilarPanel:
             row=list(range(n)),
             **{"class": kind},
         )
-        self.message.visible, self.table.visible = False, True
+        self.message.visible = False
         self.frame.fact(f"{n} nearest of {self._reference}")
 
     def _thumb(self, row: int) -> str:

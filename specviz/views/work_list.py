@@ -39,7 +39,6 @@ class WorkList:
         self.table = table(
             self.source, columns, height=244, row_height=28, tint="var(--sv-selected)", name="work-table"
         )
-        self.table.visible = False
         self.empty = html(
             '<span class="sv-quiet">No stars yet. Open a file with several stars, or add the example stars.</span>'
         )
@@ -68,7 +67,7 @@ class WorkList:
         work = new.work
         self.empty.visible = not work
         show(self._actions, not work)
-        self.table.visible = self.progress.visible = bool(work)
+        self.progress.visible = bool(work)
         icons = [_ICONS[w.status] for w in work]
         self.source.data = dict(
             icon=[i[0] for i in icons],
