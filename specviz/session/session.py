@@ -38,8 +38,8 @@ class Session:
     allow_paths : bool
         Whether text may name a file of this machine.
     expecting : bool
-        A star will be asked for right after the views are built (so they skip the first screen). Asking before would make
-        the imports of the model compete with the building of the views.
+        A star will be asked for right after the views are built, so they skip the first screen. (Asking before would
+        make the imports of the model compete with the building of the views.)
 
     Notes
     -----

@@ -208,7 +208,7 @@ _CHIP = (
 line-height: 24px; height: 24px;
   padding: 0 2px 0 26px; border: 1px solid transparent; background: none; box-shadow: none; color: var(--jp-ui-font-color1); position: relative;
   white-space: nowrap; border-radius: 2px; }
-.bk-btn[disabled], .bk-btn[disabled]:hover { background: none; border-color: transparent; cursor: default; }
+.bk-btn[disabled], .bk-btn[disabled]:hover { background: none !important; border-color: transparent !important; box-shadow: none !important; cursor: default; }
 .bk-btn:not(.bk-active), .bk-btn[disabled] { color: """
     + QUIET
     + """; opacity: 1; }

@@ -95,7 +95,8 @@ const step = ticks.length > 1 ? Math.abs(ticks[1] - ticks[0]) : Math.abs(tick) |
 const decimals = Math.max(0, Math.min(3, Math.ceil(-Math.log10(step) - 1e-6)))
 let text = Math.abs(tick).toFixed(decimals)
 if (decimals === 0) text = '\\u2008' + text
-return (tick < -1e-12 ? '\\u2212' : '\\u2007') + text.padStart(5, '\\u2007')
+if (tick < -1e-12) text = text.replace(/\\d/, '\\u2212$&')
+return text.padStart(5, '\\u2007')
 """
 
 

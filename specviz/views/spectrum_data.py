@@ -95,7 +95,7 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
     already = bool(spectrum.meta.get("normalised"))
     if already:
         level = np.ones_like(level)
-    shown = np.isfinite(spectrum.flux)
+    shown = good if good.any() else np.isfinite(spectrum.flux)  # a masked pixel is a gap under its band, not a spike
     inner = good & (wave > 5000) & (wave < 7000)
     unit = abs(float(np.median(spectrum.flux[inner if inner.any() else good]))) if good.any() else 1.0
     unit = unit if unit > 0 and np.isfinite(unit) else 1.0
