@@ -176,6 +176,12 @@ def mark(
     return fig.add_glyph(source, made, name=name, level=level, y_range_name=y_range_name)
 
 
+def sigma_zone(strip: figure) -> None:
+    """Shade ±1 sigma over a residual strip."""
+    zone: dict[str, Any] = dict(left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None)
+    mark(strip, "quad", level="underlay", **zone)
+
+
 def cursor(*figures: figure) -> Span:
     """One vertical line through several frames, at the pointer of whichever has it; never synchronised with the
     kernel."""

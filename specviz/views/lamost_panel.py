@@ -12,7 +12,7 @@ from specviz.session.state import State
 from specviz.spectra.lines import TELLURIC_BANDS
 from specviz.views import spectrum_data
 from specviz.views.controls import chip, html, icon_button, readout, segmented, show, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, mark, spectrum_figure
+from specviz.views.figures import MARKS, cursor_readout, labels, mark, sigma_zone, spectrum_figure
 from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
@@ -155,17 +155,7 @@ class LamostPanel:
             ),
         ]
         self.lines = LineMarks(fig)
-        mark(
-            strip,
-            "quad",
-            left=0,
-            right=30000,
-            bottom=-1,
-            top=1,
-            fill_color=LIGHT["telluric"],
-            line_color=None,
-            level="underlay",
-        )
+        sigma_zone(strip)
         mark(strip, "line", "x", "y", source=self.residual, line_color=LIGHT["reconstructed"], line_width=0.75)
         mark(
             strip,

@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Fixe
 from specviz.session.state import State
 from specviz.views import spectrum_data
 from specviz.views.controls import chip, icon_button, readout, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, mark, spectrum_figure
+from specviz.views.figures import MARKS, cursor_readout, labels, mark, sigma_zone, spectrum_figure
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 
@@ -74,17 +74,7 @@ class XpPanel:
                 name="xp-observed",
             ),
         ]
-        mark(
-            strip,
-            "quad",
-            left=0,
-            right=30000,
-            bottom=-1,
-            top=1,
-            fill_color=LIGHT["telluric"],
-            line_color=None,
-            level="underlay",
-        )
+        sigma_zone(strip)
         mark(strip, "line", "x", "y", source=self.residual, line_color=LIGHT["predicted"], line_width=1)
         self.chips = {
             "observed": chip("Observed ± 1 σ", observed, role="observed", mark="dot"),
