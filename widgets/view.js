@@ -29,6 +29,19 @@ function trackViewport() {
   return { ending, done() { if (--page.building === 0) delete port.addEventListener; } };
 }
 
+// Bokeh 3.9 asks the page's style about every property of every axis at every paint, in case a style sheet says otherwise:
+// half of the time to paint a star. Ours never say it there (themes change properties), so our documents skip the question;
+// other documents on the page are asked as before.
+const ours = new WeakSet();
+function skipStyleQuestions(bokeh) {
+  const { VisualProperties } = bokeh.require("core/visuals/visual");
+  const ask = VisualProperties?.prototype._get_css_value;
+  if (typeof ask !== "function" || ask.specviz) return;
+  const answer = function (name) { return ours.has(this.obj.model.document) ? "" : ask.call(this, name); };
+  answer.specviz = true;
+  VisualProperties.prototype._get_css_value = answer;
+}
+
 export class View {
   constructor(el, bokeh, theme, send, failed) {
     Object.assign(this, { el, bokeh, theme, send, failed, id: freshId(), document: null, seq: -1, css: {} });
@@ -58,6 +71,8 @@ export class View {
     this.ending = ending;
     try {
       this.document = Document.from_json(this.theme.incoming(inlineCss(JSON.parse(json), css)), undefined, join(ids, buffers));
+      skipStyleQuestions(this.bokeh);
+      ours.add(this.document);
       this.mode = this.theme.mode;
       this.seq = seq;
       await add_document_standalone(this.document, this.el);

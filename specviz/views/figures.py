@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from bokeh.core.properties import value
 from bokeh.models import (
     BoxZoomTool,
@@ -180,6 +181,11 @@ def sigma_zone(strip: figure) -> None:
     """Shade ±1 sigma over a residual strip."""
     zone: dict[str, Any] = dict(left=0, right=30000, bottom=-1, top=1, fill_color=LIGHT["telluric"], line_color=None)
     mark(strip, "quad", level="underlay", **zone)
+
+
+def light(columns: dict[str, Any]) -> dict[str, Any]:
+    """Columns as float32: enough for a screen (0.0005 A at 9000 A), half the bytes to the browser."""
+    return {name: np.asarray(values, np.float32) for name, values in columns.items()}
 
 
 def cursor(*figures: figure) -> Span:

@@ -12,7 +12,7 @@ from specviz.session.state import State
 from specviz.spectra.lines import TELLURIC_BANDS
 from specviz.views import spectrum_data
 from specviz.views.controls import chip, html, icon_button, readout, segmented, show, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, mark, sigma_zone, spectrum_figure
+from specviz.views.figures import MARKS, cursor_readout, labels, light, mark, sigma_zone, spectrum_figure
 from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
@@ -216,12 +216,13 @@ class LamostPanel:
         if reset:
             lo, hi = curves.x_range
             self.x_range.update(reset_start=lo, reset_end=hi, start=lo, end=hi)
-        self.data.data = curves.data
-        self.model.data = curves.model
-        self.predicted.data = curves.predicted
-        self.continuum.data = curves.continuum
+        self.data.data = light(curves.data)
+        self.model.data = light(curves.model)
+        self.predicted.data = light(curves.predicted)
+        self.continuum.data = light(curves.continuum)
         self.masks.data = curves.masks
-        self.residual.data, self.beyond.data = spectrum_data.residual_columns(curves.residual, RESIDUAL)
+        inside, beyond = spectrum_data.residual_columns(curves.residual, RESIDUAL)
+        self.residual.data, self.beyond.data = light(inside), light(beyond)
         self.frame.fact(curves.fact)
         predicted = self.chips["predicted"]
         has = len(curves.predicted["x"]) > 0
@@ -235,4 +236,4 @@ class LamostPanel:
         curves = getattr(self, "_curves", None)
         overlay = spectrum_data.similar_curve(self._state.neighbour_star, curves) if curves is not None else None
         show(self.chips["similar"], overlay is not None)
-        self.similar.data = overlay if overlay is not None else {"x": EMPTY, "y": EMPTY}
+        self.similar.data = light(overlay) if overlay is not None else {"x": EMPTY, "y": EMPTY}

@@ -149,7 +149,7 @@ class SimilarPanel:
         if row not in self._paths:
             wave, flux = self._window(row)
             keep = (np.asarray(wave) >= WINDOW[0]) & (np.asarray(wave) <= WINDOW[1])
-            self._paths[row] = path(np.asarray(wave, float)[keep][::2], np.asarray(flux, float)[keep][::2])
+            self._paths[row] = path(np.asarray(wave, float)[keep][::3], np.asarray(flux, float)[keep][::3])
         return self._paths[row]
 
     @staticmethod
@@ -158,7 +158,7 @@ class SimilarPanel:
         if seen is None:
             return ""
         keep = (seen.wavelength >= WINDOW[0]) & (seen.wavelength <= WINDOW[1])
-        return path(seen.wavelength[keep][::2], np.asarray(seen.values[keep][::2], float))
+        return path(seen.wavelength[keep][::3], np.asarray(seen.values[keep][::3], float))
 
 
 def _plain(near: Any, name: str) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, Fixe
 from specviz.session.state import State
 from specviz.views import spectrum_data
 from specviz.views.controls import chip, icon_button, readout, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, mark, sigma_zone, spectrum_figure
+from specviz.views.figures import MARKS, cursor_readout, labels, light, mark, sigma_zone, spectrum_figure
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 
@@ -133,7 +133,7 @@ class XpPanel:
             star = spectrum_data.optical(new.star)
             if star is not None:
                 self.window.data = dict(x0=[float(star.wavelength[0])], x1=[float(star.wavelength[-1])], y=[0.945])
-        self.data.data, self.predicted.data = curves.data, curves.predicted
+        self.data.data, self.predicted.data = light(curves.data), light(curves.predicted)
         self.residual.data = dict(x=curves.residual["x"], y=np.clip(curves.residual["y"], -RESIDUAL, RESIDUAL))
         made = None if new.report is None else new.report.predictions.get("gaia_xp")
         self._chips(
