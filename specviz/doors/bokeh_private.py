@@ -5,8 +5,9 @@ Python: ``bokeh.core.json_encoder.PayloadEncoder``, ``bokeh.core.serialization.S
 ``bokeh.io.doc._PATCHED_CURDOCS``; Panel's ``get_root``, ``_cleanup``, ``state._views`` and ``state._fake_roots``.
 Browser (``widgets/view.js``, ``runtime.js``, ``theme.js``): ``require("document").Document.from_json``,
 ``create_json_patch``, ``apply_json_patch``, ``_all_models``, ``require("embed/standalone").add_document_standalone``,
-``require("base").default_resolver.names``, ``HasProps.setv(..., {sync: false})`` and iteration over its properties, and (where it is there; only speed depends on
-it) ``require("core/visuals/visual").VisualProperties.prototype._get_css_value``.
+``require("base").default_resolver.names``, ``HasProps.setv(..., {sync: false})``, iteration over its properties and,
+for speed alone,
+``require("core/visuals/visual").VisualProperties.prototype._get_css_value``.
 """
 
 from __future__ import annotations
