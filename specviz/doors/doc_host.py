@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 import uuid
@@ -251,6 +252,8 @@ class DocHost(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Remove every view and free the document, its models and the callbacks. A second call does nothing."""
+        if sys.is_finalizing():  # ipywidgets closes what is left at exit, when nothing can be imported any more
+            return
         done, self._on_close = self._on_close, None
         if done is not None:
             done()
