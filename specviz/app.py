@@ -18,9 +18,6 @@ from specviz.session.state import Notice, State
 from specviz.views.explorer import ExplorerView, Surroundings
 from specviz.views.palette import PALETTES
 
-#: The stars of the first screen, by what they are; names are looked up in the demo sky.
-_EXAMPLES = 3
-
 
 def surroundings(engine: Engine) -> Surroundings:
     """What the views are told of the world."""
@@ -33,7 +30,7 @@ def surroundings(engine: Engine) -> Surroundings:
     return Surroundings(
         reference=reference,
         window=lambda row: api.demo_catalog(engine).neighbour_window(row),
-        examples=lambda: list(DemoArchive().examples())[:_EXAMPLES],
+        examples=lambda: DemoArchive().examples(),
         model=engine.name,
         n_reference=len(DemoArchive()),
         version=__version__,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -88,4 +87,3 @@ class State:
     work: tuple[WorkItem, ...] = ()
     position: int | None = None
     model: str = ""
-    extra: Mapping[str, Any] = field(default_factory=dict)

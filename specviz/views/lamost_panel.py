@@ -30,6 +30,7 @@ class LamostPanel:
     def __init__(self) -> None:
         self._state = State()
         self._normalised = False
+        self._curves: spectrum_data.OpticalCurves | None = None
         self.x_range = Range1d(3690, 9110, bounds=(2000, 26000))
         self.x_range.reset_start, self.x_range.reset_end = 3690, 9110
         self.data = ColumnDataSource(dict.fromkeys(("x", "y", "e", "low", "high"), EMPTY))
@@ -229,11 +230,10 @@ class LamostPanel:
         predicted.label = "Predicted from XP" if has else "Predicted from XP: needs XP"
         predicted.disabled = not has
         self._note.object = f'<span class="sv-quiet" style="font-size:12px">{curves.note}</span>' if curves.note else ""
-        self.lines.set_redshift(0.0)
         self._draw_similar()
 
     def _draw_similar(self) -> None:
-        curves = getattr(self, "_curves", None)
+        curves = self._curves
         overlay = spectrum_data.similar_curve(self._state.neighbour_star, curves) if curves is not None else None
         show(self.chips["similar"], overlay is not None)
         self.similar.data = light(overlay) if overlay is not None else {"x": EMPTY, "y": EMPTY}

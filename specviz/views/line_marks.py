@@ -13,8 +13,6 @@ from specviz.views.controls import sheet
 from specviz.views.figures import MARKS, labels, mark
 from specviz.views.palette import LIGHT
 
-C_KM_S = 299792.458
-
 
 @dataclass(frozen=True)
 class Mark:
@@ -46,17 +44,13 @@ class LineMarks:
     """
 
     def __init__(self, fig: figure) -> None:
-        self._z = 0.0
         rest = np.array([t for m in MARKS_SHOWN for t in m.ticks])
-        self.ticks = ColumnDataSource(
-            dict(x=rest, rest=rest, y0=np.full(rest.size, 0.885), y1=np.full(rest.size, 0.935))
-        )
+        self.ticks = ColumnDataSource(dict(x=rest, y0=np.full(rest.size, 0.885), y1=np.full(rest.size, 0.935)))
         centres = np.array([float(np.mean(m.ticks)) for m in MARKS_SHOWN])
         names = [m.label for m in MARKS_SHOWN]
         self.names = ColumnDataSource(
             dict(
                 x=centres,
-                rest=centres,
                 y=np.full(centres.size, 0.992),
                 text=list(names),
                 label=names,
@@ -98,14 +92,6 @@ class LineMarks:
             "active",
             CustomJS(args=dict(marks=[segment, text]), code="for (const m of marks) m.visible = cb_obj.active"),
         )
-
-    def set_redshift(self, z: float) -> None:
-        """Move the marks to where lines of redshift z (= v/c) fall in the observed frame."""
-        if z == self._z:
-            return
-        self._z = z
-        for source in (self.ticks, self.names):
-            source.patch({"x": [(slice(None), np.asarray(source.data["rest"]) * (1.0 + z))]})
 
 
 _TOGGLE = (

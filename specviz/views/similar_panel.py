@@ -16,7 +16,6 @@ from specviz.views.panel_frame import PanelFrame
 from specviz.views.tables import RIGHT, column, table
 
 ROWS = 50
-THUMB_ROWS = 50
 WIDTH, HEIGHT = 140, 30
 WINDOW = (4830.0, 5200.0)
 _FIELDS = ("rank", "thumb", "halo", "name", "class", "similarity", "bar", "teff", "logg", "fe_h", "snr", "row")

@@ -6,8 +6,7 @@ frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +58,6 @@ class XpCurves:
     y_range: tuple[float, float]
     unit: str
     fact: str = ""
-    extra: Columns = field(default_factory=lambda: _empty("x", "y"))
 
 
 def optical(star: Star | None) -> Spectrum | None:
@@ -254,19 +252,3 @@ def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
             )
     top = float(np.nanpercentile(np.r_[data["y"], predicted["y"]], 99.5))
     return XpCurves(data, predicted, residual, (-0.03 * top, 1.18 * top) if top > 0 else (0.0, 1.0), unit, fact)
-
-
-def describe_optical(star: Star, curves: OpticalCurves | None) -> str:
-    """A sentence for screen readers."""
-    if curves is None:
-        return "No optical spectrum"
-    spectrum = optical(star)
-    assert spectrum is not None
-    snr: Any = spectrum.snr
-    text = f"{spectrum.survey} spectrum, {curves.wavelength[0]:.0f} to {curves.wavelength[-1]:.0f} Å"
-    if snr is not None:
-        text += f", S/N {snr:.0f}"
-    if curves.residual["x"].size and np.isfinite(curves.residual["y"]).any():
-        worst = int(np.nanargmax(np.abs(curves.residual["y"])))
-        text += f", largest difference {formats.number(curves.residual['y'][worst], 1)} σ at {curves.residual['x'][worst]:.0f} Å"
-    return text

@@ -62,8 +62,6 @@ ROW = (
 """
 )
 
-WRAP = ROW.replace("nowrap", "wrap").replace("gap: 8px", "gap: 2px 12px")
-
 _BUTTON = """
 :host { font-family: var(--jp-ui-font-family); width: auto !important; }
 .bk-btn, .bk-btn:hover, .bk-btn:focus { font: inherit; font-variant-numeric: tabular-nums; border-radius: 2px; box-shadow: none;
@@ -82,11 +80,6 @@ PRIMARY_BUTTON = (
     BAR_BUTTON
     + """.bk-btn, .bk-btn:hover, .bk-btn:focus { background: var(--jp-brand-color1); border-color: var(--jp-brand-color1); color: white; }
 .bk-btn { padding: 0 16px; } .bk-btn:hover { filter: brightness(0.94); }"""
-)
-LINK_BUTTON = (
-    _BUTTON
-    + """.bk-btn, .bk-btn:hover, .bk-btn:focus { border-color: transparent; background: none; color: var(--jp-content-link-color, #0067b1);
-  font-size: 13px; height: 24px; line-height: 22px; padding: 0 2px; } .bk-btn:hover { text-decoration: underline; }"""
 )
 
 

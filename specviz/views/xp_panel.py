@@ -18,10 +18,6 @@ RESIDUAL = 3.5
 EMPTY = np.empty(0)
 FULL = (3250.0, 10350.0)  # Angstrom; the axis writes nm
 _NM = "return (tick / 10).toFixed(0)"
-_CHIPS = {
-    True: ("Observed ± 1 σ", "Predicted from LAMOST"),
-    False: ("Observed: not available", "Predicted from LAMOST"),
-}
 
 
 class XpPanel:
