@@ -14,10 +14,15 @@ from specviz.training.plates import TEST, TRAIN, VALIDATION, split_plates
 
 #: Pixels kept on both sides of the model's window, so that a spectrum can be shifted in velocity (1 pixel = 69 km/s).
 MARGIN = 8
+#: Of the cached pairs; raised when their arrays change.
+LAYOUT = 2
 #: Part of the real XP spectra that no training sees.
 XP_TEST_FRACTION = 0.25
 #: Simulated labels that are kept with the pairs.
-PAIR_LABELS = ("teff", "logg", "fe_h", "alpha_fe", "rv", "ebv", "snr", "g_mag")
+PAIR_LABELS = (
+    "teff", "logg", "fe_h", "alpha_fe", "rv", "ebv", "snr", "g_mag", "vsini", "c_fe", "n_fe", "mg_fe", "si_fe", "ca_fe",
+    "ti_fe", "cr_fe", "mn_fe", "ni_fe", "ba_fe",
+)  # fmt: skip
 
 Array = NDArray[np.float32]
 
@@ -131,10 +136,12 @@ class SimulatedPairs:
     lamost_log_snr: Array
     lamost_ivar: NDArray[Any]
     lamost_clean: NDArray[Any]
+    lamost_rest: NDArray[Any]
     xp: Array
     xp_ivar: Array
     xp_log_snr: Array
     xp_clean: Array
+    xp_dustfree: Array
     labels: dict[str, Array]
     index: NDArray[np.int64]
 
@@ -143,8 +150,8 @@ class SimulatedPairs:
 
     @classmethod
     def load(cls, shared: Path, cache: Path, split: str, n: int, seed: int, progress: bool = False) -> SimulatedPairs:
-        """Draw ``n`` pairs of a split of the synthetic grid; kept as ``cache/pairs_<split>_<n>_<seed>.npz``."""
-        path = cache / f"pairs_{split}_{n}_{seed}.npz"
+        """Draw ``n`` pairs of a split of the synthetic grid; kept as ``cache/pairs2_<split>_<n>_<seed>.npz``."""
+        path = cache / f"pairs{LAYOUT}_{split}_{n}_{seed}.npz"
         if not path.exists():
             _draw_pairs(find_material(shared, "synthetic/lte_grid.h5"), path, split, n, seed, progress)
         with np.load(path) as f:
@@ -174,6 +181,7 @@ def _draw_pairs(grid_path: Path, path: Path, split: str, n: int, seed: int, prog
                 xp_ivar = np.maximum(b.xp_sigma, 1e-5) ** -2.0
                 row: dict[str, NDArray[Any]] = {
                     "lamost": b.lamost.astype(np.float16), "lamost_clean": b.lamost_clean.astype(np.float16),
+                    "lamost_rest": b.lamost_rest.astype(np.float16), "xp_dustfree": b.xp_dustfree,
                     "lamost_ivar": np.minimum(b.lamost_ivar, 6e4).astype(np.float16), "xp": xp, "xp_clean": b.xp_clean,
                     "xp_ivar": xp_ivar.astype(np.float32), "index": b.index,
                     "lamost_log_snr": log_snr(b.lamost, b.lamost_ivar), "xp_log_snr": log_snr(xp, xp_ivar),
