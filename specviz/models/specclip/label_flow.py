@@ -17,8 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from zuko.transforms import MonotonicRQSTransform
 
+from specviz.models.specclip.affine_labels import AffineLabels
+
 #: The splines act on [-BOUND, BOUND] of the standardised label and of the base normal; outside they are the identity.
 BOUND = 6.0
+#: Labels that do not depend on the star's other labels; they lead the extra ones.
+FREE = ("rv",)
 
 
 class Spline(MonotonicRQSTransform):
@@ -145,6 +149,8 @@ class LabelFlow(nn.Module):
         Length of the summary the factors share.
     hidden, bins : int
         Of each factor.
+    extra : sequence of str
+        Further labels, drawn by :class:`AffineLabels` given the first ones. ``names`` lists them after the others.
 
     Notes
     -----
@@ -152,11 +158,15 @@ class LabelFlow(nn.Module):
     each factor (calibrated on validation stars), ``context_offset`` and ``context_spread`` standardise the context.
     """
 
-    def __init__(self, names: Sequence[str], context: int, summary: int = 32, hidden: int = 64, bins: int = 10) -> None:
+    def __init__(self, names: Sequence[str], context: int, summary: int = 32, hidden: int = 64, bins: int = 10, *,
+                 extra: Sequence[str] = ()) -> None:  # fmt: skip
         super().__init__()
-        self.names = tuple(names)
+        self.n_core = len(names)
+        self.names = (*names, *extra)
         self.summary = nn.Sequential(nn.Linear(context, 2 * summary), nn.GELU(), nn.Linear(2 * summary, summary))
-        self.factors = nn.ModuleList(ConditionalSpline(summary, i, hidden, bins) for i in range(len(self.names)))
+        self.factors = nn.ModuleList(ConditionalSpline(summary, i, hidden, bins) for i in range(self.n_core))
+        free = next((i for i, name in enumerate(extra) if name not in FREE), len(extra))
+        self.extra = AffineLabels(len(extra), self.n_core, summary, 2 * hidden, free) if extra else None
         for name, value in (("offset", 0.0), ("spread", 1.0), ("temperature", 1.0)):
             self.register_buffer(name, torch.full((len(self.names),), value))
         self.register_buffer("context_offset", torch.zeros(context))
@@ -201,9 +211,18 @@ class LabelFlow(nn.Module):
 
         ``labels`` (B, n) may hold fewer columns than the flow has labels (real stars have no alpha_fe).
         """
-        y, c = self.standardise(labels), self.condition(context)
-        terms = [self.factor(i).log_prob(y[:, i], c, y[:, :i] if i else None) for i in range(first, y.shape[1])]
-        return torch.stack(terms, dim=1)
+        y, c, n = self.standardise(labels), self.condition(context), self.n_core
+        out = [self.factor(i).log_prob(y[:, i], c, y[:, :i] if i else None) for i in range(first, min(y.shape[1], n))]
+        terms = torch.stack(out, dim=1)
+        if self.extra is not None and y.shape[1] > n:
+            terms = torch.cat((terms, self.extra.log_prob(y[:, n:], c, y[:, :n])), dim=1)
+        return terms
+
+    def free_log_prob(self, labels: Tensor, context: Tensor) -> Tensor:
+        """log density (B, k) of the k leading extra labels (B, k) of stars whose other labels nobody knows."""
+        assert self.extra is not None and labels.shape[1] <= self.extra.free
+        at = slice(self.n_core, self.n_core + labels.shape[1])
+        return self.extra.log_prob((labels - self.offset[at]) / self.spread[at], self.condition(context), None)
 
     @torch.no_grad()
     def sample(self, context: Tensor, base: Tensor) -> Tensor:
@@ -214,7 +233,12 @@ class LabelFlow(nn.Module):
         c = self.condition(context)
         columns = torch.empty((len(c), len(self.names), len(base)), device=base.device)
         for star, context_star in enumerate(c):  # one at a time: its samples stay in the processor's cache
-            for i in range(len(self.names)):
+            for i in range(self.n_core):
                 previous = columns[star, :i] if i else None
                 columns[star, i] = self.factor(i).to_label(base[:, i] * self.temperature[i], context_star, previous)
+            if self.extra is not None:
+                n = self.n_core
+                columns[star, n:] = self.extra.sample(
+                    (base[:, n:] * self.temperature[n:]).T, context_star, columns[star, :n]
+                )
         return self.restore(columns.transpose(1, 2))

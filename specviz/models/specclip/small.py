@@ -41,15 +41,25 @@ class SmallConfig:
     labels: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {
             "lamost_lrs": ("teff", "logg", "fe_h", "alpha_fe"),
-            "gaia_xp": ("teff", "logg", "fe_h"),
+            "gaia_xp": ("teff", "logg", "fe_h", "alpha_fe", "ebv"),
         }
     )
+    extra_labels: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {
+            "lamost_lrs": (
+                "rv", "c_fe", "n_fe", "mg_fe", "si_fe", "ca_fe", "ti_fe", "cr_fe", "mn_fe", "ni_fe", "ba_fe",
+            )
+        }
+    )  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> SmallConfig:
         """The inverse of :meth:`to_dict` (JSON has no tuples)."""
-        fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "labels"}
-        return cls(**fixed, labels={k: tuple(v) for k, v in values["labels"].items()})
+        names = ("labels", "extra_labels")
+        fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k not in names}
+        # Weights of the first format know no extra labels.
+        labels = {k: {survey: tuple(v) for survey, v in values.get(k, {}).items()} for k in names}
+        return cls(**fixed, **labels)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -99,7 +109,7 @@ class SmallNet(SpecClipPredRecon):
         self.xp_cross_scatter = ScatterDecoder(d, s.scatter_width, c.xp.n_pixels)
         self.flows = nn.ModuleDict(
             {
-                k: LabelFlow(v, d, summary=s.flow_summary, hidden=s.flow_hidden, bins=s.flow_bins)
+                k: LabelFlow(v, d, s.flow_summary, s.flow_hidden, s.flow_bins, extra=s.extra_labels.get(k, ()))
                 for k, v in s.labels.items()
             }
         )
