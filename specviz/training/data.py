@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.errors import NotFoundError
+from specviz.spectra.grids import LAMOST_COEFF1
 from specviz.training.plates import TEST, TRAIN, VALIDATION, split_plates
 
 #: Pixels kept on both sides of the model's window, so that a spectrum can be shifted in velocity (1 pixel = 69 km/s).
 MARGIN = 8
 #: Of the cached pairs; raised when their arrays change.
 LAYOUT = 2
+C_KMS = 299_792.458
+#: No star of the Galaxy moves faster; the pipeline's -9999 and its galaxies do.
+MAX_Z = 0.005
 #: Part of the real XP spectra that no training sees.
 XP_TEST_FRACTION = 0.25
 #: Simulated labels that are kept with the pairs.
@@ -46,7 +50,10 @@ def find_material(shared: Path, name: str) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class RealLamost:
-    """LAMOST spectra: normalised ``flux``, ``ivar`` (n, 1462 + 2 MARGIN); ``labels`` (n, 3) teff, logg, fe_h."""
+    """LAMOST spectra: normalised ``flux``, ``ivar`` (n, 1462 + 2 MARGIN); ``labels`` (n, 3) teff, logg, fe_h.
+
+    ``rv`` (n,) km/s is the pipeline's, NaN where it gives none.
+    """
 
     flux: Array
     ivar: Array
@@ -54,6 +61,7 @@ class RealLamost:
     snrg: Array
     split: NDArray[np.int8]
     planid: NDArray[np.str_]
+    rv: Array
 
     @classmethod
     def load(cls, shared: Path) -> RealLamost:
@@ -74,6 +82,7 @@ class RealLamost:
             snrg=d["snrg"].astype(np.float32),
             split=split_plates(d["planid"], d["ra"], d["dec"]),
             planid=d["planid"],
+            rv=np.where(np.abs(d["z"]) < MAX_Z, C_KMS * d["z"], np.nan).astype(np.float32),
         )
 
     def part(self, number: int) -> NDArray[np.int64]:
@@ -90,10 +99,14 @@ class RealLamost:
 
     def augmented(
         self, rows: NDArray[Any], rng: np.random.Generator, *, shift: int = 4, noise: float = 1.5, slope: float = 0.01
-    ) -> tuple[Array, Array]:
-        """Flux and ivar (b, 1462) moved by up to ``shift`` pixels, with extra noise and a bent continuum."""
+    ) -> tuple[Array, Array, Array]:
+        """Flux and ivar (b, 1462) moved by up to ``shift`` pixels, with extra noise and a bent continuum.
+
+        Also the velocity (b,) km/s that the move has added to each star's.
+        """
         n = len(rows)
-        start = MARGIN + rng.integers(-shift, shift + 1, n)
+        move = rng.integers(-shift, shift + 1, n)
+        start = MARGIN + move
         columns = start[:, None] + np.arange(self.flux.shape[1] - 2 * MARGIN)
         flux, ivar = self.flux[np.asarray(rows)[:, None], columns], self.ivar[np.asarray(rows)[:, None], columns]
         extra = (noise * rng.random(n) * (rng.random(n) < 0.6)).astype(np.float32)[:, None]  # in units of the variance
@@ -102,7 +115,7 @@ class RealLamost:
         x = np.linspace(-1, 1, flux.shape[1], dtype=np.float32)
         bend = rng.normal(0, slope, (n, 3)).astype(np.float32)
         flux = flux * (1 + bend[:, :1] * x + bend[:, 1:2] * (1.5 * x**2 - 0.5) + bend[:, 2:] * np.sin(3 * x))
-        return flux, ivar / (1 + extra)
+        return flux, ivar / (1 + extra), (C_KMS * (10.0 ** (-LAMOST_COEFF1 * move) - 1.0)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

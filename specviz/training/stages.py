@@ -42,11 +42,11 @@ class Material:
         self.xp_log_snr = log_snr(self.xp.flux, self.xp.ivar)
 
     def real_lamost(self, n: int, rng: np.random.Generator, rows: NDArray[Any] | None = None, **how: Any
-                    ) -> tuple[Tensor, Tensor, NDArray[Any]]:  # fmt: skip
-        """Augmented real spectra (n, 1462), log10 S/N (n,), and their rows."""
+                    ) -> tuple[Tensor, Tensor, NDArray[Any], NDArray[Any]]:  # fmt: skip
+        """Augmented real spectra (n, 1462), log10 S/N (n,), their rows, and their radial velocities (n,) km/s."""
         chosen = rng.choice(self.unlabelled_rows if rows is None else rows, n)
-        flux, ivar = self.lamost.augmented(chosen, rng, **how)
-        return _tensor(flux), _tensor(log_snr(flux, ivar)), chosen
+        flux, ivar, moved = self.lamost.augmented(chosen, rng, **how)
+        return _tensor(flux), _tensor(log_snr(flux, ivar)), chosen, self.lamost.rv[chosen] + moved
 
     def real_xp(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Real XP spectra (n, 343) and their log10 S/N."""
@@ -84,7 +84,7 @@ class Pretrain(Stage):
         net, m, n = self.net, self.material, int(self.settings["batch"])
         n_real = int(n * self.settings["real_fraction"])
         rows = rng.integers(0, len(m.pairs), n - n_real)
-        real, _, _ = m.real_lamost(n_real, rng)
+        real = m.real_lamost(n_real, rng)[0]
         lamost = net.clip_input(torch.cat([_tensor(m.pairs.lamost[rows]), real]), "lamost_lrs")
         rows = rng.integers(0, len(m.pairs), 2 * n - n_real)
         xp = net.clip_input(torch.cat([_tensor(m.pairs.xp[rows]), m.real_xp(n_real, rng)[0]]), "gaia_xp")
@@ -114,7 +114,7 @@ class Align(Stage):
         m, n = self.material, int(self.settings["batch"])
         n_real = int(n * self.settings["real_fraction"])
         rows = rng.integers(0, len(m.pairs), n - n_real)
-        real_lamost, real_lamost_snr, _ = m.real_lamost(n_real, rng)
+        real_lamost, real_lamost_snr, _, _ = m.real_lamost(n_real, rng)
         real_xp, real_xp_snr = m.real_xp(n_real, rng)
         return self.pair_losses(rows, (real_lamost, real_lamost_snr), (real_xp, real_xp_snr), step)[0]
 
@@ -134,6 +134,8 @@ class Align(Stage):
         snr_g = torch.cat([_tensor(pairs.xp_log_snr[rows]), xp[1]])
         e_l, e_g = net.encode(x_l, "lamost_lrs"), net.encode(x_g, "gaia_xp")
         clean_l, clean_g = _tensor(pairs.lamost_clean[rows]), _tensor(pairs.xp_clean[rows])
+        # No survey knows the velocity or the dust that the other one sees: these are left out of what is predicted.
+        rest_l, free_g = _tensor(pairs.lamost_rest[rows]), _tensor(pairs.xp_dustfree[rows])
         _, mean, std = standardise(net.clip_input(x_l, "lamost_lrs"))
         target = torch.cat([clean_l, net.clip_input(lamost[0], "lamost_lrs")])
         rec_l = net.reconstruct(e_l, "lamost_lrs")
@@ -145,16 +147,19 @@ class Align(Stage):
             "clip": s["clip_weight"] * net.clip_loss(e_g[:k], e_l[:k]),
             "rec_l": ((rec_l - (target - mean) / std).abs() * weight).mean(),
             "rec_g": 2.0 * relative_error(rec_g[:k], clean_g) + 0.5 * relative_error(rec_g[k:], xp[0]),
-            "cross_g": 2.0 * relative_error(cross_g, clean_g),
-            "cross_l": 7.0 * (cross_l - clean_l).abs().mean(),
+            "cross_g": s["cross_weight"] * 2.0 * relative_error(cross_g, free_g),
+            "cross_l": s["cross_weight"] * 7.0 * (cross_l - rest_l).abs().mean(),
         }
         c_l, c_g = net.context(e_l[:k], snr_l[:k]), net.context(e_g[:k], snr_g[:k])
         names_l, names_g = net.flow("lamost_lrs").names, net.flow("gaia_xp").names
         labels = pairs.label_array(names_l)[rows]
         log_prob = net.flow("lamost_lrs").log_prob(_tensor(labels), c_l)
+        n_core = net.flow("lamost_lrs").n_core
         label_weight = self.label_weight(labels)[:, None].repeat(1, 3)
-        log_prob = torch.cat([log_prob[:, :3] * label_weight, log_prob[:, 3:]], dim=1)
-        out["flow_l"] = -s["flow_weight"] * log_prob.mean()
+        core = torch.cat([log_prob[:, :3] * label_weight, log_prob[:, 3:n_core]], dim=1)
+        out["flow_l"] = -s["flow_weight"] * core.mean()
+        if log_prob.shape[1] > n_core:
+            out["extra_l"] = -0.5 * s["flow_weight"] * log_prob[:, n_core:].clamp(min=-20.0).mean()
         out["flow_g"] = (
             -s["flow_weight"] * net.flow("gaia_xp").log_prob(_tensor(pairs.label_array(names_g)[rows]), c_g).mean()
         )
@@ -163,8 +168,8 @@ class Align(Stage):
             out["band"] = 0.1 * (
                 scatter_loss(rec_l[:k] * std[:k] + mean[:k] - clean_l, net.lamost_scatter(d_l))
                 + scatter_loss(rec_g[:k] - clean_g, net.xp_scatter(d_g))
-                + scatter_loss(cross_g - clean_g, net.xp_cross_scatter(d_l))
-                + scatter_loss(cross_l - clean_l, net.lamost_cross_scatter(d_g))
+                + scatter_loss(cross_g - free_g, net.xp_cross_scatter(d_l))
+                + scatter_loss(cross_l - rest_l, net.lamost_cross_scatter(d_g))
             )
         return out, e_l[k:]
 
@@ -172,8 +177,8 @@ class Align(Stage):
 class Adapt(Align):
     """Fine-tuning on the labelled real plates, with simulated pairs replayed.
 
-    The LAMOST factors of teff, logg and fe_h learn from real labels here; alpha_fe, which no real label gives, goes
-    on with the simulated ones, and so does everything else that :class:`Align` teaches.
+    The LAMOST factors of teff, logg, fe_h and rv learn from real labels here; alpha_fe and the element ratios, which no
+    real label gives, go on with the simulated ones, and so does everything else that :class:`Align` teaches.
     """
 
     name = "adapt"
@@ -188,13 +193,18 @@ class Adapt(Align):
         net, m, s, n = self.net, self.material, self.settings, int(self.settings["batch"])
         n_real = int(n * s["real_fraction"])
         pairs = rng.integers(0, len(m.pairs), n - n_real)
-        flux, snr, rows = m.real_lamost(n_real, rng, m.lamost_rows, noise=s["noise"], slope=s["slope"])
+        flux, snr, rows, rv = m.real_lamost(n_real, rng, m.lamost_rows, noise=s["noise"], slope=s["slope"])
         out, embedding = self.pair_losses(pairs, (flux, snr), m.real_xp(n_real, rng), step)
         # LASP's labels are unreliable where the S/N is low: weight 1 above 30, falling to 0.2 at 5.
         weight = _tensor(np.clip(m.lamost.snrg[rows] / 30.0, 0.2, 1.0))
         log_prob = net.flow("lamost_lrs").log_prob(_tensor(m.lamost.labels[rows]), net.context(embedding, snr))
         # A wrong label must not pull without bound.
         out["flow_real"] = -s["real_weight"] * (log_prob.clamp(min=-8.0).mean(dim=1) * weight).mean()
+        known = np.isfinite(rv)
+        if net.flow("lamost_lrs").extra is not None and known.any():
+            context = net.context(embedding, snr)[torch.from_numpy(known)]
+            log_prob = net.flow("lamost_lrs").free_log_prob(_tensor(rv[known])[:, None], context)
+            out["rv_real"] = -0.1 * s["real_weight"] * log_prob.clamp(min=-8.0).mean()
         return out
 
 
