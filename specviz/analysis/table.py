@@ -9,7 +9,7 @@ import numpy as np
 
 from specviz.analysis.report import Report
 from specviz.errors import ModelError
-from specviz.models.posterior import LABEL_UNITS
+from specviz.models.posterior import label_unit
 from specviz.spectra.spectrum import Spectrum
 
 #: Labels that every table has, whether or not a report has them.
@@ -90,7 +90,7 @@ def _labels(report: Report) -> dict[str, tuple[float, float, float]]:
 
 def _unit(reports: Sequence[Report], name: str) -> str:
     units = (p.units[name] for r in reports for p in r.posteriors.values() if name in p.names)
-    return next(units, LABEL_UNITS.get(name, ""))
+    return next(units, label_unit(name))
 
 
 def _survey(report: Report) -> str:

@@ -12,10 +12,26 @@ from numpy.typing import NDArray
 
 from specviz.errors import ModelError
 
-#: Units of the labels by their field name (astropy unit strings); a label that is not listed is dimensionless.
+#: Units of the labels by their field name (astropy unit strings); for an abundance ratio ``x_fe`` see
+#: :func:`label_unit`.
 LABEL_UNITS: Mapping[str, str] = MappingProxyType(
-    {"teff": "K", "logg": "dex", "fe_h": "dex", "alpha_fe": "dex", "vmic": "km / s", "rv": "km / s", "e_bp_rp": "mag"}
+    {
+        "teff": "K",
+        "logg": "dex",
+        "fe_h": "dex",
+        "alpha_fe": "dex",
+        "vmic": "km / s",
+        "vsini": "km / s",
+        "rv": "km / s",
+        "ebv": "mag",
+        "e_bp_rp": "mag",
+    }
 )
+
+
+def label_unit(name: str) -> str:
+    """Unit of a label as an astropy unit string; "" for a label that has none or is not known."""
+    return LABEL_UNITS.get(name, "dex" if name.endswith("_fe") else "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +44,7 @@ class Posterior:
         Label names in the field's terms: teff, logg, fe_h, alpha_fe, ...
     samples : array of float64, shape (n_samples, n_labels)
     units : mapping of str to str
-        astropy unit strings; filled from :data:`LABEL_UNITS` when absent.
+        astropy unit strings; filled by :func:`label_unit` when absent.
     survey : str
         The spectrum the posterior is conditioned on.
     prior : mapping of str to (low, high)
@@ -50,7 +66,7 @@ class Posterior:
             raise ModelError(f"Samples of shape {samples.shape} do not fit {len(self.names)} labels")
         samples.setflags(write=False)
         object.__setattr__(self, "samples", samples)
-        units = {n: self.units.get(n, LABEL_UNITS.get(n, "")) for n in self.names}
+        units = {n: self.units.get(n, label_unit(n)) for n in self.names}
         object.__setattr__(self, "units", MappingProxyType(units))
         object.__setattr__(self, "prior", MappingProxyType(dict(self.prior)))
         object.__setattr__(self, "notes", MappingProxyType(dict(self.notes)))

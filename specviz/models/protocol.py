@@ -8,13 +8,15 @@ star) -> whatever is asked of that encoding. Nothing is encoded twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specviz.errors import ModelError
 from specviz.models.posterior import Posterior
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.spectrum import Spectrum
 
 #: What a model may be able to do; views draw only what is in ``StellarModel.capabilities``.
@@ -93,6 +95,13 @@ class PredictedSpectrum:
     ``kind`` is "reconstruction" (same survey as the input) or "translation" (another one). ``flux`` and ``sigma`` are
     in the model's normalised unit (``normalisation``: "continuum" or "f550"); multiply by ``scale`` to lie on the
     data. For a translation nobody measured the scale, so it is 1 unless an observed spectrum of that survey exists.
+
+    ``frame`` is "rest" where the model cannot know the radial velocity (a prediction from XP); :meth:`at_velocity`
+    brings it to the observed frame. ``dust`` (L,) is k(lambda) - k(550 nm) in mag per unit E(B-V), with k the
+    extinction curve of Gordon et al. (2023, ApJ 950, 86) at R_V = 3.1; None where reddening means nothing (a
+    continuum-normalised spectrum) or where the model saw it. ``ebv`` and ``ebv_sigma`` are the reddening in mag and
+    its standard error that ``flux`` and ``sigma`` hold now; ``ebv_source`` says where they come from: "prior" (the
+    survey's), "fitted" (to the observed XP of this star), "catalogue", or "" where there is no dust.
     """
 
     survey: str
@@ -103,6 +112,74 @@ class PredictedSpectrum:
     normalisation: Literal["continuum", "f550", "relative"] = "relative"
     scale: Any = 1.0
     source: str = ""  # survey of the input
+    frame: Literal["observed", "rest"] = "observed"
+    dust: NDArray[np.float64] | None = None
+    ebv: float = 0.0
+    ebv_sigma: float = 0.0
+    ebv_source: Literal["", "prior", "fitted", "catalogue"] = ""
+
+    def with_reddening(
+        self, ebv: float, sigma: float = 0.0, source: Literal["", "prior", "fitted", "catalogue"] = ""
+    ) -> PredictedSpectrum:
+        """The same prediction behind another amount of dust; what it holds now is undone first.
+
+        ``flux = flux_0 a`` and ``sigma^2 = (sigma_0 a)^2 + (0.4 ln(10) dust sigma_ebv flux)^2`` with
+        ``a = 10^(-0.4 ebv dust)``: the model's own error, and linear propagation of the error of E(B-V).
+
+        Parameters
+        ----------
+        ebv, sigma : float
+            E(B-V) and its standard error, mag.
+        source : str
+            Where they come from (``ebv_source``).
+
+        Raises
+        ------
+        ModelError
+            For a prediction without ``dust``: a silent return would pass for a reddened one.
+        """
+        if self.dust is None:
+            raise ModelError(
+                f"This {self.kind} to {self.survey} cannot be reddened",
+                expected="a predicted spectrum with .dust, such as a translation to gaia_xp",
+            )
+        if not (np.isfinite(ebv) and np.isfinite(sigma) and sigma >= 0):
+            raise ModelError(f"E(B-V) = {ebv} +- {sigma} mag", expected="finite numbers, the error not negative")
+        before, after = (10.0 ** (-0.4 * value * self.dust) for value in (self.ebv, ebv))
+        slope = 0.4 * np.log(10.0) * self.dust
+        own = np.sqrt(np.maximum(self.sigma**2 - (slope * self.ebv_sigma * self.flux) ** 2, 0.0)) / before
+        flux = self.flux / before * after
+        error = np.hypot(own * after, slope * sigma * flux)
+        return replace(self, flux=flux, sigma=error, ebv=float(ebv), ebv_sigma=float(sigma), ebv_source=source)
+
+    def at_velocity(self, rv_kms: float) -> PredictedSpectrum:
+        """A rest-frame prediction as a star of that radial velocity shows it, on the same grid.
+
+        The rest wavelength w is seen at ``w (1 + rv / c)``. Cubic convolution of the flux (Keys 1981, a = -1/2; lines
+        keep their depth), linear interpolation of sigma; the values at the ends are held.
+
+        Raises
+        ------
+        ModelError
+            If the prediction is in the observed frame already, or ``rv_kms`` is no velocity.
+        """
+        if self.frame != "rest":
+            raise ModelError("This prediction is in the observed frame already", expected="a rest-frame prediction")
+        if not (np.isfinite(rv_kms) and abs(rv_kms) < C_KM_S):
+            raise ModelError(f"Radial velocity {rv_kms} km/s", expected="a finite number well below the speed of light")
+        n = self.wavelength.size
+        position = np.interp(self.wavelength / (1.0 + rv_kms / C_KM_S), self.wavelength, np.arange(n, dtype=np.float64))
+        whole = np.floor(position).astype(np.int64)
+        t = position - whole
+        weights = (
+            ((-0.5 * t + 1.0) * t - 0.5) * t,
+            (1.5 * t - 2.5) * t * t + 1.0,
+            ((-1.5 * t + 2.0) * t + 0.5) * t,
+            (0.5 * t - 0.5) * t * t,
+        )
+        flux = sum(w * self.flux[np.clip(whole + k - 1, 0, n - 1)] for k, w in enumerate(weights))
+        sigma = np.interp(position, np.arange(n), self.sigma)
+        return replace(self, flux=np.asarray(flux), sigma=sigma, frame="observed")
 
 
 @runtime_checkable
