@@ -13,10 +13,12 @@ import numpy as np
 
 from specviz.analysis.anomaly import ReferenceScores, anomaly
 from specviz.analysis.draft import READ_AS, SHOWN, Draft, encode
+from specviz.analysis.placing import place, velocity
 from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees
 from specviz.analysis.report import Anomaly, Provenance, QualityFlag, Report
 from specviz.errors import CancelledError, ModelError
-from specviz.models.protocol import ModelDescription, PredictedSpectrum, Prepared, StellarModel
+from specviz.models.protocol import ModelDescription, PredictedSpectrum, StellarModel
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -238,12 +240,6 @@ class Engine:
     def _anomaly(self, draft: Draft, lead: str) -> Anomaly | None:
         if lead not in draft.reconstructions:
             return None
-        z = draft.star.spectra[lead].meta.get("z")
-        shift = (
-            float(z)
-            if isinstance(z, (int, float)) and abs(z) < 0.01 and draft.star.spectra[lead].frame == "observed"
-            else 0.0
-        )
         posterior = draft.posteriors.get(lead)
         return anomaly(
             draft.prepared[lead],
@@ -251,7 +247,7 @@ class Engine:
             self._reference(lead),
             ood=draft.ood.get(lead),
             survey=lead,
-            z=shift,
+            z=(velocity(draft.star.spectra[lead], posterior) or 0.0) / C_KM_S,
             teff=float(np.median(posterior["teff"])) if posterior is not None and "teff" in posterior.names else None,
         )
 
@@ -270,16 +266,20 @@ class Engine:
         return tuple(flags.values())
 
     def _predictions(self, draft: Draft) -> dict[str, PredictedSpectrum]:
-        """Each other survey once, from the leading spectrum that is not of that survey, on the data's scale if there
-        are data.
+        """Each other survey once, from the leading spectrum that is not of that survey, laid on the data if there are
+        data (:func:`specviz.analysis.placing.place`).
         """
         out: dict[str, PredictedSpectrum] = {}
         for to in self.describe().surveys:
             source = next((s for s in LEADING if (s, to) in draft.translations), None)
             if source is not None:
-                predicted = draft.translations[source, to]
-                observed = draft.prepared.get(to)
-                out[to] = predicted if observed is None else replace(predicted, scale=fitted_scale(observed, predicted))
+                spectrum = draft.star.spectra.get(to)
+                out[to] = place(
+                    draft.translations[source, to],
+                    draft.prepared.get(to),
+                    rv=None if spectrum is None else velocity(spectrum, draft.posteriors.get(to)),
+                    catalogue=draft.star.catalogue,
+                )
         return out
 
     def _reference(self, survey: str) -> ReferenceScores:
@@ -304,21 +304,6 @@ class Engine:
 
 
 _NOBODY = Provenance("", "", "", "", "", "", "", 0.0, None)
-
-
-def fitted_scale(observed: Prepared, predicted: PredictedSpectrum) -> Any:
-    """The scale that lays a prediction on the observed spectrum: the data's own times a least-squares factor.
-
-    ``factor = sum(w v m) / sum(w m^2)`` with v the observed and m the predicted normalised flux, w the ivar.
-    """
-    values, model = np.asarray(observed.values, np.float64), np.asarray(predicted.flux, np.float64)
-    if values.shape != model.shape:
-        return observed.scale
-    weight = np.asarray(observed.ivar, np.float64)
-    weight = weight if (weight > 0).any() else np.ones_like(values)
-    below = float(np.sum(weight * model**2))
-    factor = float(np.sum(weight * values * model)) / below if below > 0 else 1.0
-    return observed.scale * (factor if np.isfinite(factor) and factor > 0 else 1.0)
 
 
 def problem_report(name: str, problem: str, *, path: str | None = None) -> Report:

@@ -15,7 +15,15 @@ from specviz.spectra.spectrum import Spectrum
 #: The six checks that the panel always shows, in its order.
 HEADLINE = ("low_snr", "masked", "xp_disagrees", "out_of_range", "arm_step", "telluric")
 #: Label names as a person reads them.
-LABEL_WORDS: Mapping[str, str] = {"teff": "Teff", "logg": "log g", "fe_h": "[Fe/H]", "alpha_fe": "[α/Fe]"}
+LABEL_WORDS: Mapping[str, str] = {
+    "teff": "Teff",
+    "logg": "log g",
+    "fe_h": "[Fe/H]",
+    "alpha_fe": "[α/Fe]",
+    "rv": "RV",
+    "vsini": "v sin i",
+    "ebv": "E(B-V)",
+}
 
 LOW_SNR = 10.0
 MASKED_SHARE = 0.10
@@ -238,9 +246,14 @@ def out_of_range(
 
 
 def xp_disagrees(observed: Prepared | None, predicted: PredictedSpectrum | None) -> QualityFlag:
-    """Observed XP against the XP predicted from the other survey: reduced chi square with both errors, scale fitted."""
+    """Observed XP against the XP predicted from the other survey: reduced chi square with both errors, scale fitted.
+
+    A reddening that was fitted to this very spectrum has no error of its own here: only the shape is judged.
+    """
     if observed is None or predicted is None:
         return QualityFlag("xp_disagrees", None, _NOT_MADE["xp_disagrees"])
+    if predicted.dust is not None and predicted.ebv_source == "fitted":
+        predicted = predicted.with_reddening(predicted.ebv, 0.0, "fitted")
     values, ivar = np.asarray(observed.values, np.float64), np.asarray(observed.ivar, np.float64)
     flux, sigma = np.asarray(predicted.flux, np.float64), np.nan_to_num(np.asarray(predicted.sigma, np.float64))
     use = ivar > 0
