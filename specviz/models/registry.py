@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
+from typing import TYPE_CHECKING, Literal, overload
 
 from specviz.errors import CheckpointError, UnknownModelError
 from specviz.models.protocol import StellarModel
+
+if TYPE_CHECKING:
+    from specviz.models.phdlspec.model import Emulator
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
@@ -17,24 +21,29 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 class _Entry:
     weights: str
     summary: str
+    #: "analysis": takes spectra (a StellarModel); "emulator": makes them.
+    kind: str = "analysis"
 
 
 _MODELS = {
     "specclip-small": _Entry(
         "specclip_small.safetensors", "SpecCLIP at small size, trained by specviz; runs on any CPU"
     ),
+    "phdlspec-small": _Entry(
+        "phdlspec_small.safetensors", "spectral emulator: 28 stellar labels to a model spectrum", "emulator"
+    ),
 }
 _lock = RLock()
 
 
 def available_models() -> tuple[str, ...]:
-    """Names that :func:`load_model` takes, the default first."""
-    return tuple(_MODELS)
+    """Names of the models that analyse spectra, the default first; the emulator is not among them."""
+    return tuple(name for name, entry in _MODELS.items() if entry.kind == "analysis")
 
 
 def list_models() -> dict[str, str]:
     """Each available model's name and what it is, in a line."""
-    return {name: entry.summary for name, entry in _MODELS.items()}
+    return {name: _MODELS[name].summary for name in available_models()}
 
 
 def weights_path(name: str) -> Path:
@@ -48,13 +57,21 @@ def weights_path(name: str) -> Path:
     return WEIGHTS_FOLDER / _entry(name).weights
 
 
-def load_model(name: str = "specclip-small", *, device: str = "auto") -> StellarModel:
+@overload
+def load_model(name: Literal["phdlspec-small"], *, device: str = ...) -> Emulator: ...  # type: ignore[overload-overlap]
+
+
+@overload
+def load_model(name: str = ..., *, device: str = ...) -> StellarModel: ...
+
+
+def load_model(name: str = "specclip-small", *, device: str = "auto") -> StellarModel | Emulator:
     """A model, ready for use. The same (name, device) gives the same object.
 
     Parameters
     ----------
     name : str
-        One of :func:`available_models`.
+        One of :func:`available_models`, or "phdlspec-small" for the emulator.
     device : str
         "auto" (CUDA, then MPS, then CPU), or what torch calls it.
 
@@ -73,10 +90,14 @@ def load_model(name: str = "specclip-small", *, device: str = "auto") -> Stellar
 
 
 @lru_cache(maxsize=8)
-def _load(name: str, device: str) -> StellarModel:
+def _load(name: str, device: str) -> StellarModel | Emulator:
+    path = weights_path(name)
+    if _entry(name).kind == "emulator":
+        from specviz.models.phdlspec.model import Emulator
+
+        return Emulator.from_file(path, device=device, sha256=expected_sha256(path))
     from specviz.models.specclip.model import SpecClipSmall
 
-    path = weights_path(name)
     return SpecClipSmall.from_file(path, device=device, sha256=expected_sha256(path))
 
 
