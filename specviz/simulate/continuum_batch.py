@@ -20,10 +20,14 @@ from specviz.spectra.grids import LAMOST_COEFF0, LAMOST_COEFF1, LAMOST_NATIVE, S
 
 #: Pixels of the native grid inside 3700-5700 A.
 _BLUE = slice(int(np.searchsorted(LAMOST_NATIVE, 3700.0)), int(np.searchsorted(LAMOST_NATIVE, 5700.0, side="right")))
+#: Beyond 6100 A, the official procedure's second region.
+_RED = slice(int(np.searchsorted(LAMOST_NATIVE, 6100.0, side="right")), LAMOST_NATIVE.size)
 _BALMER = ((4030.0, 4160.0), (4270.0, 4410.0), (4800.0, 4940.0))
 #: SpecCLIP's grid lies on the native one: log10 3.602 is its pixel 338.
 _FIRST = round(float(SPECCLIP_LOG10[0] - LAMOST_COEFF0) / LAMOST_COEFF1)
 WINDOW = slice(_FIRST, _FIRST + SPECCLIP_LOG10.size)
+#: The wide grid leaves eight native pixels out at each end.
+WIDE = slice(8, LAMOST_NATIVE.size - 8)
 
 
 @lru_cache(maxsize=1)
@@ -84,6 +88,44 @@ def gaspp_blue(flux: NDArray[Any]) -> NDArray[np.float64]:
     return out
 
 
+def gaspp_wide(flux: NDArray[Any]) -> NDArray[np.float64]:
+    """Pseudo-continuum of the whole native grid, shape (b, 3909).
+
+    The official procedure in both regions; between them (5700-6100 A, where the official one has the running median and
+    so removes every line) a straight line joins the two.
+
+    Parameters
+    ----------
+    flux : array, shape (b, 3909)
+        On LAMOST's native grid, finite everywhere.
+    """
+    flux = np.atleast_2d(np.asarray(flux, np.float64))
+    out = np.empty_like(flux)
+    out[:, : _BLUE.stop] = gaspp_blue(flux[:, :N_WINDOW])[:, : _BLUE.stop]
+    basis = _red_basis()
+    level = median_filter(flux, size=(1, 7), mode="constant", cval=0.0)[:, _RED]
+    for _ in range(9):
+        fit = (level @ basis) @ basis.T
+        sigma = np.std(level - fit, axis=1, keepdims=True)
+        level = np.where((level < fit) | (level > fit + 3.0 * sigma), fit, level)
+    out[:, _RED] = fit
+    out[out <= 0.0] = 1.0
+    between = slice(_BLUE.stop, _RED.start)
+    t = (LAMOST_NATIVE[between] - LAMOST_NATIVE[between.start - 1]) / (
+        LAMOST_NATIVE[between.stop] - LAMOST_NATIVE[between.start - 1]
+    )
+    out[:, between] = out[:, between.start - 1, None] * (1.0 - t) + out[:, between.stop, None] * t
+    return out
+
+
+@lru_cache(maxsize=1)
+def _red_basis() -> NDArray[np.float64]:
+    """Orthonormal basis of the polynomials of order 4 beyond 6100 A."""
+    wave = LAMOST_NATIVE[_RED]
+    x = 2.0 * (wave - wave[0]) / (wave[-1] - wave[0]) - 1.0
+    return np.asarray(np.linalg.qr(legendre.legvander(x, 4))[0])
+
+
 def _bridge(level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Straight lines over H-delta, H-gamma and H-beta; indices of the whole grid, as in the official code."""
     out = level.copy()
@@ -119,3 +161,21 @@ def gaspp_window(
     continuum = gaspp_blue(filled)[:, WINDOW]
     weights = np.where(np.asarray(ivar)[:, WINDOW] > 0, ivar[:, WINDOW], 0.0) * continuum**2
     return (filled[:, WINDOW] / continuum).astype(np.float32), weights.astype(np.float32), continuum.astype(np.float32)
+
+
+def wide_window(
+    flux: NDArray[Any], ivar: NDArray[Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Normalised flux, its ivar and the continuum on the 3,893 pixels of the wide grid; masked pixels hold 1 and 0.
+
+    Parameters
+    ----------
+    flux, ivar : array, shape (b, 3909)
+        On LAMOST's native grid.
+    """
+    filled = fill_masked(flux, ivar)
+    continuum = gaspp_wide(filled)[:, WIDE]
+    bad = ~(np.asarray(ivar)[:, WIDE] > 0) | ~np.isfinite(np.asarray(flux)[:, WIDE]) | (np.asarray(flux)[:, WIDE] == 0)
+    values = np.where(bad, 1.0, filled[:, WIDE] / continuum)
+    weights = np.where(bad, 0.0, np.asarray(ivar)[:, WIDE] * continuum**2)
+    return values.astype(np.float32), weights.astype(np.float32), continuum.astype(np.float32)

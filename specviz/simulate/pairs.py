@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from specviz.errors import SpecvizError
 from specviz.simulate import instrument
 from specviz.simulate.conditions import Conditions, draw_conditions
-from specviz.simulate.continuum_batch import WINDOW, gaspp_blue, gaspp_window
+from specviz.simulate.continuum_batch import WIDE, WINDOW, gaspp_blue, gaspp_wide, gaspp_window, wide_window
 from specviz.simulate.gaia_xp import XPSimulator
 from specviz.simulate.grid import SplitName, SyntheticGrid
 from specviz.simulate.lamost import C_KMS, observe_lamost
-from specviz.spectra.grids import LAMOST_COEFF1
+from specviz.spectra.grids import LAMOST_COEFF1, LAMOST_NATIVE
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,11 @@ class PairSampler:
         ``sse_tracks.npz``; by default beside the grid. Only for ``weights="survey"``.
     ebv_mean : float
         Mean of the exponential distribution of E(B-V).
+    wide : bool
+        LAMOST spectra of the whole range (3,893 pixels of ``WIDE_WAVELENGTH``; masked pixels hold 1, and in some stars
+        an arm is missing) instead of SpecCLIP's 1,462.
+    xp : XPSimulator, optional
+        Another instrument than the packaged one.
     """
 
     def __init__(
@@ -89,10 +94,12 @@ class PairSampler:
         weights: str | ArrayLike = "survey",
         tracks: Any = None,
         ebv_mean: float = 0.1,
+        wide: bool = False,
+        xp: XPSimulator | None = None,
     ) -> None:
-        self.grid, self.rows, self.ebv_mean = grid, grid.indices(split), ebv_mean
+        self.grid, self.rows, self.ebv_mean, self.wide = grid, grid.indices(split), ebv_mean, wide
         self.rng = np.random.default_rng(seed)
-        self.xp = XPSimulator()
+        self.xp = xp or XPSimulator()
         self.probability = self._probability(weights, tracks)
 
     def _probability(self, weights: str | ArrayLike, tracks: Any) -> NDArray[np.float64]:
@@ -145,7 +152,7 @@ class PairSampler:
         g_mag = g_magnitude(rng, conditions.snr)
         if g_fixed is not None:
             g_mag = np.broadcast_to(np.asarray(g_fixed, float), g_mag.shape).copy()
-        return observe_pairs(self.grid, rows, conditions, g_mag, rng, self.xp)
+        return observe_pairs(self.grid, rows, conditions, g_mag, rng, self.xp, wide=self.wide)
 
 
 def g_magnitude(rng: np.random.Generator, snr: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,19 +193,24 @@ def observe_pairs(
     g_mag: NDArray[np.float64],
     rng: np.random.Generator,
     xp: XPSimulator,
+    *,
+    wide: bool = False,
 ) -> PairBatch:
-    """Observe the grid stars ``rows`` under ``conditions`` with LAMOST (SpecCLIP's window) and with Gaia."""
+    """Observe the grid stars ``rows`` under ``conditions`` with LAMOST (SpecCLIP's window, or all) and with Gaia."""
     seen = observe_lamost(
         grid.norm(rows),
         grid.wave,
         lambda wave: grid.continuum(rows, wave),
         conditions,
         rng,
-        n_pixels=instrument.N_WINDOW,
+        n_pixels=LAMOST_NATIVE.size if wide else instrument.N_WINDOW,
         extinction=xp.extinction_curve,
     )
-    lamost, ivar, continuum = gaspp_window(seen.flux, seen.ivar)
-    rest, clean = _clean_window(seen.clean, conditions.rv)
+    if wide:
+        lamost, ivar, continuum = wide_window(seen.flux, lose_arms(seen.ivar, rng))
+    else:
+        lamost, ivar, continuum = gaspp_window(seen.flux, seen.ivar)
+    rest, clean = _clean_window(seen.clean, conditions.rv, wide)
     sed = grid.sed(rows)
     r_v = np.clip(rng.normal(*R_V, len(rows)), 2.4, 4.5)
     relative = xp.observe(sed, g_mag, rng, ebv=conditions.ebv, r_v=r_v).relative()
@@ -212,8 +224,21 @@ def observe_pairs(
     )
 
 
-def _clean_window(clean: NDArray[np.float32], rv: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[Any]]:
-    """Noiseless native spectra (B, n), normalised, on SpecCLIP's window: in the rest frame, and as observed."""
-    continuum = gaspp_blue(clean)
+def lose_arms(ivar: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Mask the red arm of one star in eight, the blue one of one in twenty-five, and a run of pixels of one in ten."""
+    out = ivar.copy()
+    what = rng.random(len(out))
+    join = int(np.searchsorted(LAMOST_NATIVE, instrument.ARM_JOIN))
+    out[what < 0.125, join:] = 0.0
+    out[(what >= 0.125) & (what < 0.165), :join] = 0.0
+    for row in np.flatnonzero(what > 0.9):
+        start = int(rng.integers(0, out.shape[1] - 100))
+        out[row, start : start + int(rng.integers(100, 700))] = 0.0
+    return out
+
+
+def _clean_window(clean: NDArray[np.float32], rv: NDArray[np.float64], wide: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Noiseless native spectra (B, n), normalised, on the model's window: in the rest frame, and as observed."""
+    continuum, window = (gaspp_wide(clean), WIDE) if wide else (gaspp_blue(clean), WINDOW)
     normalised = (clean / continuum).astype(np.float32)
-    return to_rest_frame(normalised, rv)[:, WINDOW], normalised[:, WINDOW]
+    return to_rest_frame(normalised, rv)[:, window], normalised[:, window]

@@ -24,6 +24,11 @@ SPECCLIP_WAVELENGTH: NDArray[np.float64] = _frozen(10.0**SPECCLIP_LOG10)
 #: A spectrum must reach over this range (Angstrom) to be put on SpecCLIP's grid.
 SPECCLIP_WINDOW = (4000.0, 5598.0)
 
+#: The whole LAMOST range less eight pixels at each end: 3,893 pixels, 3706.81-9082.39 Angstrom, for wide models.
+WIDE_WAVELENGTH: NDArray[np.float64] = LAMOST_NATIVE[8:-8]
+#: A spectrum must reach over one of these ranges (Angstrom), an arm, to be put on the wide grid.
+WIDE_ARMS = ((3900.0, 5700.0), (6100.0, 8900.0))
+
 #: Gaia XP sampled, as the archive publishes it and as SpecCLIP reads it: 343 points, 336-1020 nm, step 2 nm.
 XP_WAVELENGTH_NM: NDArray[np.float64] = _frozen(np.arange(336.0, 1021.0, 2.0))
 #: Index of 550 nm, whose flux is 1 in SpecCLIP's input.

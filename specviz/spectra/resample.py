@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from specviz.errors import CoverageError, SpectrumError
 from specviz.spectra.continuum import gaspp_continuum
-from specviz.spectra.grids import SPECCLIP_LOG10, SPECCLIP_WINDOW, XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
+from specviz.spectra.grids import (
+    LAMOST_NATIVE,
+    SPECCLIP_LOG10,
+    SPECCLIP_WINDOW,
+    WIDE_ARMS,
+    XP_REFERENCE_INDEX,
+    XP_WAVELENGTH_NM,
+)
 from specviz.spectra.spectrum import Spectrum
 
 Array = NDArray[np.float64]
@@ -177,6 +184,41 @@ def to_specclip_grid(spectrum: Spectrum, *, compat: bool = False, cfsnr: float =
     return GridSpectrum(
         _mix(flux / continuum, left, weight), ivar, _mix(continuum, left, weight), float(touched.mean())
     )
+
+
+def to_wide_grid(spectrum: Spectrum) -> GridSpectrum:
+    """A LAMOST-like spectrum, continuum-normalised over both arms, on :data:`WIDE_WAVELENGTH`.
+
+    Inside 3700-5700 A and beyond 6100 A the official pseudo-continuum; a straight line between the two. Pixels that the
+    spectrum does not reach or that are masked hold 1 (pure continuum) and ivar 0, a missing arm included.
+
+    Raises
+    ------
+    CoverageError
+        If the spectrum covers neither arm, or is empty.
+    """
+    wave, flux = spectrum.wavelength_angstrom, spectrum.flux
+    if not any(wave[0] <= low and wave[-1] >= high for low, high in WIDE_ARMS):
+        raise CoverageError(
+            f"The spectrum covers {wave[0]:.0f}-{wave[-1]:.0f} A",
+            expected=" or ".join(f"{low:.0f}-{high:.0f} A" for low, high in WIDE_ARMS),
+            remedy="Check the wavelength unit, or use another spectrum of this star",
+        )
+    put = resample_linear(LAMOST_NATIVE, wave, flux, spectrum.ivar, ~spectrum.good | (flux == 0.0))
+    bad = put.mask
+    if bad.mean() > 0.8:
+        raise CoverageError(
+            f"{100 * bad.mean():.0f} % of the pixels of the LAMOST range are masked or empty", expected="at most 80 %"
+        )
+    flux = bridge(LAMOST_NATIVE, put.flux, bad)
+    continuum = gaspp_continuum(LAMOST_NATIVE, flux)
+    low, high = np.searchsorted(LAMOST_NATIVE, (5700.0, 6100.0), side="right")
+    between = slice(low, high)
+    continuum[between] = np.interp(LAMOST_NATIVE[between], LAMOST_NATIVE[[low - 1, high]], continuum[[low - 1, high]])
+    part = slice(8, -8)
+    values = np.where(bad, 1.0, flux / continuum)[part]
+    ivar = np.where(bad, 0.0, put.ivar * continuum**2)[part]
+    return GridSpectrum(values, ivar, continuum[part], float(bad[part].mean()))
 
 
 def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:

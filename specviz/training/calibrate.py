@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from specviz.models.specclip.signal import log_snr
 from specviz.models.specclip.small import SmallNet
+from specviz.training.cross_fit import Fold
 from specviz.training.data import VALIDATION, RealLamost, RealXp, SimulatedPairs
 from specviz.training.validate import contexts, posterior_samples
 
@@ -30,48 +33,62 @@ def coverage(samples: NDArray[np.float64], labels: NDArray[np.float32], level: f
     return np.asarray(((labels >= low) & (labels <= high)).mean(axis=0))
 
 
-def calibrate(net: SmallNet, lamost: RealLamost, real_xp: RealXp, pairs: SimulatedPairs) -> None:
+def calibrate(net: SmallNet, lamost: RealLamost, real_xp: RealXp, pairs: SimulatedPairs, folds: Sequence[Fold] = ()
+              ) -> None:  # fmt: skip
     """Fit temperatures of the flows and scales of the bands on stars that no gradient saw.
 
     The temperature of a label is the factor on the base normal at which the central 68 % interval covers 68 % of the
-    stars: real validation plates (S/N > 20) for LAMOST's teff, logg and fe_h, simulated validation stars for the rest.
+    stars. LAMOST's teff, logg and fe_h: real stars (S/N > 20) of the validation plates, and of the training plates as
+    the nets of ``folds`` saw them, which were trained without (:mod:`specviz.training.cross_fit`); rv: the validation
+    plates; everything else: simulated validation stars.
     """
     rows = lamost.part(VALIDATION)
     rows = rows[lamost.snrg[rows] > 20]
-    real = contexts(net, *lamost.centred(rows))
     flow = net.flow("lamost_lrs")
     flow.temperature.fill_(1.0)
-    _fit_temperatures(net, "lamost_lrs", real, lamost.labels[rows], range(3))
+    groups = [(n, contexts(n, *lamost.centred(r)), lamost.labels[r]) for n, r in [(net, rows), *folds]]
+    _fit_temperatures(groups, "lamost_lrs", range(3))
     simulated = {
         "lamost_lrs": contexts(net, pairs.lamost.astype(np.float32), pairs.lamost_ivar.astype(np.float32)),
         "gaia_xp": contexts(net, pairs.xp, pairs.xp_ivar, "gaia_xp"),
     }
-    names = flow.names
-    if len(names) > 3:
-        # alpha_fe given the true other labels: its own factor alone.
-        z = _base_values(net, "lamost_lrs", simulated["lamost_lrs"], pairs.label_array(names))[:, 3]
-        flow.temperature[3] = float(np.quantile(np.abs(z), 0.683))
+    # Labels that no real star has, given the true other labels: each factor alone.
+    z = _base_values(net, "lamost_lrs", simulated["lamost_lrs"], pairs.label_array(flow.names))
+    for i in range(3, len(flow.names)):
+        flow.temperature[i] = float(np.quantile(np.abs(z[:, i]), 0.683))
+    if flow.extra is not None and flow.extra.free:
+        known = np.isfinite(lamost.rv[rows])
+        at = flow.n_core
+        samples = posterior_samples(net, groups[0][1][torch.from_numpy(known)], "lamost_lrs", 256)[..., at]
+        low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
+        ratio = np.quantile(np.abs(lamost.rv[rows][known] - centre) / (0.5 * (high - low)), 0.683)
+        flow.temperature[at] = float(np.clip(flow.temperature[at].item() * ratio, 0.5, 5.0))
     xp = net.flow("gaia_xp")
     xp.temperature.fill_(1.0)
-    few = slice(0, 400)  # enough for a width to 4 %, and each round draws posteriors of all of them
-    _fit_temperatures(net, "gaia_xp", simulated["gaia_xp"][few], pairs.label_array(xp.names)[few], range(len(xp.names)))
+    few = slice(0, 600)  # enough for a width to 3 %, and each round draws posteriors of all of them
+    group = (net, simulated["gaia_xp"][few], pairs.label_array(xp.names)[few])
+    _fit_temperatures([group], "gaia_xp", range(len(xp.names)))
     _fit_bands(net, pairs, simulated)
     _widen_bands_to_real(net, lamost, real_xp)
 
 
 def _fit_temperatures(
-    net: SmallNet, survey: str, context: torch.Tensor, labels: NDArray[np.float32], which: range
+    groups: Sequence[tuple[SmallNet, torch.Tensor, NDArray[np.float32]]], survey: str, which: range
 ) -> None:
-    flow = net.flow(survey)
+    """One temperature a label for all nets of ``groups`` (net, contexts, labels)."""
     for _ in range(4):  # a label's marginal also depends on the temperatures of the labels before it
         for i in which:
-            samples = posterior_samples(net, context, survey, 256)[..., i]
-            centre = np.median(samples, axis=1)
-            # Ratio of the deviation to the half width of the interval that holds 68 % of the posterior.
-            low, high = np.quantile(samples, (0.16, 0.84), axis=1)
-            side = np.where(labels[:, i] > centre, high - centre, centre - low)
-            ratio = float(np.quantile(np.abs(labels[:, i] - centre) / np.maximum(side, 1e-9), 0.683))
-            flow.temperature[i] = float(np.clip(flow.temperature[i].item() * ratio, 0.5, 3.0))
+            ratios = []
+            for net, context, labels in groups:
+                samples = posterior_samples(net, context, survey, 256)[..., i]
+                # Ratio of the deviation to the half width of the interval that holds 68 % of the posterior.
+                low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
+                side = np.where(labels[:, i] > centre, high - centre, centre - low)
+                ratios.append(np.abs(labels[:, i] - centre) / np.maximum(side, 1e-9))
+            ratio = float(np.quantile(np.concatenate(ratios), 0.683))
+            value = float(np.clip(groups[0][0].flow(survey).temperature[i].item() * ratio, 0.5, 3.0))
+            for net, _, _ in groups:
+                net.flow(survey).temperature[i] = value
 
 
 @torch.no_grad()
@@ -80,10 +97,14 @@ def _base_values(net: SmallNet, survey: str, context: torch.Tensor, labels: NDAr
     flow = net.flow(survey)
     y, c = flow.standardise(torch.from_numpy(labels)), flow.condition(context)
     columns = []
-    for i in range(len(flow.names)):
+    for i in range(flow.n_core):
         spline, shift, log_scale = flow.factor(i).spline(c, y[:, :i] if i else None)
         columns.append(spline((y[:, i] - shift) * torch.exp(-log_scale)))
-    return torch.stack(columns, dim=1).numpy().astype(np.float64)
+    z = torch.stack(columns, dim=1)
+    if flow.extra is not None:
+        n = flow.n_core
+        z = torch.cat((z, flow.extra.base(y[:, n:], c, y[:, :n])), dim=1)
+    return z.numpy().astype(np.float64)
 
 
 @torch.no_grad()
@@ -124,7 +145,10 @@ def _widen_bands_to_real(net: SmallNet, lamost: RealLamost, xp: RealXp) -> None:
 @torch.no_grad()
 def band_material(net: SmallNet, pairs: SimulatedPairs, context: dict[str, torch.Tensor]
                   ) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:  # fmt: skip
-    """Predicted flux, its sigma and the clean truth, each (n, L), in the order of ``SmallNet.band_scale``."""
+    """Predicted flux, its sigma and the truth, each (n, L), in the order of ``SmallNet.band_scale``.
+
+    The truth is clean; at rest and without dust for the predictions of the other survey.
+    """
     d = net.config.embed_dim
     c_l, c_g = context["lamost_lrs"], context["gaia_xp"]
     x_l, x_g = torch.from_numpy(pairs.lamost.astype(np.float32)), torch.from_numpy(pairs.xp)
@@ -135,5 +159,5 @@ def band_material(net: SmallNet, pairs: SimulatedPairs, context: dict[str, torch
         net.translate_normalised(c_g[:, :d], c_g[:, d], "lamost_lrs"),
         net.translate_normalised(c_l[:, :d], c_l[:, d], "gaia_xp"),
     ]
-    truths = (clean_l, clean_g, clean_l, clean_g)
+    truths = (clean_l, clean_g, pairs.lamost_rest.astype(np.float32), pairs.xp_dustfree)
     return [(f.numpy(), s.numpy(), t) for (f, s), t in zip(predicted, truths, strict=True)]

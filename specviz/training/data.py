@@ -16,12 +16,17 @@ from specviz.training.plates import TEST, TRAIN, VALIDATION, split_plates
 #: Pixels kept on both sides of the model's window, so that a spectrum can be shifted in velocity (1 pixel = 69 km/s).
 MARGIN = 8
 #: Of the cached pairs; raised when their arrays change.
-LAYOUT = 2
+LAYOUT = 3
 C_KMS = 299_792.458
 #: No star of the Galaxy moves faster; the pipeline's -9999 and its galaxies do.
 MAX_Z = 0.005
 #: Part of the real XP spectra that no training sees.
 XP_TEST_FRACTION = 0.25
+#: Gaia DR3 source_id of the ten CALSPEC standards, which are for tests alone.
+CALSPEC = (
+    1908095850396090880, 2135550755683407232, 1651137131123978112, 1633143932573832448, 1634280312200704768,
+    1633585107317144960, 4345775217221821312, 2158745262705810304, 2161093682102883712, 2260019315938461952,
+)  # fmt: skip
 #: Simulated labels that are kept with the pairs.
 PAIR_LABELS = (
     "teff", "logg", "fe_h", "alpha_fe", "rv", "ebv", "snr", "g_mag", "vsini", "c_fe", "n_fe", "mg_fe", "si_fe", "ca_fe",
@@ -64,19 +69,24 @@ class RealLamost:
     rv: Array
 
     @classmethod
-    def load(cls, shared: Path) -> RealLamost:
-        """Read and normalise ``data/lamost_dr10_afg_train.npz`` (a second; nothing to cache)."""
-        from specviz.simulate.continuum_batch import WINDOW, fill_masked, gaspp_blue
+    def load(cls, shared: Path, *, wide: bool = False) -> RealLamost:
+        """Read and normalise ``data/lamost_dr10_afg_train.npz`` (seconds; nothing to cache).
+
+        ``wide``: the whole range (3,893 pixels + margin) instead of SpecCLIP's window.
+        """
+        from specviz.simulate.continuum_batch import WINDOW, fill_masked, gaspp_blue, gaspp_wide
 
         with np.load(find_material(shared, "data/lamost_dr10_afg_train.npz")) as f:
             d = {k: f[k] for k in f.files}
-        part, window = slice(0, 1920), slice(WINDOW.start - MARGIN, WINDOW.stop + MARGIN)
+        part = slice(0, None if wide else 1920)
+        window = slice(0, None) if wide else slice(WINDOW.start - MARGIN, WINDOW.stop + MARGIN)
         raw, ivar = d["flux"][:, part], d["ivar"][:, part]
         filled = fill_masked(raw, ivar)
-        continuum = gaspp_blue(filled)[:, window]
+        continuum = (gaspp_wide if wide else gaspp_blue)(filled)[:, window]
         good = (ivar[:, window] > 0) & np.isfinite(raw[:, window]) & (raw[:, window] != 0)
+        flux = filled[:, window] / continuum
         return cls(
-            flux=(filled[:, window] / continuum).astype(np.float32),
+            flux=(np.where(good, flux, 1.0) if wide else flux).astype(np.float32),
             ivar=np.where(good, ivar[:, window] * continuum**2, 0).astype(np.float32),
             labels=np.stack([d["teff"], d["logg"], d["feh"]], axis=1).astype(np.float32),
             snrg=d["snrg"].astype(np.float32),
@@ -138,6 +148,7 @@ class RealXp:
         good = (scale > 3 * error[:, XP_REFERENCE_INDEX]) & np.isfinite(flux).all(axis=1) & (error > 0).all(axis=1)
         flux, error = flux[good] / scale[good, None], error[good] / scale[good, None]
         test = np.random.default_rng(seed).random(good.sum()) < XP_TEST_FRACTION
+        test |= np.isin(source[good], CALSPEC)
         return cls(flux.clip(-2, 60).astype(np.float32), (error**-2.0).astype(np.float32), source[good], test)
 
 
@@ -162,11 +173,12 @@ class SimulatedPairs:
         return len(self.xp)
 
     @classmethod
-    def load(cls, shared: Path, cache: Path, split: str, n: int, seed: int, progress: bool = False) -> SimulatedPairs:
-        """Draw ``n`` pairs of a split of the synthetic grid; kept as ``cache/pairs2_<split>_<n>_<seed>.npz``."""
-        path = cache / f"pairs{LAYOUT}_{split}_{n}_{seed}.npz"
+    def load(cls, shared: Path, cache: Path, split: str, n: int, seed: int, progress: bool = False, *,
+             wide: bool = False) -> SimulatedPairs:  # fmt: skip
+        """Draw ``n`` pairs of a split of the synthetic grid; kept as ``cache/pairs3_<split>_<n>_<seed>.npz``."""
+        path = cache / f"pairs{LAYOUT}{'w' if wide else ''}_{split}_{n}_{seed}.npz"
         if not path.exists():
-            _draw_pairs(find_material(shared, "synthetic/lte_grid.h5"), path, split, n, seed, progress)
+            _draw_pairs(find_material(shared, "synthetic/lte_grid.h5"), path, split, n, seed, progress, wide)
         with np.load(path) as f:
             d = {k: f[k] for k in f.files}
         labels = {k: d.pop(f"label_{k}") for k in PAIR_LABELS}
@@ -177,7 +189,7 @@ class SimulatedPairs:
         return np.stack([self.labels[n] for n in names], axis=1).astype(np.float32)
 
 
-def _draw_pairs(grid_path: Path, path: Path, split: str, n: int, seed: int, progress: bool) -> None:
+def _draw_pairs(grid_path: Path, path: Path, split: str, n: int, seed: int, progress: bool, wide: bool) -> None:
     from tqdm import tqdm
 
     from specviz.models.specclip.signal import log_snr
@@ -186,7 +198,7 @@ def _draw_pairs(grid_path: Path, path: Path, split: str, n: int, seed: int, prog
 
     parts: dict[str, list[NDArray[Any]]] = {}
     with SyntheticGrid.open(grid_path, preload=True) as grid:
-        sampler = PairSampler(grid, seed=seed, split=split, weights="survey")  # type: ignore[arg-type]
+        sampler = PairSampler(grid, seed=seed, split=split, weights="survey", wide=wide)  # type: ignore[arg-type]
         with tqdm(total=n, desc=f"simulate {split}", disable=not progress, unit="pair") as bar:
             for start in range(0, n, 512):
                 b = sampler.draw(min(512, n - start))

@@ -16,11 +16,14 @@ from specviz.models.protocol import Prepared
 from specviz.models.specclip.model import WEIGHTS_FORMAT, SpecClipSmall, neighbour_distance
 from specviz.models.specclip.signal import log_snr
 from specviz.models.specclip.small import SmallNet
-from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
+from specviz.simulate.gaia_xp import XPSimulator
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, WIDE_WAVELENGTH, XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
 from specviz.training.data import TRAIN, RealLamost, RealXp, SimulatedPairs
 
 #: Training embeddings kept for the out-of-distribution score, and reference scores kept for percentiles.
 N_NEIGHBOURS, N_SCORES = 2000, 1500
+#: E(B-V) of the survey's stars: mean and spread of what the simulation draws, near its bulk.
+EBV_PRIOR = (0.08, 0.09)
 #: Dimensions of the whitened embedding; the rest is noise of the training.
 WHITE_DIMENSIONS = 24
 
@@ -38,6 +41,9 @@ def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp
         "lamost_lrs": _reference(net, *_lamost_samples(lamost, training, held_out)),
         "gaia_xp": _reference(net, *_xp_samples(xp, training, held_out)),
     }
+    wave = XP_WAVELENGTH_NM * 10.0
+    curve = XPSimulator().extinction_curve(wave)
+    reference["gaia_xp"]["dust"] = curve - curve[XP_REFERENCE_INDEX]
     for survey, arrays in reference.items():
         for name, array in arrays.items():
             kind = np.float16 if name == "embeddings" else np.float32
@@ -47,8 +53,11 @@ def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp
         "version": recipe["version"],
         "release": "LAMOST DR10, Gaia DR3",
         "ranges": ranges,
+        "rest_frame": True,
+        "ebv_prior": EBV_PRIOR,
         "notes": {
-            "lamost_lrs": {"alpha_fe": "learned from simulated spectra only"},
+            "lamost_lrs": dict.fromkeys(net.flow("lamost_lrs").names[3:], "learned from simulated spectra only")
+            | {"rv": "LAMOST pipeline's velocities"},
             "gaia_xp": dict.fromkeys(net.flow("gaia_xp").names, "learned from simulated spectra only"),
         },
     }
@@ -99,7 +108,8 @@ def _xp_samples(xp: RealXp, training: SimulatedPairs, held_out: SimulatedPairs) 
 
 def prepared_batch(survey: str, values: NDArray[np.float32], ivar: NDArray[np.float32]) -> list[Prepared]:
     """Arrays on the model's grid as the model's own input objects."""
-    wave = XP_WAVELENGTH_NM if survey == "gaia_xp" else SPECCLIP_WAVELENGTH
+    wide = values.shape[1] == WIDE_WAVELENGTH.size
+    wave = XP_WAVELENGTH_NM if survey == "gaia_xp" else WIDE_WAVELENGTH if wide else SPECCLIP_WAVELENGTH
     return [Prepared(survey, wave, v, w, 1.0) for v, w in zip(values, ivar, strict=True)]
 
 

@@ -58,9 +58,8 @@ def run_stage(stage: Stage, folder: Path, *, seed: int, validate: Validate | Non
     net, s = stage.net, stage.settings
     steps, path = int(s["steps"]), folder / f"{stage.name}.pt"
     groups = stage.parameter_groups()
-    optimiser = torch.optim.AdamW(
-        [{"params": g["params"]} for g in groups], lr=s["lr"], weight_decay=s["weight_decay"], betas=(0.9, 0.98), fused=True
-    )
+    optimiser = torch.optim.AdamW([{"params": g["params"]} for g in groups], lr=s["lr"],
+                                  weight_decay=s["weight_decay"], betas=(0.9, 0.98), fused=True)  # fmt: skip
     average, first, best = Average(net, s["average"]), 0, None
     best_score = -math.inf
     if path.exists():

@@ -48,29 +48,33 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
 
     from specviz.models.specclip.small import SmallConfig, SmallNet
     from specviz.training.calibrate import calibrate, standardise_flows
+    from specviz.training.cross_fit import cross_fit
     from specviz.training.data import RealLamost, RealXp, SimulatedPairs
     from specviz.training.export import export
     from specviz.training.loop import run_stage
     from specviz.training.stages import STAGES, Material
     from specviz.training.validate import plate_validator
 
-    seed, data = int(recipe["seed"]), recipe["data"]
+    seed, data, wide = int(recipe["seed"]), recipe["data"], bool(recipe["data"].get("wide", False))
     runs.mkdir(parents=True, exist_ok=True)
 
     def pairs(split: str, key: str, offset: int) -> SimulatedPairs:
-        return SimulatedPairs.load(shared, runs / "cache", split, int(data[key]), seed + offset, progress)
+        return SimulatedPairs.load(shared, runs / "cache", split, int(data[key]), seed + offset, progress, wide=wide)
 
-    lamost, xp = RealLamost.load(shared), RealXp.load(shared, seed)
+    lamost, xp = RealLamost.load(shared, wide=wide), RealXp.load(shared, seed)
     material = Material(lamost, xp, pairs("train", "pairs", 0))
     torch.manual_seed(seed)
     net = SmallNet(SmallConfig(**recipe["network"]))
     standardise_flows(net, material.pairs)
-    validator = plate_validator(lamost)
+    validator, folds = plate_validator(lamost), []
     for number, (name, stage) in enumerate(STAGES.items()):
+        if name == "adapt" and "cross_fit" in recipe:
+            aligned = {k: v.clone() for k, v in net.state_dict().items()}
+            folds = cross_fit(aligned, net, material, recipe, runs, seed=seed, progress=progress)
         run_stage(stage(net, material, recipe[name]), runs, seed=seed + 100 * number, progress=progress,
                   validate=validator if name == "adapt" else None)  # fmt: skip
     net.eval()
-    calibrate(net, lamost, xp, pairs("validation", "pairs_validation", 1))
+    calibrate(net, lamost, xp, pairs("validation", "pairs_validation", 1), folds)
     return export(net, recipe, lamost, xp, pairs("test", "pairs_test", 2), weights, material.pairs)
 
 

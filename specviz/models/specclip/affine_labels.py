@@ -1,7 +1,7 @@
-"""``AffineLabels``: many further labels given the few that a spline flow has drawn, at the price of two small products.
+"""``AffineLabels``: many further labels given the few that a spline flow has drawn, at the price of a matrix product.
 
-y = m(c) + A x + (1 + L)^-1 (s(c) * z), with x the standardised labels of the spline flow, c the summary of the star, z a
-standard normal, L strictly lower triangular: a Gaussian autoregressive flow (Papamakarios et al. 2017,
+y = m(c) + A x + (1 + L)^-1 (s(c) * z), with x the standardised labels of the spline flow, c the summary of the star, z
+a standard normal, L strictly lower triangular: a Gaussian autoregressive flow (Papamakarios et al. 2017,
 arXiv:1705.07057) whose conditioners are linear. A posterior of an element ratio is close enough to a Gaussian at the
 S/N of LAMOST; what correlates it with teff, logg and fe_h is in A, and the non-Gaussian shape of those is kept.
 """
@@ -52,13 +52,21 @@ class AffineLabels(nn.Module):
 
         ``y`` (B, k) may hold the first k labels only; ``core`` (B, n_core) is not needed for k <= ``free``.
         """
+        z, log_scale = self._standard(y, summary, core)
+        return -0.5 * z.square() - 0.9189385332046727 - log_scale
+
+    def base(self, y: Tensor, summary: Tensor, core: Tensor | None) -> Tensor:
+        """The base normals (B, k) of labels ``y`` (B, k): standard normal where the head is right."""
+        return self._standard(y, summary, core)[0]
+
+    def _standard(self, y: Tensor, summary: Tensor, core: Tensor | None) -> tuple[Tensor, Tensor]:
         k = y.shape[1]
         mean, scale = (t[:, :k] for t in self.moments(summary))
         residual = y - mean
         if core is not None:
             residual = residual - core @ self.core()[:k].T
         z = (residual + residual @ torch.tril(self.lower_weight, -1)[:k, :k].T) / scale
-        return -0.5 * z.square() - 0.9189385332046727 - torch.log(scale)
+        return z, torch.log(scale)
 
     def sample(self, z: Tensor, summary: Tensor, core: Tensor) -> Tensor:
         """Labels (n_labels, S) of one star from base normals ``z`` (n_labels, S); ``core`` (n_core, S)."""

@@ -16,8 +16,8 @@ from specviz.models.posterior import Posterior
 from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared
 from specviz.models.specclip.constants import READ_AS_LAMOST
 from specviz.models.specclip.signal import log_snr
-from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
-from specviz.spectra.resample import to_specclip_grid, to_xp_grid
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, WIDE_WAVELENGTH, XP_WAVELENGTH_NM
+from specviz.spectra.resample import to_specclip_grid, to_wide_grid, to_xp_grid
 from specviz.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _REFERENCE = "reference."
 _NEIGHBOURS = 5
 _OTHER = {"lamost_lrs": "gaia_xp", "gaia_xp": "lamost_lrs"}
 _NORMALISATION = {"lamost_lrs": "continuum", "gaia_xp": "f550"}
-_GRIDS = {"lamost_lrs": SPECCLIP_WAVELENGTH, "gaia_xp": XP_WAVELENGTH_NM}
 
 
 class SpecClipSmall:
@@ -45,14 +44,16 @@ class SpecClipSmall:
     net : SmallNet
         In eval mode, on ``device``.
     card : mapping
-        The metadata of the weights: ``version``, ``ranges``, ``notes``, ``release``.
+        The metadata of the weights: ``version``, ``ranges``, ``notes``, ``release``; ``rest_frame`` if LAMOST spectra
+        are predicted at rest, ``ebv_prior`` (mean, sigma) for the XP spectra that are predicted without dust.
     reference : mapping of survey to mapping of str to array
         What the model knows of typical stars of each survey, none of them used in training, all with S/N > 20:
 
         * ``misfit`` (n,): :func:`specviz.analysis.anomaly.misfit` of each star's reconstruction;
         * ``ood`` (n,): :meth:`ood_score` of each star;
         * ``embeddings`` (m, k): training stars in the whitened space, the neighbours that ``ood_score`` looks for;
-        * ``centre`` (D,), ``whiten`` (D, k): embedding to whitened space.
+        * ``centre`` (D,), ``whiten`` (D, k): embedding to whitened space;
+        * ``dust`` (343,), gaia_xp only: k(lambda) - k(550 nm), if XP spectra are predicted without dust.
     sha256 : str
         Of the weights file.
     device : str
@@ -65,6 +66,10 @@ class SpecClipSmall:
                  sha256: str = "", device: str = "cpu") -> None:  # fmt: skip
         self._net, self._card, self._sha256, self.device = net, dict(card), sha256, device
         self.dtype = "float32"
+        wide = net.small.lamost_pixels == WIDE_WAVELENGTH.size
+        self.grids: Mapping[str, NDArray[np.float64]] = MappingProxyType(
+            {"lamost_lrs": WIDE_WAVELENGTH if wide else SPECCLIP_WAVELENGTH, "gaia_xp": XP_WAVELENGTH_NM}
+        )
         self.reference: Mapping[str, Mapping[str, NDArray[Any]]] = MappingProxyType(dict(reference))
 
     @classmethod
@@ -112,9 +117,9 @@ class SpecClipSmall:
             weights_sha256=self._sha256,
             capabilities=self.capabilities,
             surveys=("lamost_lrs", "gaia_xp"),
-            labels=dict(self._net.small.labels),
+            labels={survey: self._net.flow(survey).names for survey in self._net.small.labels},
             ranges={k: (float(a), float(b)) for k, (a, b) in self._card.get("ranges", {}).items()},
-            windows={k: (float(g[0]), float(g[-1])) for k, g in _GRIDS.items()},
+            windows={k: (float(g[0]), float(g[-1])) for k, g in self.grids.items()},
             citation="Architecture: Zhao et al. 2026, ApJ (SpecCLIP); weights: specviz",
             release=str(self._card.get("release", "")),
         )
@@ -134,15 +139,16 @@ class SpecClipSmall:
             return Prepared("gaia_xp", XP_WAVELENGTH_NM, _f32(xp.values), _f32(xp.ivar), xp.scale, 0.0)
         if spectrum.survey not in READ_AS_LAMOST:
             raise ModelError(f"specclip-small reads no {spectrum.survey} spectra", expected="LAMOST-like or Gaia XP")
-        grid = to_specclip_grid(spectrum)
+        wave = self.grids["lamost_lrs"]
+        grid = (to_wide_grid if wave is WIDE_WAVELENGTH else to_specclip_grid)(spectrum)
         return Prepared(
-            "lamost_lrs", SPECCLIP_WAVELENGTH, _f32(grid.values), _f32(grid.ivar), grid.continuum, grid.filled
+            "lamost_lrs", wave, _f32(grid.values), _f32(grid.ivar), grid.continuum, grid.filled
         )
 
     def embed(self, prepared: Sequence[Prepared]) -> Encoding:
         """Encode a batch of one survey. ``state`` holds log10 S/N, shape (B,)."""
         surveys = {p.survey for p in prepared}
-        if len(surveys) != 1 or not surveys <= set(_GRIDS):
+        if len(surveys) != 1 or not surveys <= set(self.grids):
             raise ModelError(
                 "A batch of " + (", ".join(sorted(surveys)) or "nothing") + " cannot be encoded",
                 expected="prepared spectra of one survey, lamost_lrs or gaia_xp",
@@ -188,7 +194,9 @@ class SpecClipSmall:
     def translate(self, encoding: Encoding, to: str) -> list[PredictedSpectrum]:
         """The same stars as the survey ``to`` would see them.
 
-        LAMOST to XP cannot know the reddening, which the continuum normalisation takes away: the band says so.
+        LAMOST to XP cannot know the reddening, which the continuum normalisation takes away: XP is predicted
+        dust-free and comes behind the survey's typical dust, which is in the band (``with_reddening`` changes that). XP
+        to LAMOST cannot know the radial velocity: the prediction is at rest (``at_velocity`` moves it).
         """
         if to != _OTHER[encoding.survey]:
             raise ModelError(
@@ -226,14 +234,19 @@ class SpecClipSmall:
     def _spectra(self, encoding: Encoding, survey: str, flux: Tensor, sigma: Tensor) -> list[PredictedSpectrum]:
         same = survey == encoding.survey
         mean, error = flux.double().cpu().numpy(), sigma.double().cpu().numpy()
-        return [
+        dust = None if same else self.reference.get(survey, {}).get("dust")
+        how: dict[str, Any] = {} if dust is None else {"dust": dust}
+        if not same and survey == "lamost_lrs" and self._card.get("rest_frame"):
+            how["frame"] = "rest"
+        out = [
             PredictedSpectrum(
-                survey=survey, kind="reconstruction" if same else "translation", wavelength=_GRIDS[survey],
+                survey=survey, kind="reconstruction" if same else "translation", wavelength=self.grids[survey],
                 flux=mean[i], sigma=error[i], normalisation=_NORMALISATION[survey],  # type: ignore[arg-type]
-                scale=p.scale if same else 1.0, source=encoding.survey,
+                scale=p.scale if same else 1.0, source=encoding.survey, **how,
             )
             for i, p in enumerate(encoding.prepared)
         ]  # fmt: skip
+        return out if dust is None else [p.with_reddening(*self._card.get("ebv_prior", (0.0, 0.0))) for p in out]
 
 
 def neighbour_distance(vectors: NDArray[Any], centre: NDArray[Any], whiten: NDArray[Any], embeddings: NDArray[Any]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from specviz.models.specclip.clip import SpecClipPredRecon
-from specviz.models.specclip.config import ClipConfig, LamostEncoderConfig, XpAutoEncoderConfig
+from specviz.models.specclip.config import LAMOST_PIXELS, ClipConfig, LamostEncoderConfig, XpAutoEncoderConfig
 from specviz.models.specclip.constants import LAMOST_CLIP, XP_CLIP
 from specviz.models.specclip.label_flow import LabelFlow
 from specviz.models.specclip.tokens import standardise
@@ -24,6 +24,7 @@ from specviz.models.specclip.tokens import standardise
 class SmallConfig:
     """Sizes of a :class:`SmallNet`; plain numbers, kept as JSON beside the weights."""
 
+    lamost_pixels: int = LAMOST_PIXELS  # 3,893 for a wide network
     embed_dim: int = 96
     n_layers: int = 3
     n_heads: int = 4
@@ -69,8 +70,9 @@ class SmallConfig:
         """The same in the terms of the published architecture."""
         return ClipConfig(
             lamost=LamostEncoderConfig(
-                embed_dim=self.embed_dim, n_layers=self.n_layers, n_heads=self.n_heads, slice_length=self.slice_length,
-                slice_overlap=self.slice_overlap, mask_width=self.mask_width, attention_scaling="single",
+                n_pixels=self.lamost_pixels, embed_dim=self.embed_dim, n_layers=self.n_layers, n_heads=self.n_heads,
+                slice_length=self.slice_length, slice_overlap=self.slice_overlap, mask_width=self.mask_width,
+                attention_scaling="single",
             ),
             xp=XpAutoEncoderConfig(
                 hidden_dim=self.xp_hidden, latent_dim=self.xp_latent, n_encoder_blocks=self.xp_blocks,
