@@ -12,7 +12,7 @@ from specviz.errors import NotFoundError, ReadError, SpecvizError
 from specviz.simulate.grid import SyntheticGrid
 from specviz.simulate.pairs import PairSampler
 from specviz.simulate.population import Population
-from specviz.spectra.grids import SPECCLIP_WAVELENGTH
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, WIDE_WAVELENGTH
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +132,37 @@ def test_the_population_is_a_surveys(grid: SyntheticGrid, shared: Path) -> None:
     np.testing.assert_array_equal(drawn.index, again.index)
     weights = population.grid_weights(grid.indices("train"))
     assert weights.sum() == pytest.approx(1.0) and (weights >= 0).all() and (weights > 0).mean() > 0.5
+
+
+def test_rest_frame_target_is_the_star_at_rest(grid: SyntheticGrid) -> None:
+    """The same stars and nights seen at 150 km/s and at rest: the rest-frame target does not move."""
+    rows = grid.indices("validation")[:60]
+    moving = PairSampler(grid, seed=5, weights="uniform").draw(indices=rows, rv=150.0)
+    still = PairSampler(grid, seed=5, weights="uniform").draw(indices=rows, rv=0.0)
+    np.testing.assert_array_equal(still.lamost_rest, still.lamost_clean)
+    inside = slice(10, -10)
+    moved = np.median(np.abs(moving.lamost_clean - still.lamost_clean)[:, inside])
+    back = np.median(np.abs(moving.lamost_rest - still.lamost_clean)[:, inside])
+    assert moved > 0.01 and back < 0.1 * moved
+
+
+def test_dust_free_target_comes_back_behind_dust(grid: SyntheticGrid) -> None:
+    """Reddening the dust-free XP spectrum by the drawn E(B-V) gives the clean one, to the dust law's R_V scatter."""
+    sampler = PairSampler(grid, seed=6, weights="uniform")
+    batch = sampler.draw(100)
+    curve = sampler.xp.extinction_curve(10.0 * np.arange(336.0, 1021.0, 2.0))
+    dusty = batch.xp_dustfree * 10.0 ** (-0.4 * batch.labels["ebv"][:, None] * (curve - curve[107]))
+    good = batch.xp_clean > 0.05
+    assert np.median(np.abs(dusty / batch.xp_clean - 1)[good]) < 0.003
+    assert np.median(np.abs(batch.xp_dustfree / batch.xp_clean - 1)[good]) > 0.02
+
+
+def test_wide_pairs_cover_both_arms_and_lose_some(grid: SyntheticGrid) -> None:
+    batch = PairSampler(grid, seed=7, weights="uniform", wide=True).draw(64)
+    assert batch.lamost.shape == batch.lamost_rest.shape == (64, WIDE_WAVELENGTH.size)
+    red = WIDE_WAVELENGTH > 5850
+    missing = (batch.lamost_ivar[:, red] == 0).all(axis=1)
+    assert 1 <= missing.sum() <= 25
+    assert (batch.lamost[missing][:, red] == 1.0).all()
+    seen = (batch.lamost_ivar > 0) & (batch.labels["snr"][:, None] > 50)
+    assert np.median(np.abs(batch.lamost - batch.lamost_clean)[seen]) < 0.02

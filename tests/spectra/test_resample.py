@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +189,32 @@ def test_float32_wavelengths_do_not_cost_good_neighbours(arrays) -> None:
     mask[1000] = True
     grid = to_specclip_grid(Spectrum(wave, arrays["flux"], np.ones(wave.size), mask, survey="lamost_lrs"))
     assert round(grid.filled * 1462) == 1
+
+
+def test_wide_grid_agrees_with_the_training_batches(shared: Path) -> None:
+    """One spectrum through ``to_wide_grid`` is what the training material holds of it."""
+    from specviz.simulate.continuum_batch import wide_window
+    from specviz.spectra.grids import LAMOST_NATIVE
+    from specviz.spectra.resample import to_wide_grid
+
+    with np.load(shared / "data" / "lamost_dr10_afg_train.npz") as f:
+        flux, ivar = f["flux"][:20], f["ivar"][:20]
+    values, weights, continuum = wide_window(flux, ivar)
+    for i in range(20):
+        one = to_wide_grid(Spectrum(LAMOST_NATIVE, flux[i], ivar[i], survey="lamost_lrs"))
+        np.testing.assert_allclose(one.values, values[i], atol=2e-5)
+        np.testing.assert_allclose(one.ivar, weights[i], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(one.continuum, continuum[i], rtol=1e-4)
+
+
+def test_wide_grid_takes_one_arm_and_refuses_none() -> None:
+    from specviz.spectra.resample import to_wide_grid
+
+    wave = np.arange(3800.0, 5800.0, 1.0)
+    blue = to_wide_grid(Spectrum(wave, np.full(wave.size, 3.0), np.ones(wave.size), survey="lamost_lrs"))
+    assert blue.filled == pytest.approx(0.52, abs=0.02)
+    np.testing.assert_allclose(blue.values, 1.0, atol=1e-3)
+    assert (blue.ivar[-1000:] == 0).all() and (blue.values[-1000:] == 1).all()
+    short = np.arange(5000.0, 6000.0, 1.0)
+    with pytest.raises(CoverageError, match="5000-5999"):
+        to_wide_grid(Spectrum(short, np.ones(short.size), survey="lamost_lrs"))
