@@ -67,16 +67,17 @@ class Trainer:
         """(A, K): the size by which a difference is divided, so that weak elements and weak-lined stars count."""
         star = steps.square().mean(2).sqrt()
         element = star[self.anchor_rows].square().mean(0).sqrt()
-        return torch.maximum(star, 0.3 * element).clamp_min(1e-7)
+        return torch.maximum(star, 0.3 * element).clamp_min(1e-4)
 
     def step_loss(self, stage: Mapping[str, Any], generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Loss of one step and its parts."""
         rows = self.train_rows[torch.randint(len(self.train_rows), (int(stage["batch"]),), generator=generator)]
         flux, smooth = self.flux_loss(rows)
-        total, parts = flux + self.loss["smooth"] * smooth, {"flux": float(flux), "smooth": float(smooth)}
+        total = flux + self.loss["smooth"] * smooth
+        parts = {"flux": float(flux.detach()), "smooth": float(smooth.detach())}
         if self.loss["gradient"] > 0:
             slope = self.gradient_loss(int(stage["anchors"]), int(stage["directions"]), generator)
-            total, parts = total + self.loss["gradient"] * slope, {**parts, "gradient": float(slope)}
+            total, parts = total + self.loss["gradient"] * slope, {**parts, "gradient": float(slope.detach())}
         return total, parts
 
     def flux_loss(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,11 +136,11 @@ class Trainer:
         }
 
 
-def learning_rate(step: int, steps: int, warmup: int) -> float:
-    """Factor on the learning rate: linear warm-up, then a cosine to 1 %."""
+def learning_rate(step: int, steps: int, warmup: int, end: float) -> float:
+    """Factor on the learning rate: linear warm-up, then a cosine to ``end``."""
     if step < warmup:
         return (step + 1) / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+    return end + (1 - end) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
 def run_stage(trainer: Trainer, name: str, number: int, stage: Mapping[str, Any], folder: Path, *,
@@ -183,7 +184,9 @@ def run_stage(trainer: Trainer, name: str, number: int, stage: Mapping[str, Any]
     for step in bar:
         generator = torch.Generator().manual_seed((trainer.seed * 1000 + number) * 1_000_000 + step)
         for group in optimiser.param_groups:
-            group["lr"] = float(stage["lr"]) * learning_rate(step, steps, int(stage["warmup"]))
+            group["lr"] = float(stage["lr"]) * learning_rate(
+                step, steps, int(stage["warmup"]), float(stage["end"])
+            )
         loss, parts = trainer.step_loss(stage, generator)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -242,8 +245,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="specviz train", description="Train the emulator from a recipe file.")
     parser.add_argument("recipe", nargs="?", default=str(DEFAULT_RECIPE), help="recipe file (TOML)")
     parser.add_argument("--shared", help="folder of the training material (default: SPECVIZ_SHARED or ../shared)")
-    parser.add_argument("--runs", default="runs/phdlspec_small", help="checkpoints and logs; a killed run goes on here")
-    parser.add_argument("--no-gradients", action="store_true", help="leave the gradient regulariser out (for comparison)")
+    parser.add_argument("--runs", default="runs/phdlspec_small", help="checkpoints and logs; a killed run goes on")
+    parser.add_argument("--no-gradients", action="store_true", help="leave the gradient regulariser out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(argv)

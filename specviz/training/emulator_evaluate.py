@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,15 @@ def spectra_figures(model: Emulator, grid: GridSpectra, say: Callable[[str], Non
     assert found.norm is not None and found.continuum is not None and found.sed is not None
     core = (labels[:, 0] > CORE_TEFF[0]) & (labels[:, 0] < CORE_TEFF[1])
     groups = {"core": core, "all": np.ones(len(rows), bool)}
-    say(f"Test rows of the grid: {len(rows)}, of them {core.sum()} with {CORE_TEFF[0]:.0f} < teff < {CORE_TEFF[1]:.0f} K (core)")
+    low, high = CORE_TEFF
+    say(f"Test rows of the grid: {len(rows)}, of them {core.sum()} with {low:.0f} < teff < {high:.0f} K (core)")
     step = float(np.log(model.wave[1] / model.wave[0]))
     figures: dict[str, Any] = {}
     for resolution, residual in ((5000, found.norm - norm), (1800, smooth(found.norm, step) - smooth(norm, step))):
-        say(f"\nResidual of the normalised flux at R = {resolution}, % of the continuum: rms, 1.4826 median |r|, median star's rms")
+        say(f"\nResidual of the normalised flux at R = {resolution}, % of the continuum: "
+            "rms, 1.4826 median |r|, the median star's rms")  # fmt: skip
         say(f"{'band':>12}   {'core':^20}   {'all':^20}")
-        for low, high in (*zip(BANDS[:-1], BANDS[1:], strict=True), (BANDS[0], BANDS[-1])):
+        for low, high in (*pairwise(BANDS), (BANDS[0], BANDS[-1])):
             inside = (model.wave >= low) & (model.wave < high)
             values = {k: Residual.of(residual[g][:, inside]) for k, g in groups.items()}
             say(f"{low:>7}-{high:<4}   {values['core']}   {values['all']}")

@@ -1,4 +1,4 @@
-"""From a training state to shipped weights: ``python -m specviz.training.emulator_export runs/phdlspec_small/blocks.pt``."""
+"""From a training state to shipped weights: ``python -m specviz.training.emulator_export <runs>/<stage>.pt``."""
 
 from __future__ import annotations
 

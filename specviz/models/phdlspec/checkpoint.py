@@ -1,8 +1,8 @@
-"""Weights of the emulator: a layout of our own, because PhDLspec (arXiv 2604.02730) has published no weights and no code.
+"""Weights of the emulator: a layout of our own, for PhDLspec (arXiv 2604.02730) has published no weights and no code.
 
-One safetensors file. Tensors have the names of :class:`~specviz.models.phdlspec.modules.EmulatorNet`; matrices are stored
-as float16, vectors and the fixed buffers as float32, and everything is computed in float32. The header's ``config`` and
-``card`` are JSON. Should official weights appear, their names are to be translated here and nowhere else.
+One safetensors file. Tensors have the names of :class:`~specviz.models.phdlspec.modules.EmulatorNet`; matrices are
+stored as float16, vectors and the fixed buffers as float32, and everything is computed in float32. The header's
+``config`` and ``card`` are JSON. Should official weights appear, their names are to be translated here, nowhere else.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def read(path: Path, sha256: str | None = None) -> tuple[EmulatorNet, dict[str, 
         raise CheckpointError(f"{name} takes other labels", expected=", ".join(LABEL_NAMES))
     net = EmulatorNet(PhdlspecConfig.from_dict(config))
     own = net.state_dict()
-    wrong = sorted(own.keys() ^ tensors.keys()) + [k for k, v in tensors.items() if k in own and v.shape != own[k].shape]
+    wrong = sorted(own.keys() ^ tensors.keys())
+    wrong += [k for k, v in tensors.items() if k in own and v.shape != own[k].shape]
     if wrong:
         raise CheckpointError(f"{name} does not fit the network it describes: " + ", ".join(wrong[:5]))
     broken = [k for k, v in tensors.items() if not torch.isfinite(v).all()]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 #: What a star without further knowledge gets; teff, logg and fe_h have to be given.
 _DEFAULTS = {"vmic": 1.5, **dict.fromkeys(LABEL_NAMES[4:], 0.0)}
 _PARTS = ("norm", "continuum", "sed")
+#: Labels of n stars: by name, or (n, 28) in the order of ``label_names``.
+Labels: TypeAlias = Mapping[str, ArrayLike] | ArrayLike
+#: What becomes of labels outside the ranges.
+Outside: TypeAlias = Literal["raise", "clip", "allow"]
 #: Spectra computed at once: more gains no speed and costs memory.
 _BATCH = 32
 
@@ -30,8 +36,8 @@ _BATCH = 32
 class EmulatedSpectra:
     """Model spectra of n stars, rest frame, no rotation; what was not asked for is None.
 
-    ``norm`` (n, 8077): flux / continuum at R = 5000. ``continuum`` (n, 160) and ``sed`` (n, 720): line-free continuum and
-    flux at R = 300 that leave the star's surface, erg s-1 cm-2 A-1.
+    ``norm`` (n, 8077): flux / continuum at R = 5000. ``continuum`` (n, 160) and ``sed`` (n, 720): line-free continuum
+    and flux at R = 300 that leave the star's surface, erg s-1 cm-2 A-1.
     """
 
     norm: NDArray[np.float32] | None
@@ -99,8 +105,7 @@ class Emulator:
         )
 
     # ------------------------------------------------------------------ labels
-    def label_array(self, labels: Mapping[str, ArrayLike] | ArrayLike, *, outside: Literal["raise", "clip", "allow"] = "raise"
-                    ) -> NDArray[np.float32]:  # fmt: skip
+    def label_array(self, labels: Labels, *, outside: Outside = "raise") -> NDArray[np.float32]:
         """Labels of n stars as the network takes them, (n, 28).
 
         Parameters
@@ -163,8 +168,8 @@ class Emulator:
         return np.stack(columns, axis=1)
 
     # ------------------------------------------------------------------ spectra
-    def spectra(self, labels: Mapping[str, ArrayLike] | ArrayLike, *, norm: bool = True, continuum: bool = True, sed: bool = True,
-                outside: Literal["raise", "clip", "allow"] = "raise") -> EmulatedSpectra:  # fmt: skip
+    def spectra(self, labels: Labels, *, norm: bool = True, continuum: bool = True, sed: bool = True,
+                outside: Outside = "raise") -> EmulatedSpectra:  # fmt: skip
         """Model spectra of n stars; ``labels`` and ``outside`` as :meth:`label_array` takes them."""
         import torch
 
@@ -180,8 +185,8 @@ class Emulator:
                         target[i : i + _BATCH] = (result if number == 0 else result.exp()).cpu().numpy()
         return EmulatedSpectra(*kept)
 
-    def gradients(self, labels: Mapping[str, ArrayLike] | ArrayLike, names: Sequence[str] | None = None, *,
-                  of: Literal["norm", "continuum", "sed"] = "norm", outside: Literal["raise", "clip", "allow"] = "raise"
+    def gradients(self, labels: Labels, names: Sequence[str] | None = None, *,
+                  of: Literal["norm", "continuum", "sed"] = "norm", outside: Outside = "raise"
                   ) -> dict[str, NDArray[np.float32]]:  # fmt: skip
         """Gradient spectra: the derivative of every pixel by each label, exact, by forward-mode differentiation.
 
@@ -208,16 +213,17 @@ class Emulator:
             what = "labels " + ", ".join(unknown) if unknown else f"output {of!r}"
             raise ModelError(f"There is no gradient for {what}", expected=", ".join(known if unknown else _PARTS))
         array, part = self.label_array(labels, outside=outside), _PARTS.index(of)
+        _load_forward_mode()
         gradients: dict[str, NDArray[np.float32]] = {}
         for name in names:
             direction = np.isin(LABEL_NAMES, ALPHA_LABELS if name == "alpha_fe" else (name,)).astype(np.float32)
             rows = []
-            for i in range(0, len(array), _BATCH):
+            for i in range(0, max(1, len(array)), _BATCH):
                 x = self._tensor(array[i : i + _BATCH])
                 tangent = self._tensor(direction).expand_as(x)
                 with torch.no_grad():
                     rows.append(torch.func.jvp(lambda y: self.net(y)[part], (x,), (tangent,))[1].cpu().numpy())
-            gradients[name] = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
+            gradients[name] = np.concatenate(rows)
         return gradients
 
     def _tensor(self, array: NDArray[np.float32]) -> Tensor:
@@ -225,3 +231,13 @@ class Emulator:
 
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
+
+
+@cache
+def _load_forward_mode() -> None:
+    """Let torch prepare forward-mode differentiation, of which (2.13) it warns that a part of itself is deprecated."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.func.jvp(torch.exp, (torch.zeros(1),), (torch.ones(1),))

@@ -2,10 +2,10 @@
 
 After PhDLspec (Wu et al. 2026): every token is the sum of a wavelength encoding and of an embedding of the parameters;
 encoder blocks (multi-head attention, LayerNorm, feed-forward) mix them; a fully connected output makes pixels of them.
-What is ours: a token stands for a patch of pixels and has its own output matrix; the blocks enter through gates that
-start at zero, so that training begins with the embedding and the outputs alone (a Payne: Ting et al. 2019, ApJ 879, 69);
-the output passes through :func:`transmission`, whose logarithm is linear in abundance for a weak line; the continuum is
-predicted relative to a black body.
+What is ours: a token stands for a patch of pixels and has its own output matrix, which also reads the inputs; the
+blocks enter through gates that start at zero, so that training begins with embedding and outputs alone (a Payne:
+Ting et al. 2019, ApJ 879, 69); the output passes through :func:`transmission`, whose logarithm is linear in abundance
+for a weak line; the continuum is predicted relative to a black body.
 """
 
 from __future__ import annotations
@@ -90,9 +90,10 @@ class ParameterEmbedding(nn.Module):
 class EmulatorNet(nn.Module):
     """Labels (n, 28) in physical units -> normalised flux, ln continuum, ln SED.
 
-    Buffers, all fixed before the training: ``wave`` (norm, continuum, SED one after the other, Angstrom, vacuum; follows
-    from the configuration), ``input_mean`` and ``input_std`` of the embedding's inputs, ``centre`` and ``spread`` of every output pixel (of the
-    opacity for the normalised flux, of ln(flux / black body) for the other two), ``low`` and ``high`` of the labels.
+    Buffers, all fixed before the training: ``wave`` (norm, continuum, SED one after the other, Angstrom, vacuum; from
+    the configuration), ``input_mean`` and ``input_std`` of the embedding's inputs, ``centre`` and ``spread`` of every
+    output pixel (of the opacity for the normalised flux, of ln(flux / black body) for the other two), ``low`` and
+    ``high`` of the labels.
     """
 
     def __init__(self, config: PhdlspecConfig | None = None) -> None:
@@ -152,10 +153,10 @@ class EmulatorNet(nn.Module):
         with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=self.half_blocks):
             for block in () if self.skip_blocks else self.blocks:
                 h = block(h)
-        return h.float()
+        return h.to(inputs.dtype)
 
     def forward(self, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised flux (n, n_norm), ln continuum (n, n_continuum), ln SED (n, n_sed); the latter two ln(cgs per A)."""
+        """Normalised flux (n, n_norm), ln continuum (n, n_continuum) and ln SED (n, n_sed), of erg s-1 cm-2 A-1."""
         c, x = self.config, (self.inputs(labels) - self.input_mean) / self.input_std
         # One product a token: (T, n, D) @ (T, D, P).
         pixels = torch.baddbmm(self.head_bias, self.tokens(x).transpose(0, 1), self.head_weight)
