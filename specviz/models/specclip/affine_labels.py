@@ -68,12 +68,17 @@ class AffineLabels(nn.Module):
         z = (residual + residual @ torch.tril(self.lower_weight, -1)[:k, :k].T) / scale
         return z, torch.log(scale)
 
+    def affine(self, summary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """m(c) (n_labels,), A (n_labels, n_core) and (1 + L)^-1 diag(s(c)) (n_labels, n_labels) of one star."""
+        mean, scale = self.moments(summary)
+        eye = torch.eye(self.n_labels, device=mean.device, dtype=mean.dtype)
+        mix = torch.linalg.solve_triangular(eye + torch.tril(self.lower_weight, -1), eye * scale, upper=False)
+        return mean, self.core(), mix
+
     def sample(self, z: Tensor, summary: Tensor, core: Tensor) -> Tensor:
         """Labels (n_labels, S) of one star from base normals ``z`` (n_labels, S); ``core`` (n_core, S)."""
-        mean, scale = self.moments(summary)
-        eye = torch.eye(self.n_labels, device=z.device, dtype=z.dtype)
-        mix = torch.linalg.solve_triangular(eye + torch.tril(self.lower_weight, -1), eye * scale, upper=False)
-        return mean[:, None] + self.core() @ core + mix @ z
+        mean, weight, mix = self.affine(summary)
+        return mean[:, None] + weight @ core + mix @ z
 
 
 __all__ = ["AffineLabels"]

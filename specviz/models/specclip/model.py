@@ -165,13 +165,10 @@ class SpecClipSmall:
         """Joint posterior of each star's labels; the same seed gives the same samples, whatever the batch."""
         import torch
 
+        from specviz.models.specclip.flow_sampling import base_normals
+
         survey, flow = encoding.survey, self._net.flow(encoding.survey)
-        generator = torch.Generator()
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
-        base = torch.randn((samples, len(flow.names)), generator=generator).to(self.device)
+        base = base_normals(len(flow.names), samples, seed).to(self.device)
         with torch.inference_mode():
             drawn = flow.sample(self._context(encoding), base).cpu().numpy()
         notes = {k: v for k, v in self._card.get("notes", {}).get(survey, {}).items() if k in flow.names}
