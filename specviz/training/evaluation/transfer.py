@@ -1,0 +1,189 @@
+"""Spectra of other releases and another instrument, never trained on: LAMOST DR1, DR8 repeats, SDSS templates."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specviz.errors import SpecvizError
+from specviz.spectra.readers import read
+from specviz.spectra.spectrum import Spectrum
+from specviz.training.data import find_material
+from specviz.training.evaluation.bench import LABELS, Bench
+from specviz.training.evaluation.scores import half_widths, label_scores, line_through, pair_chi2, pairs_within
+from specviz.training.evaluation.types import SUBTYPES, subtype_number, temperature_of
+
+#: S/N that the templates, averages of several stars, are read with.
+_TEMPLATE_SNR = 100.0
+#: Redraws of the photon noise for its share of the errors.
+_REDRAWS = 12
+
+
+def manifest(shared: Path, folder: str) -> list[dict[str, str]]:
+    """Rows of ``MANIFEST.csv`` below a folder of the data."""
+    with find_material(shared, "data/MANIFEST.csv").open(newline="") as stream:
+        return [row for row in csv.DictReader(stream) if row["path"].startswith(folder + "/")]
+
+
+def dr1_transfer(bench: Bench) -> None:
+    """LAMOST DR1 files (another layout, another version of LASP)."""
+    folder = bench.shared / "data" / "lamost_dr1"
+    with find_material(bench.shared, "data/lamost_dr1/labels.csv").open(newline="") as stream:
+        labels = {row["filename"]: row for row in csv.DictReader(stream)}
+    spectra, truth, snr = [], [], []
+    for path in sorted(folder.glob("spec-*")):
+        row = labels.get(path.name.removesuffix(".gz"))
+        if row is None or not row["teff"] or not row["feh"]:
+            continue
+        try:
+            spectrum = read(path).spectra["lamost_lrs"]
+            bench.model.prepare(spectrum)
+        except SpecvizError as error:
+            bench.say(f"{path.name}: {error}")
+            continue
+        spectra.append(spectrum)
+        truth.append([float(row[k]) for k in ("teff", "logg", "feh")])
+        snr.append(float(row["snrg"]))
+    samples, known = bench.samples(bench.encode_spectra(spectra)), np.asarray(truth)
+    trusted = (known[:, 0] < 7000) & (np.asarray(snr) > 20)
+    bench.say("\nTransfer to LAMOST DR1 (LASP of DR1; never trained on)")
+    scores = label_scores(samples[trusted], known[trusted])
+    bench.say_labels("teff < 7000 K, snrg > 20", scores)
+    for i, (name, most) in enumerate(zip(LABELS, (120.0, 0.15, 0.11), strict=True)):
+        bench.target(f"LAMOST DR1, MAE of {name}", scores.mae[i], high=most)
+
+
+# ------------------------------------------------------------------ SDSS templates
+def sdss_templates(bench: Bench) -> None:
+    """Empirical SDSS templates of each spectral type: another instrument, resolution and flux calibration.
+
+    Teff has to fall along the types that lie inside the model's range, and [Fe/H] to follow the metallicity bins of
+    the F, G and K templates: those of two spectra or more, in bins of the range that stars have (up to +0.5).
+    """
+    with np.load(find_material(bench.shared, "data/sdss_templates/pyhammer_templates_lamostgrid.npz")) as f:
+        wave, flux, types, bins, n = (f[k] for k in ("wave_vac", "flux", "sptype", "feh_bin", "n_spectra"))
+    spectra = []
+    for row in flux.astype(np.float64):
+        ivar = np.where(np.isfinite(row) & (row != 0), (_TEMPLATE_SNR / np.median(row)) ** 2, 0.0)
+        spectra.append(Spectrum(wavelength=wave, flux=row, ivar=ivar, survey="sdss"))
+    encodings = bench.encode_spectra(spectra)
+    median = np.median(bench.samples(encodings), axis=1)
+    bench.say(f"\nSDSS templates ({len(flux)}; never trained on)")
+    number = np.array([subtype_number(t) for t in types])
+    low, high = bench.model.describe().ranges["teff"]
+    inside = (temperature_of(number) >= low) & (temperature_of(number) <= high)
+    _say_types(bench, number, median[:, 0], inside)
+    letters = np.array([t[0] for t in types])
+    good = np.isfinite(bins) & (bins <= 0.5) & (n >= 2)
+    middle = np.isin(letters, list("FGK"))
+    for name, chosen in (
+        *((f"  {c}", good & (letters == c)) for c in "AFGKM"),
+        ("  F to K, any number of spectra and bin", np.isfinite(bins) & middle),
+        ("F to K", good & middle),
+    ):
+        slope, offset, r = line_through(bins[chosen], median[chosen, 2])
+        by_bin = ", ".join(
+            f"{b:+.1f}: {np.median(median[chosen & (bins == b), 2]):+.2f}" for b in np.unique(bins[chosen])
+        )
+        bench.say(
+            f"{name:<42} n={chosen.sum():<4} [Fe/H] slope {slope:.2f}, offset {offset:+.2f}, r {r:.2f} ({by_bin})"
+        )
+    slope = line_through(bins[good & middle], median[good & middle, 2])[0]
+    bench.target("SDSS templates F to K, slope of [Fe/H] with the bin", slope, low=0.9, high=1.1)
+
+
+def _say_types(bench: Bench, number: NDArray[Any], teff: NDArray[Any], inside: NDArray[np.bool_]) -> None:
+    """Teff along the types: half classes in words, and what is asked of them."""
+    from scipy.stats import spearmanr
+
+    half = number // 5
+    rows = []
+    for h in np.unique(half):
+        chosen = half == h
+        name = f"{SUBTYPES[5 * h]}-{SUBTYPES[5 * h + 4][1]}"
+        rows.append((name, float(np.median(teff[chosen])), bool(inside[chosen].mean() >= 0.5)))
+    bench.say("median Teff of half classes: " + ", ".join(f"{n} {t:.0f}" + ("" if i else "*") for n, t, i in rows)
+              + " (* types outside the model's range)")  # fmt: skip
+    known = [t for _, t, i in rows if i]
+    steps = np.diff(known)
+    rho = float(spearmanr(number[inside], teff[inside]).statistic)
+    off = np.log(teff[inside] / temperature_of(number[inside]))
+    bench.say(
+        f"inside the range ({inside.sum()} templates): Spearman {rho:.3f}; scatter about the dwarf scale of Pecaut & "
+        f"Mamajek (2013) {100 * np.std(off):.1f} %, median {100 * np.median(off):+.1f} %"
+    )
+    bench.target("SDSS templates, largest rise of Teff from a half class to the next, K", float(steps.max()), high=0.0)
+    bench.target("SDSS templates, Spearman of type and Teff", rho, high=-0.95)
+
+
+# ------------------------------------------------------------------ repeated visits
+def repeats(bench: Bench) -> None:
+    """DR8 stars seen in several nights: chi2 of each pair of visits, (difference)^2 / (sum of the two variances).
+
+    A posterior is of the label that LASP would give, so its width holds LASP's own scatter, which two posteriors of
+    one star do not show; the share of the photon noise alone is found by redrawing it.
+    """
+    spectra, ra, dec, snr = [], [], [], []
+    for row in manifest(bench.shared, "lamost_dr8_repeats"):
+        if not row["kind"].startswith("lamost_lrs"):
+            continue
+        spectra.append(read(bench.shared / "data" / row["path"]).spectra["lamost_lrs"])
+        ra.append(float(row["ra"]))
+        dec.append(float(row["dec"]))
+        snr.append(float(row["snrg"] or 0))
+    encodings = bench.encode_spectra(spectra)
+    samples = bench.samples(encodings, n=2000)
+    median, sigma = np.median(samples, axis=1), half_widths(samples)
+    pairs, least = pairs_within(ra, dec), np.asarray(snr)
+    least = least[pairs].min(axis=1)
+    stars = len(_groups(pairs, len(spectra)))
+    bench.say(f"\nRepeated visits, LAMOST DR8 ({len(spectra)} spectra of {stars} stars, {len(pairs)} pairs)")
+    chi2 = pair_chi2(median, sigma, pairs)
+    noise = pair_chi2(median, _noise_sigma(bench, encodings), pairs)
+    difference = median[pairs[:, 0]] - median[pairs[:, 1]]
+    for i, name in enumerate(LABELS):
+        at_snr = ", ".join(
+            f"S/N {low}-{high if high < 999 else ''}: {chi2[m, i].mean():.2f} ({m.sum()})"
+            for low, high in ((0, 25), (25, 40), (40, 999))
+            if (m := (least >= low) & (least < high)).any()
+        )
+        bench.say(
+            f"{name:<5} rms difference {np.sqrt(np.mean(difference[:, i] ** 2)):.3g}; chi2 per pair: mean "
+            f"{chi2[:, i].mean():.2f}, median {np.median(chi2[:, i]):.2f} (0.45 of a Gaussian); {at_snr}; "
+            f"of the photon noise alone: mean {noise[:, i].mean():.2f}, median {np.median(noise[:, i]):.2f}"
+        )
+    for i, name in enumerate(LABELS):
+        bench.target(f"repeated visits, mean chi2 per pair of {name}", chi2[:, i].mean(), low=0.5, high=1.5)
+
+
+def _groups(pairs: NDArray[np.int64], n: int) -> list[set[int]]:
+    """Visits (rows) of each star that has a pair."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    label = connected_components(graph, directed=False)[1]
+    return [set(np.flatnonzero(label == k).tolist()) for k in np.unique(label[pairs.ravel()])]
+
+
+def _noise_sigma(bench: Bench, encodings: list[Any]) -> NDArray[np.float64]:
+    """Scatter (n, 3) of the posterior medians when the noise of each pixel is drawn once more.
+
+    The redrawn spectra hold twice the variance, so to first order the scatter is that of one visit.
+    """
+    prepared = [p for e in encodings for p in e.prepared]
+    values, ivar = np.stack([p.values for p in prepared]), np.stack([p.ivar for p in prepared])
+    sigma = np.where(ivar > 0, 1 / np.sqrt(np.maximum(ivar, 1e-9)), 0.0)
+    rng = np.random.default_rng(0)
+    medians = [
+        np.median(
+            bench.samples(bench.encode("lamost_lrs", values + sigma * rng.standard_normal(values.shape), ivar), n=300),
+            axis=1,
+        )
+        for _ in range(_REDRAWS)
+    ]
+    return np.asarray(np.std(medians, axis=0, ddof=1))
