@@ -87,8 +87,8 @@ def _steps(stars: Array, rng: np.random.Generator) -> Array:
 def _fringes(stars: Array, rng: np.random.Generator) -> Array:
     n, pixels = stars.shape
     amplitude, period, phase = rng.uniform(0.05, 0.2, (n, 1)), rng.uniform(30, 150, (n, 1)), rng.uniform(0, 6.3, (n, 1))
-    waves: Array = stars * (1 + amplitude * np.sin(2 * np.pi * np.arange(pixels) / period + phase))
-    return waves
+    waves = stars * (1 + amplitude * np.sin(2 * np.pi * np.arange(pixels) / period + phase))
+    return waves.astype(np.float32)
 
 
 def _spikes(stars: Array, rng: np.random.Generator) -> Array:

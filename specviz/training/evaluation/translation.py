@@ -55,13 +55,12 @@ def translation(bench: Bench) -> None:
 
 def _say(bench: Bench, name: str, predicted: Sequence[PredictedSpectrum], clean: NDArray[Any],
          chosen: NDArray[np.bool_]) -> BandScores | None:  # fmt: skip
-    rows = np.flatnonzero(chosen)
-    if not rows.size:
+    rows = [p for p, wanted in zip(predicted, chosen, strict=True) if wanted]
+    if not rows:
         return None
-    scores = band_scores(np.stack([predicted[i].flux for i in rows]), np.stack([predicted[i].sigma for i in rows]),
-                         clean[rows])  # fmt: skip
+    scores = band_scores(np.stack([p.flux for p in rows]), np.stack([p.sigma for p in rows]), clean[chosen])
     bench.say(
-        f"{name:<34} n={rows.size:<5} median |error| {100 * scores.error:.2f} % of the flux; "
+        f"{name:<34} n={len(rows):<5} median |error| {100 * scores.error:.2f} % of the flux; "
         f"1 sigma covers {100 * scores.one:.0f} %, 2 sigma {100 * scores.two:.0f} %"
     )
     return scores
@@ -115,15 +114,24 @@ def retrieval_across_surveys(bench: Bench) -> None:
     say(f"{'LAMOST -> XP, embeddings':<34} {found}")
     say(f"{'XP -> LAMOST, embeddings':<34} {retrieval(b, a, cosine=True)}")
     names = [x for x in _NEIGHBOUR_LABELS if all(x in bench.labels(s) for s in encodings)]
-    of = {s: np.median(bench.samples(e, names, n=300), axis=1) for s, e in encodings.items()}
-    truth = pairs.label_array(tuple(names)).astype(np.float64)
-    if "teff" in names:
-        for values in (*of.values(), truth):
-            values[:, names.index("teff")] = np.log(values[:, names.index("teff")])
-    spread = truth.std(axis=0)
-    by_labels = retrieval(of["lamost_lrs"] / spread, of["gaia_xp"] / spread, cosine=False)
+    spread = _even(pairs.label_array(tuple(names)), names).std(axis=0)
+    true = _even(pairs.label_array(tuple(names)), names) / spread
+    from_lamost, from_xp = (
+        _even(np.median(bench.samples(encodings[s], names, n=300), axis=1), names) / spread
+        for s in ("lamost_lrs", "gaia_xp")
+    )
+    by_labels = retrieval(from_lamost, from_xp, cosine=False)
     say(f"{'LAMOST -> XP, predicted labels':<34} {by_labels}   ({', '.join(names)})")
-    say(f"{'LAMOST -> XP, true labels':<34} {retrieval(truth / spread, truth / spread, cosine=False)}")
+    say(f"{'LAMOST -> XP, true labels':<34} {retrieval(true, true, cosine=False)}")
     say(f"{'chance':<34} top-1 {100 / n:5.2f} %, top-10 {1000 / n:5.2f} %, median rank {0.5 * (n + 1):6.0f} among {n}")
     bench.target("retrieval LAMOST -> XP, top-10, times chance", found.top10 * n / 10, low=20)
     bench.target("retrieval LAMOST -> XP, top-10 over that of predicted labels", found.top10 / by_labels.top10, low=1.0)
+
+
+def _even(labels: NDArray[Any], names: Sequence[str]) -> NDArray[np.float64]:
+    """Labels (n, k) with ln(Teff) in the place of Teff, so that a step means the same along the column."""
+    out = np.array(labels, np.float64)
+    if "teff" in names:
+        at = list(names).index("teff")
+        out[:, at] = np.log(out[:, at])
+    return out
