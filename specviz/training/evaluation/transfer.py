@@ -153,9 +153,10 @@ def repeats(bench: Bench) -> None:
             if (m := (least >= low) & (least < high)).any()
         )
         bench.say(
-            f"{name:<5} rms difference {np.sqrt(np.mean(difference[:, i] ** 2)):.3g}; chi2 per pair (a Gaussian has mean "
-            f"1, median 0.45): {_mean_median(chi2[:, i])} with the posterior's width ({at_snr}); "
-            f"{_mean_median(visit[:, i])} with the error of a visit; {_mean_median(noise[:, i])} with photon noise alone"
+            f"{name:<5} rms difference {np.sqrt(np.mean(difference[:, i] ** 2)):.3g}; mean and median chi2 of a pair: "
+            f"{_mean_median(chi2[:, i])} with the posterior's width ({at_snr}); "
+            f"{_mean_median(visit[:, i])} with the error of a visit, "
+            f"{_mean_median(noise[:, i])} with its photon noise alone (a Gaussian has 1 and 0.45)"
         )
     for i, name in enumerate(LABELS):
         bench.target(f"repeated visits, chi2 per pair of {name}, posterior", chi2[:, i].mean(), high=1.3)
