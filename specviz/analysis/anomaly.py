@@ -159,7 +159,8 @@ def _stretches(
         before, after = _wing(signed[: first + 1][::-1], width), _wing(signed[last:], width)
         free[max(0, first - max(before, width // 2)) : last + 1 + max(after, width // 2)] = False
         stretch = residual[first : last + 1]
-        mean = float(np.nanmean(stretch)) if np.isfinite(stretch).any() else 0.0
+        stretch = stretch[np.isfinite(stretch)]
+        mean = float(stretch.mean()) if stretch.size else 0.0
         if abs(mean) < least:
             continue
         low, high = float(wave[first]), float(wave[last])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ LABEL_WORDS: Mapping[str, str] = {
     "vsini": "v sin i",
     "ebv": "E(B-V)",
 }
+#: Labels that the flag of the training range names before it counts.
+_NAMED = 3
 
 LOW_SNR = 10.0
 MASKED_SHARE = 0.10
@@ -49,6 +52,13 @@ def headline_flags(report: Report) -> tuple[QualityFlag, ...]:
     by_name = {flag.name: flag for flag in report.flags}
     six = tuple(by_name.get(name) or QualityFlag(name, None, _NOT_MADE[name]) for name in HEADLINE)
     return six + tuple(flag for flag in report.flags if flag.name not in HEADLINE and flag.passed is False)
+
+
+def label_words(name: str) -> str:
+    """A label as a person reads it: ``mg_fe`` is [Mg/Fe]."""
+    if name not in LABEL_WORDS and name.endswith("_fe"):
+        return f"[{name.removesuffix('_fe').capitalize()}/Fe]"
+    return LABEL_WORDS.get(name, name)
 
 
 _NOT_MADE = {
@@ -158,7 +168,7 @@ def arm_step(spectrum: Spectrum) -> QualityFlag:
     """
     if spectrum.survey != "lamost_lrs" or str(spectrum.meta.get("subclass") or "").lstrip("d").startswith("M"):
         return QualityFlag("arm_step", None, _NOT_MADE["arm_step"])
-    wave, flux, good = spectrum.wavelength, spectrum.flux, spectrum.good
+    wave, flux, good = _cut(spectrum, (5500.0, 6290.0))
     sides = good & (
         _within(wave, (5500.0, 5700.0)) & ~_within(wave, (5570.0, 5588.0)) | _within(wave, (6110.0, 6290.0))
     )
@@ -166,10 +176,8 @@ def arm_step(spectrum: Spectrum) -> QualityFlag:
     level = float(line[1])
     worst, error, boxes = 0.0, 0.0, 0
     inside = good & _within(wave, (5720.0, 6120.0)) & ~_within(wave, (5884.0, 5906.0))
-    x, departure = (
-        wave[inside],
-        (flux[inside] - np.polyval(line, wave[inside] - _JOIN)) / (level if level > 0 else np.inf),
-    )
+    x = wave[inside]
+    departure = (flux[inside] - _on(line, x - _JOIN)) / (level if level > 0 else np.inf)
     for box in np.split(departure, np.searchsorted(x, np.arange(5760.0, 6120.0, 40.0))):
         if box.size < 10 or level <= 0:
             continue
@@ -191,19 +199,19 @@ def telluric(spectrum: Spectrum) -> QualityFlag:
     """
     if spectrum.survey not in _LAMOST_LIKE:
         return QualityFlag("telluric", None, _NOT_MADE["telluric"])
-    wave, flux = spectrum.wavelength, spectrum.flux
-    band = spectrum.good & _within(wave, _O2_A)
-    side = spectrum.good & (_within(wave, _O2_SIDES[0]) | _within(wave, _O2_SIDES[1]))
-    if band.sum() < 20 or (spectrum.good & _within(wave, _O2_SIDES[0])).sum() < 15 or side.sum() < 30:
+    wave, flux, good = _cut(spectrum, (_O2_SIDES[0][0], _O2_SIDES[1][1]))
+    band, blue = good & _within(wave, _O2_A), good & _within(wave, _O2_SIDES[0])
+    side = blue | good & _within(wave, _O2_SIDES[1])
+    if band.sum() < 20 or blue.sum() < 15 or side.sum() < 30:
         there = _within(wave, _O2_A).sum() >= 20  # LAMOST DR1 masks the whole band
         return QualityFlag("telluric", None, "Telluric band masked" if there else _NOT_MADE["telluric"])
     line, _ = _fit_line(wave[side], flux[side], 7640.0)
-    expected = np.polyval(line, wave[band] - 7640.0)
+    expected = _on(line, wave[band] - 7640.0)
     level = float(np.mean(expected))
     if level <= 0:
         return QualityFlag("telluric", None, _NOT_MADE["telluric"])
     depth = float(np.mean(expected - flux[band])) / level
-    scatter = float(np.std(flux[side] - np.polyval(line, wave[side] - 7640.0))) / level
+    scatter = float(np.std(flux[side] - _on(line, wave[side] - 7640.0))) / level
     error = scatter * float(np.sqrt(1 / band.sum() + 1 / side.sum()))
     detail = f"{100 * depth:+.1f} ± {100 * error:.1f} % of the flux missing in the O₂ A band"
     if abs(depth) > max(TELLURIC_SHARE, TELLURIC_SIGMA * error):
@@ -232,10 +240,13 @@ def out_of_range(
             values = posterior.samples[:, column]
             share = float(np.mean((values < low) | (values > high)))
             if share > OUTSIDE_SHARE:
-                outside.append((LABEL_WORDS.get(name, name), share))
+                outside.append((label_words(name), share))
     if outside:
         detail = ", ".join(f"{100 * share:.0f} % of the {name} posterior" for name, share in outside)
-        return QualityFlag("out_of_range", False, ", ".join(n for n, _ in outside) + " outside training range", detail)
+        shown = ", ".join(name for name, _ in outside[:_NAMED])
+        if len(outside) > _NAMED:
+            shown += f" and {len(outside) - _NAMED} more"
+        return QualityFlag("out_of_range", False, f"{shown} outside training range", detail)
     if _beyond(ood, reference, OOD_RANGE_QUANTILE):
         return QualityFlag(
             "out_of_range", False, "Unlike the training set", "the embedding lies beyond 99 % of the reference stars"
@@ -279,12 +290,31 @@ def _within(wave: NDArray[np.float64], window: tuple[float, float] | None) -> ND
     return np.ones(wave.shape, bool) if window is None else (wave >= window[0]) & (wave <= window[1])
 
 
+def _cut(spectrum: Spectrum, window: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:
+    """Wavelength, flux and good pixels inside a window: what follows need not run over the whole spectrum."""
+    wave = spectrum.wavelength
+    low, high = int(np.searchsorted(wave, window[0], "left")), int(np.searchsorted(wave, window[1], "right"))
+    return wave[low:high], spectrum.flux[low:high], spectrum.good[low:high]
+
+
 def _alive(spectrum: Spectrum, arm: tuple[float, float]) -> bool:
-    inside = _within(spectrum.wavelength, arm)
-    if not inside.any():
+    _, flux, good = _cut(spectrum, arm)
+    if not flux.size:
         return False
-    use = inside & spectrum.good
-    return bool(use.sum() > 0.3 * inside.sum() and np.ptp(spectrum.flux[use]) > 0)
+    return bool(good.sum() > 0.3 * flux.size and np.ptp(flux[good]) > 0)
+
+
+def _on(line: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return line[0] * x + line[1]
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """As ``numpy.median``, five times faster for a few hundred values."""
+    half = values.size // 2
+    if values.size % 2:
+        return float(np.partition(values, half)[half])
+    part = np.partition(values, (half - 1, half))
+    return 0.5 * float(part[half - 1] + part[half])
 
 
 def _fit_line(x: NDArray[np.float64], y: NDArray[np.float64], at: float) -> tuple[NDArray[np.float64], float]:
@@ -293,11 +323,13 @@ def _fit_line(x: NDArray[np.float64], y: NDArray[np.float64], at: float) -> tupl
     """
     keep = np.ones(x.shape, bool)
     for _ in range(2):
-        dx = x[keep] - x[keep].mean()
-        slope = float(np.sum(dx * y[keep]) / np.sum(dx**2))
-        line = np.array([slope, float(y[keep].mean()) + slope * (at - float(x[keep].mean()))])
-        rest = y - np.polyval(line, x - at)
-        scatter = 1.4826 * float(np.median(np.abs(rest[keep])))
+        xs, ys = x[keep], y[keep]
+        middle = float(xs.sum()) / xs.size
+        dx = xs - middle
+        slope = float(dx @ ys) / float(dx @ dx)
+        line = np.array([slope, float(ys.sum()) / ys.size + slope * (at - middle)])
+        rest = y - _on(line, x - at)
+        scatter = 1.4826 * _median(np.abs(rest[keep]))
         inside = np.abs(rest) <= 3 * scatter
         keep = inside if inside.sum() >= 10 else keep
     return line, scatter
