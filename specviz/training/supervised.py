@@ -24,9 +24,9 @@ from specviz.training.stages import Losses, Stage
 from specviz.training.validate import contexts, plate_validator, posterior_samples
 
 LABELS = ("teff", "logg", "fe_h")
-#: More steps do not help: the validation score falls again long before the last one (runs/.../supervised.csv).
+#: As many steps as the recipe's last stage had; the best validation is kept, so that more of them cannot harm.
 SETTINGS: dict[str, Any] = {
-    "steps": 1400, "batch": 64, "lr": 1.0e-3, "warmup": 100, "weight_decay": 0.05, "average": 0.99, "report_every": 50,
+    "steps": 3000, "batch": 32, "lr": 1.0e-3, "warmup": 100, "weight_decay": 0.05, "average": 0.99, "report_every": 50,
     "noise": 1.5, "slope": 0.01,
 }  # fmt: skip
 #: What of the sizes this net shares with the model; decoders and Gaia XP play no part in it.
