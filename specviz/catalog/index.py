@@ -58,6 +58,7 @@ class SimilarityIndex:
         self.vectors: NDArray[np.float32] = array / norm
         self.vectors.setflags(write=False)
         self.table, self.model_sha256, self.survey = table, str(model_sha256), survey
+        self._columns: dict[str, NDArray[Any]] = {}
         self._rows = {str(name): row for row, name in enumerate(table["object_id"])}
 
     def __len__(self) -> int:
@@ -111,24 +112,36 @@ class SimilarityIndex:
         k = min(int(k), len(self) - len(left_out))
         best = np.argpartition(-similarity, k - 1)[:k] if 0 < k < len(self) else np.arange(len(self))
         best = best[np.lexsort((best, -similarity[best]))][: max(k, 0)]  # equal ones in the order of their rows
-        out = Table({"rank": np.arange(1, len(best) + 1), "row": best, "object_id": self._column("object_id", best)})
-        out["similarity"] = similarity[best].astype(np.float64)
-        for name in RESULT_COLUMNS[1:]:
-            out[name] = self._column(name, best)
-        out.meta.update(survey=self.survey, weights_sha256=self.model_sha256, searched=len(self))
-        return out
+        names = ("rank", "row", "object_id", "similarity", *RESULT_COLUMNS[1:])
+        columns = [np.arange(1, len(best) + 1), best, self._column("object_id", best)]
+        columns += [similarity[best].astype(np.float64), *(self._column(name, best) for name in RESULT_COLUMNS[1:])]
+        meta = {"survey": self.survey, "weights_sha256": self.model_sha256, "searched": len(self)}
+        return Table(columns, names=names, meta=meta, copy=False)
 
     def _column(self, name: str, rows: NDArray[np.intp]) -> Any:
         """A column of the table at ``rows`` with its unit; masked where the catalogue has none or it is NaN."""
         from astropy.table import MaskedColumn
 
+        values = self._plain(name)[rows]
         if name in _TEXT:
-            values = [str(v) for v in self.table[name][rows]] if name in self.table.colnames else [""] * len(rows)
-            return MaskedColumn(np.array(values, dtype=str), name=name)
-        if name not in self.table.colnames:
-            return MaskedColumn(np.full(len(rows), np.nan), mask=True, name=name, unit=_UNITS.get(name))
-        numbers = np.ma.filled(np.ma.asarray(self.table[name][rows]).astype(np.float64), np.nan)
-        return MaskedColumn(numbers, mask=~np.isfinite(numbers), name=name, unit=_UNITS.get(name))
+            return MaskedColumn(values, name=name)
+        return MaskedColumn(values, mask=~np.isfinite(values), name=name, unit=_UNITS.get(name))
+
+    def _plain(self, name: str) -> NDArray[Any]:
+        """A whole column as a plain array, "" or NaN where the catalogue has none; made at its first use and kept:
+        a slice of an astropy column costs more than the search.
+        """
+        if name not in self._columns:
+            if name in _TEXT:
+                there = name in self.table.colnames
+                values = [str(v) for v in self.table[name]] if there else [""] * len(self)
+                self._columns[name] = np.array(values, dtype=str)
+            elif name in self.table.colnames:
+                numbers = np.ma.asarray(self.table[name]).astype(np.float64)
+                self._columns[name] = np.asarray(np.ma.filled(numbers, np.nan))
+            else:
+                self._columns[name] = np.full(len(self), np.nan)
+        return self._columns[name]
 
     def _rows_of(self, exclude: Any) -> set[int]:
         if exclude is None:
