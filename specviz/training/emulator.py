@@ -64,10 +64,14 @@ class Trainer:
         self.sed_scale = self._scales(anchors.ln_sed_step)
 
     def _scales(self, steps: Tensor) -> Tensor:
-        """(A, K): the size by which a difference is divided, so that weak elements and weak-lined stars count."""
+        """(A, K): the size by which a difference is divided, so that weak elements and weak-lined stars count.
+
+        What has no effect at all on any star counts nothing.
+        """
         star = steps.square().mean(2).sqrt()
         element = star[self.anchor_rows].square().mean(0).sqrt()
-        return torch.maximum(star, 0.3 * element).clamp_min(1e-4)
+        scale = torch.maximum(star, 0.3 * element)
+        return torch.where(scale > 1e-7, scale, torch.inf)
 
     def step_loss(self, stage: Mapping[str, Any], generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         """Loss of one step and its parts."""
