@@ -24,7 +24,7 @@ from specviz.training.stages import Losses, Stage
 from specviz.training.validate import contexts, plate_validator, posterior_samples
 
 LABELS = ("teff", "logg", "fe_h")
-#: As many steps as the recipe's last stage had; the best validation is kept, so that more of them cannot harm.
+#: About as many labelled spectra as the recipe's last stage saw (100,000); the best state on validation plates is kept.
 SETTINGS: dict[str, Any] = {
     "steps": 3000, "batch": 32, "lr": 1.0e-3, "warmup": 100, "weight_decay": 0.05, "average": 0.99, "report_every": 50,
     "noise": 1.5, "slope": 0.01,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,26 +59,41 @@ def dr1_transfer(bench: Bench) -> None:
 
 
 # ------------------------------------------------------------------ SDSS templates
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """Empirical templates (m): ``number`` of the subtype, ``metallicity`` bin (NaN: none), ``n`` spectra averaged."""
+
+    spectra: tuple[Spectrum, ...]
+    number: NDArray[np.int64]
+    metallicity: NDArray[np.float64]
+    n: NDArray[np.int64]
+
+    @classmethod
+    def load(cls, shared: Path) -> Templates:
+        """Read ``data/sdss_templates/pyhammer_templates_lamostgrid.npz``."""
+        with np.load(find_material(shared, "data/sdss_templates/pyhammer_templates_lamostgrid.npz")) as f:
+            wave, flux, types, bins, n = (f[k] for k in ("wave_vac", "flux", "sptype", "feh_bin", "n_spectra"))
+        spectra = []
+        for row in flux.astype(np.float64):
+            ivar = np.where(np.isfinite(row) & (row != 0), (_TEMPLATE_SNR / np.median(row)) ** 2, 0.0)
+            spectra.append(Spectrum(wavelength=wave, flux=row, ivar=ivar, survey="sdss"))
+        return cls(tuple(spectra), np.array([subtype_number(t) for t in types]), bins, n)
+
+
 def sdss_templates(bench: Bench) -> None:
     """Empirical SDSS templates of each spectral type: another instrument, resolution and flux calibration.
 
     Teff has to fall along the types that lie inside the model's range, and [Fe/H] to follow the metallicity bins of
     the F, G and K templates: those of two spectra or more, in bins of the range that stars have (up to +0.5).
     """
-    with np.load(find_material(bench.shared, "data/sdss_templates/pyhammer_templates_lamostgrid.npz")) as f:
-        wave, flux, types, bins, n = (f[k] for k in ("wave_vac", "flux", "sptype", "feh_bin", "n_spectra"))
-    spectra = []
-    for row in flux.astype(np.float64):
-        ivar = np.where(np.isfinite(row) & (row != 0), (_TEMPLATE_SNR / np.median(row)) ** 2, 0.0)
-        spectra.append(Spectrum(wavelength=wave, flux=row, ivar=ivar, survey="sdss"))
-    encodings = bench.encode_spectra(spectra)
-    median = np.median(bench.samples(encodings), axis=1)
-    bench.say(f"\nSDSS templates ({len(flux)}; never trained on)")
-    number = np.array([subtype_number(t) for t in types])
+    t = Templates.load(bench.shared)
+    number, bins, n = t.number, t.metallicity, t.n
+    median = np.median(bench.samples(bench.encode_spectra(t.spectra)), axis=1)
+    bench.say(f"\nSDSS templates ({len(t.spectra)}; never trained on)")
     low, high = bench.model.describe().ranges["teff"]
     inside = (temperature_of(number) >= low) & (temperature_of(number) <= high)
     _say_types(bench, number, median[:, 0], inside)
-    letters = np.array([t[0] for t in types])
+    letters = np.array([SUBTYPES[i][0] for i in number])
     good = np.isfinite(bins) & (bins <= 0.5) & (n >= 2)
     middle = np.isin(letters, list("FGK"))
     for name, chosen in (
