@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
-from specviz.training.official_layout import OfficialGroup
+
+if TYPE_CHECKING:
+    from specviz.training.official_layout import OfficialGroup
 
 _METALS = np.linspace(4030.0, 5560.0, 40)
 _BALMER = (4102.9, 4341.7, 4862.7)
@@ -49,13 +53,15 @@ scatter_from = 1
 """
 
 
-def toy_recipe(steps: int = 6, save_every: float = 120.0) -> str:
+def _recipe(steps: int = 6, save_every: float = 120.0) -> str:
     """Text of a recipe with so many steps a stage."""
     return TOY_RECIPE.format(save_every=save_every, stage=_STAGE.format(steps=steps))
 
 
-def own_group(n: int, seed: int, *, snr: float = 60.0, **other: Any) -> OfficialGroup:
+def _group(n: int, seed: int, *, snr: float = 60.0, **other: Any) -> OfficialGroup:
     """``n`` stars between 4500 and 7500 K, with labels teff, fe_h and ivar; ``other`` replaces arrays."""
+    from specviz.training.official_layout import OfficialGroup
+
     rng = np.random.default_rng(seed)
     teff, fe_h = rng.uniform(4500, 7500, n), rng.uniform(-1.5, 0.3, n)
     wave = SPECCLIP_WAVELENGTH
@@ -75,3 +81,15 @@ def own_group(n: int, seed: int, *, snr: float = 60.0, **other: Any) -> Official
         "labels": {"teff": teff, "fe_h": fe_h},
     }  # fmt: skip
     return OfficialGroup(**{**content, **other})
+
+
+@pytest.fixture(scope="session")
+def own_group() -> Callable[..., OfficialGroup]:
+    """``own_group(n, seed, *, snr, **arrays)``: toy stars as a group of a user's file."""
+    return _group
+
+
+@pytest.fixture(scope="session")
+def own_recipe() -> Callable[..., str]:
+    """``own_recipe(steps, save_every)``: text of a recipe at toy size."""
+    return _recipe
