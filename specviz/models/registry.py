@@ -71,7 +71,8 @@ def load_model(name: str = "specclip-small", *, device: str = "auto") -> Stellar
     Parameters
     ----------
     name : str
-        One of :func:`available_models`, or "phdlspec-small" for the emulator.
+        One of :func:`available_models`, "phdlspec-small" for the emulator, or the path of weights that
+        ``specviz train`` has written (``....safetensors``).
     device : str
         "auto" (CUDA, then MPS, then CPU), or what torch calls it.
 
@@ -82,11 +83,25 @@ def load_model(name: str = "specclip-small", *, device: str = "auto") -> Stellar
     CheckpointError
         If the weights are absent or are not the ones this version of specviz was shipped with.
     """
-    _entry(name)
+    own = Path(name).expanduser() if str(name).endswith(".safetensors") else None
+    if own is None:
+        _entry(name)
+    elif not own.is_file():
+        raise CheckpointError(f"There are no weights {own}", expected="a file that `specviz train` has written")
     from specviz.models.device import pick_device
 
     with _lock:
+        if own is not None:
+            return _load_own(own.resolve(), own.stat().st_mtime_ns, str(pick_device(device)))
         return _load(name, str(pick_device(device)))
+
+
+@lru_cache(maxsize=8)
+def _load_own(path: Path, _written: int, device: str) -> StellarModel:
+    """Weights outside the package; the time of writing makes a file that was trained again another one."""
+    from specviz.models.specclip.model import SpecClipSmall
+
+    return SpecClipSmall.from_file(path, device=device)
 
 
 @lru_cache(maxsize=8)
