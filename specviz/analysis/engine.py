@@ -15,7 +15,7 @@ from specviz.analysis.anomaly import ReferenceScores, anomaly
 from specviz.analysis.draft import READ_AS, SHOWN, Draft, encode
 from specviz.analysis.placing import place, velocity
 from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees
-from specviz.analysis.report import Anomaly, Provenance, QualityFlag, Report
+from specviz.analysis.report import LEADING, Anomaly, Provenance, QualityFlag, Report
 from specviz.errors import CancelledError, ModelError
 from specviz.models.protocol import ModelDescription, PredictedSpectrum, StellarModel
 from specviz.spectra.frames import C_KM_S
@@ -24,9 +24,6 @@ from specviz.spectra.star import Star
 
 Progress = Callable[[float, str], None]
 Target = Star | Spectrum
-
-#: The spectrum that leads a report is the first of these that the model could use (as ``Report.survey``).
-LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
 
 
 class Engine:

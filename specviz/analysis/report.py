@@ -13,6 +13,11 @@ from specviz.models.posterior import Posterior
 from specviz.models.protocol import PredictedSpectrum, Prepared
 from specviz.spectra.star import Star
 
+#: The spectrum that leads a report is the first of these that the model could use.
+LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
+#: The labels that lead: headline, corner plot and the one-line description show these; tables show all.
+CORE_LABELS = ("teff", "logg", "fe_h", "alpha_fe")
+
 
 @dataclass(frozen=True)
 class QualityFlag:
@@ -107,7 +112,7 @@ class Report:
     @property
     def survey(self) -> str | None:
         """The survey whose posterior and embedding lead: LAMOST when there is one."""
-        return next((s for s in ("lamost_lrs", "sdss", "gaia_xp", "other") if s in self.posteriors), None)
+        return next((s for s in LEADING if s in self.posteriors), None)
 
     @property
     def posterior(self) -> Posterior | None:
@@ -122,6 +127,19 @@ class Report:
     def failed_flags(self) -> tuple[QualityFlag, ...]:
         return tuple(f for f in self.flags if f.passed is False)
 
+    @property
+    def labels(self) -> dict[str, tuple[str, tuple[float, float, float]]]:
+        """Every label once: ``{name: (survey, (median, 16th, 84th percentile))}``.
+
+        Where two spectra give a label it is the leading one's; what only another gives (the reddening, which XP sees
+        and LAMOST does not) follows after.
+        """
+        out: dict[str, tuple[str, tuple[float, float, float]]] = {}
+        for survey in (s for s in LEADING if s in self.posteriors):
+            for name, values in self.posteriors[survey].summary().items():
+                out.setdefault(name, (survey, values))
+        return out
+
     def to_table(self) -> Any:
         """One row, in the columns of ``specviz analyse`` (see :func:`specviz.analysis.table.reports_to_table`)."""
         from specviz.analysis.table import reports_to_table
@@ -133,5 +151,8 @@ class Report:
             return f"<Report {self.star.name}: {self.problem}>"
         if self.posterior is None:
             return f"<Report {self.star.name}: no posterior>"
-        s = ", ".join(f"{n} {m:.5g} ({lo:.5g} to {hi:.5g})" for n, (m, lo, hi) in self.posterior.summary().items())
-        return f"<Report {self.star.name}: {s}; {self.provenance.model}>"
+        every = self.posterior.summary()
+        shown = {n: every[n] for n in CORE_LABELS if n in every} or every
+        s = ", ".join(f"{n} {m:.5g} ({lo:.5g} to {hi:.5g})" for n, (m, lo, hi) in shown.items())
+        more = f", {len(every) - len(shown)} more labels" if len(every) > len(shown) else ""
+        return f"<Report {self.star.name}: {s}{more}; {self.provenance.model}>"

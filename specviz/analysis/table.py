@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from specviz.analysis.report import Report
+from specviz.analysis.report import LEADING, Report
 from specviz.errors import ModelError
 from specviz.models.posterior import label_unit
 from specviz.spectra.spectrum import Spectrum
@@ -19,8 +19,11 @@ _WORDS: Mapping[str, str] = {
     "logg": "logarithm of the surface gravity in cm s-2",
     "fe_h": "iron abundance [Fe/H]",
     "alpha_fe": "alpha abundance [alpha/Fe]",
+    "rv": "radial velocity",
+    "vsini": "projected rotational velocity",
+    "vmic": "microturbulence",
+    "ebv": "reddening E(B-V)",
 }
-_SURVEYS = ("lamost_lrs", "sdss", "gaia_xp", "other")
 
 
 def reports_to_table(reports: Sequence[Report]) -> Any:
@@ -43,7 +46,7 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
     reports = list(reports)
     if not all(isinstance(report, Report) for report in reports):
         raise ModelError("reports_to_table was given something that is no Report", expected="a list of Reports")
-    labels = [_labels(report) for report in reports]
+    labels = [{name: values for name, (_, values) in report.labels.items()} for report in reports]
     names = list(dict.fromkeys([*_ALWAYS, *(name for found in labels for name in found)]))
     table = Table()
     table["path"] = _words([_path(r) for r in reports], "file that was read")
@@ -52,7 +55,7 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
     table["snr"] = _numbers([_snr(r) for r in reports], "", "signal to noise per pixel (g band for LAMOST)")
     for name in names:
         rows = [found.get(name, (np.nan, np.nan, np.nan)) for found in labels]
-        unit, word = _unit(reports, name), _WORDS.get(name, name)
+        unit, word = _unit(reports, name), _words_of(name)
         table[name] = _numbers([row[0] for row in rows], unit, f"{word}, median of the posterior")
         table[name + "_lo"] = _numbers([row[1] for row in rows], unit, f"{word}, 16th percentile of the posterior")
         table[name + "_hi"] = _numbers([row[2] for row in rows], unit, f"{word}, 84th percentile of the posterior")
@@ -79,13 +82,10 @@ def _words(values: Sequence[str], description: str) -> Any:
     return Column(np.asarray(values, dtype=str) if values else np.empty(0, "U1"), description=description)
 
 
-def _labels(report: Report) -> dict[str, tuple[float, float, float]]:
-    """Every label of the report; where two spectra give one, the leading spectrum's."""
-    out: dict[str, tuple[float, float, float]] = {}
-    for survey in (s for s in _SURVEYS if s in report.posteriors):
-        for name, values in report.posteriors[survey].summary().items():
-            out.setdefault(name, values)
-    return out
+def _words_of(name: str) -> str:
+    if name not in _WORDS and name.endswith("_fe"):
+        return f"abundance ratio [{name.removesuffix('_fe').capitalize()}/Fe]"
+    return _WORDS.get(name, name)
 
 
 def _unit(reports: Sequence[Report], name: str) -> str:
@@ -94,7 +94,7 @@ def _unit(reports: Sequence[Report], name: str) -> str:
 
 
 def _survey(report: Report) -> str:
-    return report.survey or next((s for s in _SURVEYS if s in report.star.spectra), "")
+    return report.survey or next((s for s in LEADING if s in report.star.spectra), "")
 
 
 def _spectrum(report: Report) -> Spectrum | None:

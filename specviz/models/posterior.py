@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -86,6 +87,11 @@ class Posterior:
 
     def summary(self) -> dict[str, tuple[float, float, float]]:
         """``{label: (median, 16th, 84th percentile)}``."""
+        return dict(self._summary)
+
+    @cached_property
+    def _summary(self) -> dict[str, tuple[float, float, float]]:
+        # Computed once: every tile, table and map asks for it.
         q = np.quantile(self.samples, (0.5, 0.16, 0.84), axis=0)
         return {n: (float(q[0, i]), float(q[1, i]), float(q[2, i])) for i, n in enumerate(self.names)}
 

@@ -160,7 +160,7 @@ def icon_button(label: str, icon: str, on_click: Callable[[], Any] | CustomJS, *
 
 def segmented(labels: Sequence[str], active: int, on_change: Callable[[int], Any]) -> RadioButtonGroup:
     """One of a few, side by side."""
-    widget = RadioButtonGroup(labels=list(labels), active=active, margin=0, stylesheets=[sheet(stylesheet.SEGMENTED)])
+    widget = RadioButtonGroup(labels=list(labels), active=active, margin=0, stylesheets=[sheet(stylesheet.HIDE + stylesheet.SEGMENTED)])
     widget.on_change("active", lambda _attr, _old, new: on_change(new))
     return widget
 

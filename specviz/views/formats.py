@@ -9,8 +9,7 @@ from typing import Any
 
 MINUS, THIN, NARROW, DASH = "\u2212", "\u2009", "\u202f", "\u2013"
 #: Decimals and whether a sign is always shown, by label.
-DECIMALS = {"teff": 0, "logg": 2, "fe_h": 2, "alpha_fe": 2, "vmic": 2, "rv": 0, "e_bp_rp": 2}
-SIGNED = ("fe_h", "alpha_fe")
+DECIMALS = {"teff": 0, "logg": 2, "fe_h": 2, "alpha_fe": 2, "vmic": 2, "vsini": 0, "rv": 0, "ebv": 2, "e_bp_rp": 2}
 #: Headings in HTML and as canvas text, by label.
 HEADINGS_HTML = {"teff": "T<sub>eff</sub>", "logg": "log <i>g</i>", "fe_h": "[Fe/H]", "alpha_fe": "[α/Fe]"}
 HEADINGS_TEXT = {
@@ -19,6 +18,8 @@ HEADINGS_TEXT = {
     "fe_h": "[Fe/H]",
     "alpha_fe": "[α/Fe]",
     "rv": "RV",
+    "vsini": "v sin i",
+    "ebv": "E(B−V)",
     "e_bp_rp": "E(BP−RP)",
 }
 UNITS = {
@@ -27,7 +28,9 @@ UNITS = {
     "fe_h": "dex",
     "alpha_fe": "dex",
     "rv": "km s⁻¹",
+    "vsini": "km s⁻¹",
     "vmic": "km s⁻¹",
+    "ebv": "mag",
     "e_bp_rp": "mag",
 }
 
@@ -51,9 +54,31 @@ def count(value: int) -> str:
     return f"{int(value):,}".replace(",", NARROW)
 
 
+def is_abundance(name: str) -> bool:
+    """Whether a label is an abundance ratio: those carry their sign."""
+    return name == "fe_h" or name.endswith("_fe")
+
+
+def heading(name: str) -> str:
+    """A label's heading as plain text: ``mg_fe`` is [Mg/Fe]."""
+    if name not in HEADINGS_TEXT and name.endswith("_fe"):
+        return f"[{name.removesuffix('_fe').capitalize()}/Fe]"
+    return HEADINGS_TEXT.get(name, name)
+
+
+def heading_html(name: str) -> str:
+    """A label's heading as HTML."""
+    return HEADINGS_HTML.get(name) or text(heading(name))
+
+
+def unit(name: str) -> str:
+    """A label's unit as it is shown, "" if it has none."""
+    return UNITS.get(name, "dex" if name.endswith("_fe") else "")
+
+
 def label(name: str, value: Any) -> str:
     """The value of a stellar label."""
-    return number(value, DECIMALS.get(name, 2), sign=name in SIGNED)
+    return number(value, DECIMALS.get(name, 2), sign=is_abundance(name))
 
 
 def error_pair(name: str, median: float, low: float, high: float) -> tuple[str, str]:

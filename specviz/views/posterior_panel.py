@@ -9,8 +9,8 @@ from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, Range1d
 
 from specviz.session.state import State
-from specviz.views import corner, formats
-from specviz.views.controls import html
+from specviz.views import corner, formats, label_table
+from specviz.views.controls import html, segmented, show
 from specviz.views.figures import labels, mark, plain_figure
 from specviz.views.palette import FONT, LIGHT
 from specviz.views.panel_frame import PanelFrame
@@ -119,7 +119,21 @@ class PosteriorPanel:
         self._key(size)
         self.message = html("", css=":host { padding: 4px 0; }")
         self.message.visible = False
-        self.frame = PanelFrame("Posterior", "sv-posterior", body=[self.message, fig])
+        self.table = html("", css=label_table.CSS + f":host {{ height: {SIDE}px; }}", name="label-table")
+        self.switch = segmented(["Corner", "All labels"], 0, lambda _active: self._arrange())
+        show(self.switch, False)
+        self.frame = PanelFrame(
+            "Posterior", "sv-posterior", controls=[self.switch], body=[self.message, self.table, fig]
+        )
+        self._drawn = False
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show what is chosen: the corner, or the table where there is more to tell than the corner does."""
+        table = self._drawn and self.switch.active == 1 and bool(self.table.object)
+        self.table.visible = table
+        if self.figure.visible != (not table and not self.message.visible):
+            self.figure.visible = not table and not self.message.visible
 
     def _key(self, size: float) -> None:
         """Two entries in the empty upper right corner."""
@@ -153,9 +167,14 @@ class PosteriorPanel:
             self._clear("" if new.busy else "No posterior for this spectrum.")
             return
         names = tuple(n for n in SHOWN if n in posterior.names)
+        more = label_table.has_more(new.report, SHOWN)
+        self.table.object = label_table.table_html(new.report) if more else ""
+        show(self.switch, more)
+        self._drawn = True
         known = {n: float(new.star.catalogue[n]) for n in names if _finite(new.star.catalogue.get(n))}
         made = corner.build(posterior, names, known, formats.DECIMALS)
-        self.message.visible, self.figure.visible = False, True
+        self.message.visible = False
+        self._arrange()
         left = np.array([f[0] for f in made.frames])
         bottom = np.array([f[1] for f in made.frames])
         self.frames.data = dict(left=left, bottom=bottom, right=left + 1, top=bottom + 1)
@@ -199,12 +218,14 @@ class PosteriorPanel:
 
     @staticmethod
     def _title(name: str) -> str:
-        unit = formats.UNITS.get(name, "")
-        return formats.HEADINGS_TEXT.get(name, name) + (f" ({unit})" if unit else "")
+        unit = formats.unit(name)
+        return formats.heading(name) + (f" ({unit})" if unit else "")
 
     def _clear(self, message: str) -> None:
-        self.figure.visible = not message
+        self._drawn = False
+        show(self.switch, False)
         self.message.visible = bool(message)
+        self._arrange()
         self.message.object = f'<span class="sv-quiet">{message}</span>'
         for source in (
             *self.fills.values(),

@@ -7,6 +7,7 @@ frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,7 @@ class XpCurves:
     y_range: tuple[float, float]
     unit: str
     fact: str = ""
+    dust: str = ""
 
 
 def optical(star: Star | None) -> Spectrum | None:
@@ -251,4 +253,13 @@ def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
                 x=data["x"], y=np.where(total > 0, (data["y"] - p) / np.where(total > 0, total, 1.0), np.nan)
             )
     top = float(np.nanpercentile(np.r_[data["y"], predicted["y"]], 99.5))
-    return XpCurves(data, predicted, residual, (-0.03 * top, 1.18 * top) if top > 0 else (0.0, 1.0), unit, fact)
+    limits = (-0.03 * top, 1.18 * top) if top > 0 else (0.0, 1.0)
+    return XpCurves(data, predicted, residual, limits, unit, fact, _dust(made))
+
+
+def _dust(made: Any) -> str:
+    """What is known of the dust that a prediction stands behind, in a few words."""
+    source = "" if made is None else made.ebv_source
+    if source == "prior":
+        return "reddening unknown: survey prior"
+    return f"E(B\u2212V) {formats.number(made.ebv, 2)} {source}" if source else ""

@@ -98,7 +98,7 @@ def facts(star: Star) -> str:
 
 def label_tile(name: str, posterior: Posterior | None, catalogue: Any, report: Report | None) -> str:
     """Median, error pair, unit; the catalogue's value and its distance from ours in sigma."""
-    head = f'<div class="what">{formats.HEADINGS_HTML.get(name, name)}</div>'
+    head = f'<div class="what">{formats.heading_html(name)}</div>'
     if posterior is None or name not in posterior.names:
         why = "waiting for the model" if report is None else ("no result" if posterior is None else "not in this model")
         return f'<div class="tile">{head}<div class="value">{formats.DASH}</div><div class="below">{why}</div></div>'
@@ -108,7 +108,7 @@ def label_tile(name: str, posterior: Posterior | None, catalogue: Any, report: R
     icon = f'<span class="bad">{icons.svg("warning", 16)}</span>' if outside else ""
     value = (
         f'<div class="value">{icon}{formats.label(name, median)}<span class="err">{up}<br>{down}</span>'
-        f'<span class="unit">{formats.UNITS.get(name, "")}</span></div>'
+        f'<span class="unit">{formats.unit(name)}</span></div>'
     )
     if outside:
         below = '<span class="bad">outside training range</span>'

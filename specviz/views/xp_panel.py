@@ -137,7 +137,7 @@ class XpPanel:
             predicted=bool(curves.predicted["x"].size),
             kind="Predicted" if made is not None else "Reconstructed",
         )
-        self.frame.fact(curves.fact)
+        self.frame.fact(" · ".join(part for part in (curves.fact, curves.dust) if part))
 
     def _chips(self, *, observed: bool, predicted: bool, kind: str) -> None:
         seen, made = self.chips["observed"], self.chips["predicted"]

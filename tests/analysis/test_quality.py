@@ -180,3 +180,11 @@ def test_the_checks_are_rare_on_good_real_spectra(shared: Path) -> None:
     assert failed["masked"] <= 0.10 * len(rows) and failed["telluric"] <= 0.05 * len(rows)
     assert failed["missing_arm"] <= 0.02 * len(rows) and failed["negative_flux"] == 0
     assert 0.02 * len(rows) <= failed["arm_step"] <= 0.35 * len(rows)  # the join of DR10's arms really is that bad
+
+
+def test_many_labels_outside_are_counted_after_three() -> None:
+    names = ("teff", "mg_fe", "rv", "ba_fe", "c_fe")
+    posterior = Posterior(names, np.full((50, 5), 9.0), prior=dict.fromkeys(names, (0.0, 1.0)))
+    flag = quality.out_of_range(posterior, {})
+    assert flag.passed is False and flag.text == "Teff, [Mg/Fe], RV and 2 more outside training range"
+    assert "100 % of the [C/Fe] posterior" in flag.detail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from astropy.table import Table
 from specviz.analysis.engine import Engine, problem_report
 from specviz.analysis.table import reports_to_table
 from specviz.errors import ModelError
+from specviz.models.posterior import Posterior
 from specviz.spectra.star import Star
 
 COLUMNS = [
@@ -52,6 +54,23 @@ def test_every_posterior_of_a_star_is_used(fake_model_class: Any, pair: Any) -> 
     row = reports_to_table([report])[0]
     assert row["teff"] == pytest.approx(report.posteriors["lamost_lrs"].summary()["teff"][0])
     assert report.to_table().colnames == COLUMNS
+
+
+def test_more_labels_of_either_spectrum(fake_model_class: Any, pair: Any) -> None:
+    """What only XP knows (the reddening) and what only LAMOST knows stand in one row, with units and words."""
+    report = Engine(fake_model_class(), samples=300).analyse(pair(0))
+    rng = np.random.default_rng(0)
+    posteriors = {
+        survey: Posterior((*p.names, *more), np.hstack([p.samples, rng.normal(1, 0.1, (300, len(more)))]))
+        for (survey, p), more in zip(report.posteriors.items(), (("rv", "mg_fe"), ("ebv",)), strict=True)
+    }
+    report = replace(report, posteriors=posteriors)
+    assert report.labels["teff"][0] == "lamost_lrs" and report.labels["ebv"][0] == "gaia_xp"
+    assert list(report.labels) == ["teff", "logg", "fe_h", "alpha_fe", "rv", "mg_fe", "ebv"]
+    table = reports_to_table([report])
+    assert [str(table[name].unit) for name in ("rv", "mg_fe_lo", "ebv_hi")] == ["km / s", "dex", "mag"]
+    assert table["mg_fe"].description.startswith("abundance ratio [Mg/Fe], median")
+    assert "alpha_fe" in repr(report) and "mg_fe" not in repr(report) and "2 more labels" in repr(report)
 
 
 @pytest.mark.parametrize("name", ["t.ecsv", "t.csv"])

@@ -1,0 +1,41 @@
+"""Every label of a star as a short table: the corner plot and the tiles show the leading four."""
+
+from __future__ import annotations
+
+from specviz.session.state import Report
+from specviz.views import formats, stylesheet
+
+_SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "XP", "sdss": "SDSS", "other": ""}
+CSS = f"""
+:host {{ display: block; overflow: hidden auto; box-sizing: border-box; scrollbar-width: thin; }}
+table {{ border-collapse: collapse; width: 100%; table-layout: fixed; font-variant-numeric: tabular-nums; }}
+th, td {{ height: 27px; padding: 0 4px; border-bottom: 1px solid var(--jp-border-color3, var(--jp-border-color2));
+  text-align: right; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-weight: 400; }}
+th {{ position: sticky; top: 0; background: var(--jp-layout-color1); font-size: 12px; color: {stylesheet.QUIET}; }}
+tr > :first-child {{ text-align: left; padding-left: 0; }} tr > :nth-child(n+4) {{ text-align: left; }}
+td:nth-child(n+3) {{ font-size: 12px; }} td:nth-child(n+4) {{ color: {stylesheet.QUIET}; }}
+"""
+_HEAD = (
+    '<colgroup><col><col style="width:19%"><col style="width:25%"><col style="width:15%"><col style="width:19%">'
+    "</colgroup><thead><tr><th>Label</th><th>Median</th><th>68 %</th><th>Unit</th><th>From</th></tr></thead>"
+)
+
+
+def table_html(report: Report | None) -> str:
+    """Label, median, upper and lower error, unit, and the spectrum that it comes from; "" without a posterior."""
+    rows = []
+    for name, (survey, (median, low, high)) in ({} if report is None else report.labels).items():
+        assert report is not None
+        up, down = formats.error_pair(name, median, low, high)
+        note = formats.text(report.posteriors[survey].notes.get(name, ""), 200)
+        source = formats.text(_SURVEYS.get(survey, survey))
+        rows.append(
+            f'<tr title="{note}"><td>{formats.heading_html(name)}</td><td>{formats.label(name, median)}</td>'
+            f"<td>{up} {down}</td><td>{formats.unit(name)}</td><td>{source}</td></tr>"
+        )
+    return f'<table aria-label="All labels">{_HEAD}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
+
+
+def has_more(report: Report | None, shown: tuple[str, ...]) -> bool:
+    """Whether a report has labels beside the ones that are shown anyway."""
+    return report is not None and any(name not in shown for name in report.labels)
