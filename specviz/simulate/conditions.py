@@ -88,16 +88,21 @@ class Conditions:
         )
 
 
-def draw_vsini(rng: np.random.Generator, teff: NDArray[Any], logg: NDArray[Any]) -> NDArray[np.float64]:
-    """Projected rotation (km/s): slow below the Kraft break and in giants, 20-300 km/s for A and B dwarfs.
-
-    A gamma distribution whose mean rises through the break: 3 km/s at 5500 K, about 25 at 6500 K, 100 above 7500 K (the
-    run of Royer et al. 2007 and of the Kraft 1967 curve, roughly); giants (logg < 3.6) of teff < 6000 K have 2.5 km/s.
+def mean_vsini(teff: ArrayLike, logg: ArrayLike) -> NDArray[np.float64]:
+    """Mean projected rotation (km/s): 3 km/s at 5500 K, about 25 at 6500 K, 100 above 7500 K (the run of Royer et al.
+    2007 and of the Kraft 1967 curve, roughly); giants (logg < 3.6) of teff < 6000 K have 2.5 km/s.
     """
     mean = np.interp(
         teff, [5000.0, 5800.0, 6250.0, 6800.0, 7500.0, 9000.0, 13000.0], [2.5, 4.0, 9.0, 35.0, 95.0, 115.0, 120.0]
     )
-    mean = np.where((np.asarray(logg) < 3.6) & (np.asarray(teff) < 6000.0), 2.5, mean)
+    return np.asarray(np.where((np.asarray(logg) < 3.6) & (np.asarray(teff) < 6000.0), 2.5, mean))
+
+
+def draw_vsini(rng: np.random.Generator, teff: NDArray[Any], logg: NDArray[Any]) -> NDArray[np.float64]:
+    """Projected rotation (km/s): slow below the Kraft break and in giants, 20-300 km/s for A and B dwarfs; a gamma
+    distribution about :func:`mean_vsini`.
+    """
+    mean = mean_vsini(teff, logg)
     shape = np.where(mean > 20.0, 2.2, 3.0)
     return np.minimum(rng.gamma(shape, mean / shape), 320.0)
 

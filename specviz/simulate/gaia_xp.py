@@ -95,10 +95,14 @@ class XPSimulator:
         """Photon-weighted mean flux of the SED in the G band, shape (b,), in the SED's unit per nm of its own."""
         return np.asarray(np.asarray(sed, np.float64) @ self._g_weight)
 
-    def extinction_curve(self, wave: NDArray[np.float64], r_v: float = 3.1) -> NDArray[np.float64]:
-        """A(lambda) / E(B-V) at ``wave`` (A): Gordon et al. (2023, ApJ 950, 86), tabulated over 3200-10600 A."""
-        curve = r_v * (self._op["dust_a"] + self._op["dust_b"] * (1.0 / r_v - 1.0 / 3.1))
-        return np.interp(wave, self.sed_wave, curve)
+    def extinction_curve(self, wave: NDArray[np.float64], r_v: ArrayLike = 3.1) -> NDArray[np.float64]:
+        """A(lambda) / E(B-V) at ``wave`` (A): Gordon et al. (2023, ApJ 950, 86), tabulated over 3200-10600 A.
+
+        Shape (len(wave),), or (b, len(wave)) for ``r_v`` of shape (b,).
+        """
+        a, b = (np.interp(wave, self.sed_wave, self._op[name]) for name in ("dust_a", "dust_b"))
+        ratio = np.asarray(r_v, np.float64)[..., None]
+        return np.asarray(ratio * (a + b * (1.0 / ratio - 1.0 / 3.1)))
 
     def redden(self, sed: NDArray[Any], ebv: ArrayLike, r_v: ArrayLike = 3.1) -> NDArray[np.float64]:
         """SED behind dust, shape (b, 720)."""

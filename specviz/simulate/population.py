@@ -1,6 +1,7 @@
-"""``Population``: which stars a survey meets, from stellar tracks, a mass function and three Galactic components.
+"""``Population``: which stars of the GRID a survey meets, from stellar tracks, a mass function and three components.
 
-First version: single stars; constant star formation; an exponential disc seen at a typical Galactic latitude. A track
+The weights of the training pairs. Stars with continuous labels, companions and chemistry: ``SurveyPopulation``
+(:mod:`specviz.simulate.survey`). Here: single stars; constant star formation; an exponential disc seen at a typical Galactic latitude. A track
 point counts as (stars born of its mass) x (time spent near it) x (volume in which the survey sees it), so bright giants
 come out over-represented exactly as they are in a magnitude-limited survey.
 """
@@ -19,6 +20,9 @@ from specviz.errors import NotFoundError
 from specviz.simulate.conditions import draw_rv
 from specviz.simulate.gaia_xp import G_ZERO_FLUX, XPSimulator
 from specviz.simulate.grid import SyntheticGrid
+from specviz.simulate.survey import SurveyDraw, SurveyPopulation
+
+__all__ = ["COMPONENTS", "MATCH", "Draw", "Population", "SurveyDraw", "SurveyPopulation"]
 
 #: Apparent G between which LAMOST observes, and how the chance of being observed falls with magnitude: it makes the
 #: counts per magnitude nearly flat (median G about 14.5), as LAMOST's bright and medium plates do.
