@@ -140,19 +140,18 @@ def _convert(file: OfficialFile, cache: Path, progress: bool) -> Path:
     size = sum(len(at) for _, at in parts.values()) * sum(
         2 * PIXELS[s] * np.dtype(_KIND[s]).itemsize for s in file.flux
     )
-    partial = folder.with_suffix(".part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    if shutil.disk_usage(partial).free < size:
-        raise SpecvizError(f"{file.path.name} needs {size / 1e9:.1f} GB beside the checkpoints, in {cache}",
-                           remedy="Pass --runs with a folder that has more room")  # fmt: skip
     with open_hdf5(file.path) as f:
-        learned: list[str] = []
+        labels = {group: read_labels(f, file, group) for group in {group for group, _ in parts.values()}}
+        learned = [k for k, v in labels["train"].items() if usable(k, v[parts["train"][1]], notes)]
+        cache.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(cache).free < size:
+            raise SpecvizError(f"{file.path.name} needs {size / 1e9:.1f} GB beside the checkpoints, in {cache}",
+                               remedy="Pass --runs with a folder that has more room")  # fmt: skip
+        partial = folder.with_suffix(".part")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         for part, (group, at) in parts.items():
-            labels = read_labels(f, file, group)
-            if part == "train":
-                learned = [k for k, v in labels.items() if usable(k, v[at], notes)]
-            columns = {f"label_{k}": labels[k][at] for k in learned}
+            columns = {f"label_{k}": labels[group][k][at] for k in learned}
             _write_part(f, file, group, at, partial / part, columns, progress)
     (partial / "notes.json").write_text(json.dumps(notes))
     partial.replace(folder)
@@ -269,6 +268,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(file.describe())
             for group in file.sizes:
                 scan(file, group, notes, True)
+                with open_hdf5(file.path) as f:
+                    read_labels(f, file, group)
             print("\n".join(notes) or "every row can be used")
     except SpecvizError as error:
         print(error, file=sys.stderr)

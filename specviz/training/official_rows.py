@@ -104,7 +104,7 @@ def scan(file: OfficialFile, group: str, notes: list[str], progress: bool) -> Ve
     n = file.sizes[group]
     sound, normal = np.ones(n, bool), {s: np.ones(n, bool) for s in file.flux}
     scales = {s: np.ones(n, np.float32) for s in file.flux}
-    hashes = np.zeros(n, np.uint64)
+    hashes, snr = np.zeros(n, np.uint64), dict[Survey, float]()
     with open_hdf5(file.path) as f:
         by_id = len(file.source_ids) == len(file.sizes)
         if by_id:
@@ -116,7 +116,7 @@ def scan(file: OfficialFile, group: str, notes: list[str], progress: bool) -> Ve
                 sound[rows] &= good
                 scales[survey][rows] = _scale(survey, np.nan_to_num(flux))
                 if ivar is not None and start == 0:
-                    _check_ivar(file, survey, flux[good], ivar[good])
+                    snr[survey] = _typical_snr(flux[good], ivar[good])
                 # Without source_ids the XP spectrum stands for its star: Gaia publishes one for each.
                 if not by_id and (survey == "gaia_xp" or not file.paired):
                     hashes[rows] = hash_ids(np.ascontiguousarray(flux).view(f"V{flux.shape[1] * 4}")[:, 0])
@@ -126,6 +126,13 @@ def scan(file: OfficialFile, group: str, notes: list[str], progress: bool) -> Ve
         if wrong.sum() > _TOO_MANY * max(1, sound.sum()):
             raise _not_normalised(file, group, survey, wrong.sum() / sound.sum(), np.median(scales[survey][sound]))
         keep &= at
+    for survey, typical in snr.items():
+        if not 0.05 < typical < 2e4:  # an ivar of the raw flux is wrong by the square of the scale
+            raise SpectrumError(
+                f"{group}/{file.ivar[survey]} of {file.path.name} gives a median S/N of {typical:.3g} a pixel",
+                expected="the inverse variance of the normalised flux",
+                remedy="Multiply the ivar of the raw flux by the square of what the flux was divided by",
+            )
     lost = {"not finite, flat or masked": int((~sound).sum()), "not normalised": int((sound & ~keep).sum())}
     if any(lost.values()):
         why = ", ".join(f"{k:,} {reason}" for reason, k in lost.items() if k)
@@ -157,19 +164,13 @@ def _not_normalised(file: OfficialFile, group: str, survey: Survey, part: float,
     )  # fmt: skip
 
 
-def _check_ivar(file: OfficialFile, survey: Survey, flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> None:
-    """The S/N that it implies must be possible: an ivar of the raw flux is wrong by the square of the scale."""
+def _typical_snr(flux: NDArray[np.float32], ivar: NDArray[np.float32]) -> float:
+    """Median S/N of the pixels that have one; 1, which is possible, where none has."""
     known = ivar > 0
     if not known.any():
-        return
-    with np.errstate(invalid="ignore", over="ignore"):
-        snr = float(np.nanmedian(np.abs(flux[known]) * np.sqrt(ivar[known])))
-    if not 0.05 < snr < 2e4:
-        raise SpectrumError(
-            f"train/{file.ivar[survey]} of {file.path.name} gives a median S/N of {snr:.3g} a pixel",
-            expected="the inverse variance of the normalised flux",
-            remedy="Multiply the ivar of the raw flux by the square of what the flux was divided by",
-        )
+        return 1.0
+    with np.errstate(over="ignore"):
+        return float(np.median(np.abs(flux[known].astype(np.float64)) * np.sqrt(ivar[known].astype(np.float64))))
 
 
 # ---------------------------------------------------------------------------------------------- labels

@@ -11,6 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ _BANDS: tuple[tuple[Survey, Survey], ...] = (
     ("lamost_lrs", "lamost_lrs"), ("gaia_xp", "gaia_xp"), ("lamost_lrs", "gaia_xp"), ("gaia_xp", "lamost_lrs"),
 )  # fmt: skip
 _LEVEL = 0.6827
+#: What every stage reads from the recipe, and what those on pairs read besides.
+_SETTINGS = ("steps", "batch", "lr", "warmup", "weight_decay", "average", "report_every")
+_PAIR_SETTINGS = ("clip_weight", "cross_weight", "flow_weight", "scatter_from")
 
 
 def train_own(recipe: dict[str, Any], files: Sequence[str | Path], runs: Path, weights: Path, *,
@@ -65,9 +69,7 @@ def train_own(recipe: dict[str, Any], files: Sequence[str | Path], runs: Path, w
     SpecvizError
         For files or a recipe that cannot be used; if ``runs`` belongs to another training.
     """
-    if recipe["data"].get("wide") or recipe["network"].get("lamost_pixels", 1462) != 1462:
-        raise SpecvizError("The recipe is for the wide LAMOST range", expected="1462 pixels, as in the official layout",
-                           remedy="Use specclip_small.toml")  # fmt: skip
+    check_recipe(recipe)
     runs.mkdir(parents=True, exist_ok=True)
     data = load_own_data(files, runs / "cache", progress=progress)
     _claim(runs, recipe, data)
@@ -86,6 +88,28 @@ def train_own(recipe: dict[str, Any], files: Sequence[str | Path], runs: Path, w
     digest = export_own(net, recipe, data, [Path(p).name for p in files], weights, uncalibrated)
     _report(measure_own(net, data), runs / "test.csv")
     return digest
+
+
+def check_recipe(recipe: dict[str, Any]) -> None:
+    """Everything that the stages will read is there, before anything long begins.
+
+    Raises
+    ------
+    SpecvizError
+        With the names that are missing or not known.
+    """
+    if recipe["data"].get("wide") or recipe["network"].get("lamost_pixels", 1462) != 1462:
+        raise SpecvizError("The recipe is for the wide LAMOST range", expected="1462 pixels, as in the official layout",
+                           remedy="Use specclip_small.toml")  # fmt: skip
+    sizes = {f.name for f in fields(SmallConfig)} - {"labels", "extra_labels"}
+    if unknown := sorted(set(recipe["network"]) - sizes):
+        raise SpecvizError("The section network of the recipe has " + ", ".join(unknown),
+                           expected="only " + ", ".join(sorted(sizes)))  # fmt: skip
+    for name in OWN_STAGES:
+        needed = _SETTINGS + (() if name == "pretrain" else _PAIR_SETTINGS)
+        if wrong := [k for k in needed if type(recipe[name].get(k)) not in (int, float)]:
+            raise SpecvizError(f"The section {name} of the recipe lacks numbers for " + ", ".join(wrong),
+                               remedy="Compare with specclip_small.toml")  # fmt: skip
 
 
 def _claim(runs: Path, recipe: dict[str, Any], data: OwnData) -> None:
