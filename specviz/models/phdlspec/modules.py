@@ -3,8 +3,8 @@
 After PhDLspec (Wu et al. 2026): every token is the sum of a wavelength encoding and of an embedding of the parameters;
 encoder blocks (multi-head attention, LayerNorm, feed-forward) mix them; a fully connected output makes pixels of them.
 What is ours: a token stands for a patch of pixels and has its own output matrix, which also reads the inputs; the
-blocks enter through gates that start at zero, so that training begins with embedding and outputs alone (a Payne:
-Ting et al. 2019, ApJ 879, 69); the output passes through :func:`transmission`, whose logarithm is linear in abundance
+blocks start as the identity, so that training begins with embedding and outputs alone (a Payne: Ting et al. 2019, ApJ
+879, 69); the output passes through :func:`transmission`, whose logarithm is linear in abundance
 for a weak line; the continuum is predicted relative to a black body.
 """
 
@@ -43,7 +43,7 @@ def ln_black_body(teff: Tensor, wave: Tensor) -> Tensor:
 
 
 class EncoderBlock(nn.Module):
-    """Pre-norm attention and feed-forward, each behind a gate a channel that starts at zero; (n, T, D) -> (n, T, D).
+    """Pre-norm attention and feed-forward, whose output matrices start at zero; (n, T, D) -> (n, T, D).
 
     The attention is written out because the fused kernels have no forward-mode derivative.
     """
@@ -55,11 +55,13 @@ class EncoderBlock(nn.Module):
         self.attention_norm, self.feed_norm = nn.LayerNorm(d), nn.LayerNorm(d)
         self.query_key_value, self.attention_output = nn.Linear(d, 3 * d), nn.Linear(d, d)
         self.feed_first, self.feed_second = nn.Linear(d, config.feed_forward * d), nn.Linear(config.feed_forward * d, d)
-        self.attention_gate, self.feed_gate = nn.Parameter(torch.zeros(d)), nn.Parameter(torch.zeros(d))
+        for layer in (self.attention_output, self.feed_second):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, h: Tensor) -> Tensor:
-        h = h + self.attention_gate * self.attend(self.attention_norm(h))
-        return h + self.feed_gate * self.feed_second(F.gelu(self.feed_first(self.feed_norm(h)), approximate="tanh"))
+        h = h + self.attend(self.attention_norm(h))
+        return h + self.feed_second(F.gelu(self.feed_first(self.feed_norm(h)), approximate="tanh"))
 
     def attend(self, h: Tensor) -> Tensor:
         n, t, d = h.shape
@@ -109,7 +111,7 @@ class EmulatorNet(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(t, 1, c.patch))
         #: Computes the blocks in bfloat16 (outputs stay float32): for training on CPUs that multiply it faster.
         self.half_blocks = False
-        #: Leaves the blocks out: the same function while their gates are zero, at a tenth of the cost.
+        #: Leaves the blocks out: the same function while they are the identity, at a tenth of the cost.
         self.skip_blocks = False
         self.wave: Tensor
         self.input_mean: Tensor
