@@ -27,18 +27,15 @@ _kept = threading.local()
 class Buffers:
     """Memory for one width of network and one number of samples.
 
-    Rows of ones stand where a product adds its bias: ``inputs`` is [1, label 0, label 1 ... extra normals].
+    ``inputs`` is [1, label 0, label 1 ..., then hidden units or extra normals]: a row of ones stands where a product
+    adds its bias.
     """
 
     def __init__(self, samples: int, inputs: int, hidden: int, bins: int) -> None:
         with torch.inference_mode(False):  # tensors that may be written to in either mode
-            self.inputs, self.first, self.second = (
-                torch.ones(rows, samples) for rows in (inputs, hidden + 1, hidden + 1)
-            )
+            self.inputs, self.second = torch.ones(inputs, samples), torch.ones(hidden + 1, samples)
             self.raw = torch.empty(3 * bins + 1, samples)
-            self.sizes, self.ends = torch.empty(2 * bins, samples), torch.empty(2 * bins, samples)
-            triangle = torch.tril(torch.ones(bins, bins))
-            self.sum = torch.block_diag(triangle, triangle)
+        self.sizes, self.ends = np.empty((2 * bins, samples), np.float32), np.empty((2 * bins, samples), np.float32)
         self.less = np.empty((bins - 1, samples), bool)
         self.column = np.arange(samples)
 
@@ -84,7 +81,8 @@ def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
     factors, n, count = [flow.factor(i) for i in range(flow.n_core)], flow.n_core, base.shape[1]
     offset, spread, temperature = (t.numpy() for t in (flow.offset, flow.spread, flow.temperature))
     hidden, bins = factors[0].hidden.in_features, factors[0].bins
-    buffers = Buffers.of(count, 1 + len(flow.names), hidden, bins)
+    rows = 1 + max(len(flow.names), n + hidden)
+    buffers = Buffers.of(count, rows + -rows % 8, hidden, bins)  # rounded up, so that one size serves both surveys
     out = np.empty((len(summary), len(flow.names), count), np.float32)
     inputs = buffers.inputs.numpy()
     for star in range(len(summary)):
@@ -96,34 +94,58 @@ def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
                 out[star, i] *= np.float32(math.log(10.0))
                 np.exp(out[star, i], out=out[star, i])
         if flow.extra is not None:
-            inputs[1 + n :] = base[n:]
+            total = 1 + len(flow.names)
+            inputs[1 + n : total] = base[n:]
             mean, core, mix = flow.extra.affine(summary[star])
             scale, shift = flow.spread[n:, None], flow.offset[n:, None]
             weights = torch.cat((mean[:, None] * scale + shift, core * scale, mix * scale * flow.temperature[n:]), 1)
-            torch.mm(weights, buffers.inputs, out=torch.from_numpy(out[star, n:]))
+            torch.mm(weights, buffers.inputs[:total], out=torch.from_numpy(out[star, n:]))
     return out
+
+
+def _raw_knots(factor: ConditionalSpline, summary: torch.Tensor, previous: int, w: Buffers) -> Array:
+    """Output of the factor's network, (3 bins + 1, S), or (3 bins + 1, 1) where no label comes before this one.
+
+    A rectifier that is on, or off, for every sample of the star is no rectifier: the units of the first layer that are
+    (most of them are, a star's labels being known better than those of all stars) are taken into the product of the
+    second. Which they are follows from the range of the labels (interval arithmetic), so nothing is approximated.
+    """
+    if factor.from_previous is None:
+        return factor.knots(factor.hidden(factor.from_context(summary).relu()).relu()).numpy()[:, None]
+    first = torch.cat((factor.from_context(summary)[:, None], factor.from_previous.weight), 1)
+    labels, weight, second = w.inputs[1 : previous + 1].numpy(), first.numpy(), factor.hidden.weight.numpy()
+    low, high = labels.min(axis=1), labels.max(axis=1)
+    centre = weight[:, 1:] @ (0.5 * (high + low)) + weight[:, 0]
+    reach = np.abs(weight[:, 1:]) @ (0.5 * (high - low))
+    bends, on = np.abs(centre) < reach, centre >= reach
+    straight = second[:, on] @ weight[on]
+    straight[:, 0] += factor.hidden.bias.numpy()
+    count = previous + 1 + int(bends.sum())
+    if count > previous + 1:
+        known, bent = w.inputs[: previous + 1], w.inputs[previous + 1 : count]
+        torch.mm(torch.from_numpy(weight[bends]), known, out=bent).relu_()
+    both = torch.from_numpy(np.concatenate((straight, second[:, bends]), axis=1))
+    torch.mm(both, w.inputs[:count], out=w.second[:-1]).relu_()
+    knots = torch.cat((factor.knots.weight, factor.knots.bias[:, None]), 1)
+    return torch.mm(knots, w.second, out=w.raw).numpy()
 
 
 def _spline(
     factor: ConditionalSpline, summary: torch.Tensor, z: Array, previous: int, w: Buffers, out: Array
 ) -> Array:
     """:meth:`ConditionalSpline.to_label` of all samples, into ``out`` (S,); step by step as there."""
-    k, bias = factor.bins, factor.from_context(summary)[:, None]
-    width = slice(0, z.size if previous else 1)  # without labels before it, one set of knots serves all samples
-    weight = bias if factor.from_previous is None else torch.cat((bias, factor.from_previous.weight), 1)
-    torch.mm(weight, w.inputs[: previous + 1, width], out=(first := w.first[:-1, width]))
-    first.relu_()
-    torch.mm(_with_bias(factor.hidden), w.first[:, width], out=(second := w.second[:-1, width]))
-    second.relu_()
-    raw_tensor = torch.mm(_with_bias(factor.knots), w.second[:, width], out=_part(w.raw, width))
-    raw, sizes_tensor = raw_tensor.numpy(), _part(w.sizes, width)
-    knots, sizes = raw[: 2 * k], sizes_tensor.numpy()
+    k, raw = factor.bins, _raw_knots(factor, summary, previous, w)
+    step = raw.shape[1]  # 1: one set of knots serves all samples
+    knots, sizes, ends = raw[: 2 * k], _part(w.sizes, step), _part(w.ends, step)
     np.abs(knots, out=sizes)
     sizes *= np.float32(2 * _INVERSE_FLOOR)
     sizes += np.float32(1)
     np.divide(knots, sizes, out=sizes)
     np.exp(sizes, out=sizes)
-    ends = torch.mm(w.sum, sizes_tensor, out=_part(w.ends, width)).numpy()
+    pair, sums = sizes.reshape(2, k, -1), ends.reshape(2, k, -1)  # widths and heights: running sums of both
+    sums[:, 0] = pair[:, 0]
+    for j in range(1, k):
+        np.add(sums[:, j - 1], pair[:, j], out=sums[:, j])
     total_x, total_y = ends[k - 1], ends[2 * k - 1]
     target = z * np.float32(0.5 / _BOUND)
     target += np.float32(0.5)
@@ -133,10 +155,9 @@ def _spline(
     leftmost, rightmost = index == 0, index == k - 1
     # Places in the flattened arrays: the row is the bin, the column the sample.
     place: Any = index.astype(np.intp)
-    if previous:
-        place *= z.size
+    if step > 1:
+        place *= step
         place += w.column
-    step = raw.shape[1]
     flat_size, flat_end, flat_raw = sizes.reshape(-1), ends.reshape(-1), raw.reshape(-1)
     d0, d1 = flat_raw[(2 * k - 1) * step :].take(place), flat_raw[2 * k * step :].take(place)
     dx, x0 = flat_size.take(place), flat_end.take(place)
@@ -195,10 +216,6 @@ def _spline(
 _BOUND = 6.0
 
 
-def _with_bias(layer: torch.nn.Linear) -> torch.Tensor:
-    return torch.cat((layer.weight, layer.bias[:, None]), 1)
-
-
-def _part(buffer: torch.Tensor, width: slice) -> torch.Tensor:
+def _part(buffer: Array, step: int) -> Array:
     """The buffer, or a contiguous piece of it for one sample."""
-    return buffer if width.stop == buffer.shape[1] else buffer.reshape(-1)[: buffer.shape[0]].view(-1, 1)
+    return buffer if step == buffer.shape[1] else buffer.reshape(-1)[: buffer.shape[0]].reshape(-1, 1)
