@@ -190,7 +190,7 @@ def _write_part(f: Any, file: OfficialFile, group: str, at: NDArray[np.int64], f
     folder.mkdir()
     n = len(at)
     maps = {
-        (s, what): np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        (s, what): np.lib.format.open_memmap(
             folder / f"{s}_{what}.npy", mode="w+", dtype=_KIND[s], shape=(n, PIXELS[s])
         )
         for s in file.flux
@@ -209,7 +209,8 @@ def _write_part(f: Any, file: OfficialFile, group: str, at: NDArray[np.int64], f
             maps[survey, "flux"][low:high], maps[survey, "ivar"][low:high] = flux, weight
     for values in maps.values():
         values.flush()
-    np.savez(folder / "columns.npz", index=at, **{f"snr_{s}": v for s, v in snr.items()}, **columns)
+    kept: dict[str, Any] = {"index": at, **{f"snr_{s}": v for s, v in snr.items()}, **columns}
+    np.savez(folder / "columns.npz", **kept)
 
 
 def _open_single(folder: Path, survey: Survey) -> Spectra:

@@ -124,7 +124,7 @@ def scan(file: OfficialFile, group: str, notes: list[str], progress: bool) -> Ve
     for survey, at in normal.items():
         wrong = sound & ~at
         if wrong.sum() > _TOO_MANY * max(1, sound.sum()):
-            raise _not_normalised(file, group, survey, wrong.sum() / sound.sum(), np.median(scales[survey][sound]))
+            raise _not_normalised(file, group, survey, wrong[sound].mean(), float(np.median(scales[survey][sound])))
         keep &= at
     for survey, typical in snr.items():
         if not 0.05 < typical < 2e4:  # an ivar of the raw flux is wrong by the square of the scale

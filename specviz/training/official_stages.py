@@ -170,7 +170,7 @@ class OwnAlign(OwnStage):
             "cross_l": s["cross_weight"] * 7.0 * _mean((cross_l - x_l).abs(), w_l),
         }
         context = {k: net.context(e[k], snr[k]) for k in SURVEYS}
-        for survey in net.flows:
+        for survey in (k for k in SURVEYS if k in net.flows):
             flow = net.flow(survey)
             log_prob, counts = masked_log_prob(flow, labels_of(pairs, flow, rows), context[survey])
             # A wrong label must not pull without bound.

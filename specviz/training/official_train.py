@@ -81,7 +81,7 @@ def train_own(recipe: dict[str, Any], files: Sequence[str | Path], runs: Path, w
     standardise_own_flows(net, data.train)
     validator = own_validator(data, recipe["adapt"])
     for number, (name, stage) in enumerate(OWN_STAGES.items()):
-        run_stage(stage(net, data, recipe[name]), runs, seed=seed + 100 * number, progress=progress,  # type: ignore[arg-type]
+        run_stage(stage(net, data, recipe[name]), runs, seed=seed + 100 * number, progress=progress,
                   validate=validator if name == "adapt" else None, save_every=save_every)  # fmt: skip
     net.eval()
     uncalibrated = calibrate_own(net, data)

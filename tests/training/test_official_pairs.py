@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,22 @@ def test_spectra_stay_on_disk_and_chunks_do_not_show(
             np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert a.lamost_clean is a.lamost  # no second copy of what nobody knows better
         np.testing.assert_array_equal(a.xp_log_snr, b.xp_log_snr)
+
+
+def test_memory_does_not_grow_with_the_file(
+    tmp_path: Path, own_group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (official_pairs, official_rows):
+        monkeypatch.setattr(module, "ROWS", 16)
+    peaks = []
+    for n in (60, 60, 600):  # the first one pays for the imports
+        path = tmp_path / f"{len(peaks)}.h5"
+        write_official_hdf5(path, own_group(n, 1), own_group(10, 2))
+        tracemalloc.start()
+        load_own_data([path], tmp_path / "cache")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.3 * peaks[1] < 0.3 * path.stat().st_size
 
 
 def test_the_second_reading_takes_what_the_first_wrote(own_file: Path, tmp_path: Path) -> None:
