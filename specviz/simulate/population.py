@@ -1,9 +1,9 @@
 """``Population``: which stars of the GRID a survey meets, from stellar tracks, a mass function and three components.
 
 The weights of the training pairs. Stars with continuous labels, companions and chemistry: ``SurveyPopulation``
-(:mod:`specviz.simulate.survey`). Here: single stars; constant star formation; an exponential disc seen at a typical Galactic latitude. A track
-point counts as (stars born of its mass) x (time spent near it) x (volume in which the survey sees it), so bright giants
-come out over-represented exactly as they are in a magnitude-limited survey.
+(:mod:`specviz.simulate.survey`). Here: single stars; constant star formation; an exponential disc seen at a typical
+Galactic latitude. A track point counts as (stars born of its mass) x (time spent near it) x (volume in which the survey
+sees it), so bright giants come out over-represented exactly as they are in a magnitude-limited survey.
 """
 
 from __future__ import annotations
