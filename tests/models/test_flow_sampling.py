@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from specviz.models.specclip import flow_sampling
 from specviz.models.specclip.flow_sampling import Buffers, base_normals
 from specviz.models.specclip.label_flow import LabelFlow
 
@@ -65,6 +66,14 @@ def test_one_sample_and_other_sizes() -> None:
     full = flow.sample(context, base)
     for count in (1, 2, 49):
         torch.testing.assert_close(flow.sample(context, base[:count]), full[:, :count], rtol=1e-5, atol=1e-5)
+
+
+def test_many_samples_are_drawn_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow, context, base = _flow(("rv",)), torch.randn(2, 6), torch.randn(2500, 5)
+    whole = flow.sample(context, base)
+    monkeypatch.setattr(flow_sampling, "_BLOCK", 1000)
+    blocks = flow.sample(context, base)
+    assert ((blocks - whole).abs() / whole.std(dim=(0, 1))).max() < 1e-3
 
 
 def test_threads_do_not_share_their_memory() -> None:

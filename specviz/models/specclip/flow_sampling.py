@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from specviz.models.specclip.label_flow import ConditionalSpline, LabelFlow
 
 Array = NDArray[np.float32]
+#: Samples drawn at once: the buffers of so many are 9 MB.
+_BLOCK = 16_384
+#: Sets of base normals of more numbers than this are not kept.
+_KEPT = 1_000_000
 _INVERSE_FLOOR = 1.0 / -math.log(1e-3)
 _kept = threading.local()
 
@@ -70,7 +74,8 @@ def base_normals(labels: int, samples: int, seed: int | None) -> torch.Tensor:
     """Standard normals (samples, labels) of that seed, on the CPU; do not write to them: they are kept for the next
     star.
     """
-    return _normals(labels, samples, seed) if seed is None else _kept_normals(labels, samples, seed)
+    keep = seed is not None and labels * samples <= _KEPT
+    return _kept_normals(labels, samples, seed) if keep else _normals(labels, samples, seed)  # type: ignore[arg-type]
 
 
 def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
@@ -78,6 +83,9 @@ def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
 
     ``summary`` (B, C) is :meth:`LabelFlow.condition` of the stars.
     """
+    if base.shape[1] > _BLOCK:
+        starts = range(0, base.shape[1], _BLOCK)
+        return np.concatenate([draw(flow, summary, base[:, i : i + _BLOCK]) for i in starts], axis=2)
     factors, n, count = [flow.factor(i) for i in range(flow.n_core)], flow.n_core, base.shape[1]
     offset, spread, temperature = (t.numpy() for t in (flow.offset, flow.spread, flow.temperature))
     hidden, bins = factors[0].hidden.in_features, factors[0].bins
