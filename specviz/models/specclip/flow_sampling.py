@@ -75,7 +75,7 @@ def base_normals(labels: int, samples: int, seed: int | None) -> torch.Tensor:
     star.
     """
     keep = seed is not None and labels * samples <= _KEPT
-    return _kept_normals(labels, samples, seed) if keep else _normals(labels, samples, seed)  # type: ignore[arg-type]
+    return _kept_normals(labels, samples, seed) if keep else _normals(labels, samples, seed)
 
 
 def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
