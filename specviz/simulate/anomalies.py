@@ -178,7 +178,7 @@ def observe_planted(
         S/N per pixel in g (drawn between 20 and 150 by default) and apparent G (by default what fits the S/N).
     xp : XPSimulator, optional
     """
-    n, xp = len(planted), xp or XPSimulator()
+    n, xp = len(planted), xp or XPSimulator(correlated=True)
     flux, ivar, clean, truth = [], [], [], list(planted.truth)
     nights, spectra, magnitudes = [], [], []
     wave = np.empty(0)

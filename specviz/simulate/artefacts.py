@@ -60,7 +60,7 @@ def bad_sky(wave: NDArray[np.float64], flux: Array, ivar: Array, rng: np.random.
     lines = np.exp(-0.5 * (((wave[:, None] - [c for c, _ in instrument.SKY_LINES]) / 2.2) ** 2)).max(axis=1) > 0.01
     bands = np.where(lines, 0.0, np.minimum(excess, 8.0) / 8.0)
     # OH bands are combs of lines: a pseudo-random comb stands for them.
-    comb = bands * np.sin(wave * 0.11) * np.sin(wave * 0.043 + 1.0)
+    comb = bands * np.sin(wave * 0.38) * np.sin(wave * 0.29 + 1.0)
     for k in range(len(out)):
         strength = float(rng.uniform(4.0, 15.0) * rng.choice([-1.0, 1.0]))
         out[k] += strength * sigma[k] * (shape + 2.0 * comb + 0.5 * bands)

@@ -1,7 +1,7 @@
 """Galaxies from stars: a mixture, broadened by the stars' motions, redshifted, with emission lines if it forms stars.
 
 No population synthesis: four stars of one metallicity with drawn shares of the light. It looks like a galaxy at
-LAMOST's resolution (velocity dispersion, Mg b, the 4000 A break, a redshift), its colours are plausible, its age is not.
+LAMOST's resolution (velocity dispersion, Mg b, 4000 A break, redshift), with plausible colours; it has no age.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def double_lined(emulator: SpectralEmulator, rng: np.random.Generator) -> OddSta
     area = (second / teff) ** 3.4
     pair = CompositeStars(EmulatedStars(emulator, labels), EmulatedStars(emulator, other), [area], [apart])
     share = area * (second / teff) ** 4 / (1.0 + area * (second / teff) ** 4)
-    truth = f"Two stars of {teff:.0f} and {second:.0f} K, {abs(apart):.0f} km/s apart, {100 * share:.0f} % of the second."
+    truth = f"{teff:.0f} and {second:.0f} K ({100 * share:.0f} % of the light), {abs(apart):.0f} km/s apart."
     values = {k: float(v[0]) for k, v in labels.items()}
     return OddStar(pair.light([0]), truth, values, {"rv": -0.5 * apart + rng.normal(0.0, 30.0), "vsini": 8.0})
 
@@ -121,8 +121,8 @@ def t_tauri_star(emulator: SpectralEmulator, rng: np.random.Generator) -> OddSta
     sed = sed + np.interp(star.sed_wave, star.cont_wave, hot)
     alpha = float(np.exp(rng.uniform(np.log(15.0), np.log(110.0))))
     lines = {BALMER["a"]: alpha, BALMER["b"]: 0.25 * alpha, BALMER["g"]: 0.12 * alpha, BALMER["d"]: 0.08 * alpha}
-    lines |= dict.fromkeys(CA_H_K, 0.25 * alpha) | {5877.3: 0.02 * alpha, 6302.0: 0.03 * alpha, 6709.6: -0.4 / (1 + veil)}
-    lines |= dict.fromkeys((8500.4, 8544.4, 8664.5), 0.1 * alpha)
+    lines |= {5877.3: 0.02 * alpha, 6302.0: 0.03 * alpha, 6709.6: -0.4 / (1 + veil)}
+    lines |= dict.fromkeys(CA_H_K, 0.25 * alpha) | dict.fromkeys((8500.4, 8544.4, 8664.5), 0.1 * alpha)
     light = add_lines(star, norm, cont + hot, sed, lines, float(rng.uniform(80.0, 140.0)))
     truth = f"T Tauri-like: H alpha {alpha:.0f} A in emission, veiling {veil:.1f} at 5500 A, on {teff:.0f} K."
     night = {"vsini": float(rng.uniform(8.0, 30.0)), "ebv": float(rng.uniform(0.1, 0.8))}
@@ -152,13 +152,13 @@ def carbon_star(emulator: SpectralEmulator, rng: np.random.Generator) -> OddStar
     """A giant with C2 and CN bands, enhanced in the s process; bands stronger than the grid's by a drawn factor."""
     teff, fe_h = float(rng.uniform(3750.0, 4700.0)), float(rng.uniform(-1.2, -0.1))
     logg = float(np.interp(teff, [3750.0, 4700.0], [0.8, 2.1]))
-    carbon, process = float(rng.uniform(0.9, 1.7)), float(rng.uniform(0.6, 1.4))
+    carbon, process = float(rng.uniform(0.7, 1.4)), float(rng.uniform(0.6, 1.4))
     heavy = dict.fromkeys(("sr_fe", "y_fe", "zr_fe", "ba_fe", "la_fe", "nd_fe"), process)
     labels = star_labels(emulator, rng, teff, logg, fe_h, c_fe=carbon, n_fe=float(rng.uniform(0.1, 0.6)), **heavy)
     plain = labels | {"c_fe": np.array([-0.1])}
     both = EmulatedStars(emulator, {k: np.concatenate([v, plain[k]]) for k, v in labels.items()})
     rows = np.arange(2)
-    more = float(rng.uniform(0.15, 0.8))
+    more = float(rng.uniform(0.1, 0.5))
     norm, sed = np.maximum(both.norm(rows), 0.02), both.sed(rows)
     strong = norm[0] * np.exp(more * np.minimum(np.log(norm[0] / norm[1]), 0.0))
     sed_strong = sed[0] * np.exp(more * np.minimum(np.log(sed[0] / sed[1]), 0.0))

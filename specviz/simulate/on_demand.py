@@ -34,7 +34,7 @@ class SimulatedSurvey:
         self, emulator: SpectralEmulator, population: SurveyPopulation, seed: int = 0, xp: XPSimulator | None = None
     ) -> None:
         self.emulator, self.population, self.seed = emulator, population, seed
-        self.xp = xp or XPSimulator()
+        self.xp = xp or XPSimulator(correlated=True)
 
     def stars(self, index: ArrayLike) -> SurveyDraw:
         """Who the stars are; see :class:`SurveyDraw`."""
