@@ -42,8 +42,21 @@ def shared_folder(given: str | None) -> Path:
     return Path(given or os.environ.get("SPECVIZ_SHARED") or Path(__file__).parents[2].parent / "shared")
 
 
+def own_files(recipe: dict[str, Any]) -> list[str]:
+    """The user's own HDF5 files that a recipe names in ``[data] hdf5``; none for the default material."""
+    given = recipe["data"].get("hdf5") or []
+    files = [given] if isinstance(given, str) else given
+    if not isinstance(files, list) or not all(isinstance(f, str) for f in files):
+        raise SpecvizError(f"hdf5 = {given!r} in the recipe's section data", expected="a path, or a list of paths")
+    return files
+
+
 def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, progress: bool = True) -> str:
     """Run all stages (those done are taken from ``runs``), calibrate, write the weights; returns their SHA-256."""
+    if own := own_files(recipe):  # nothing of ``shared`` is needed
+        from specviz.training.official_train import train_own
+
+        return train_own(recipe, own, runs, weights, progress=progress)
     import torch
 
     from specviz.models.specclip.small import SmallConfig, SmallNet
@@ -85,10 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="specviz train", description="Train the default model from a recipe file.")
     parser.add_argument("recipe", nargs="?", default=str(DEFAULT_RECIPE), help="recipe file (TOML)")
     parser.add_argument("--shared", help="folder of the training material (default: SPECVIZ_SHARED or ../shared)")
-    parser.add_argument(
-        "--runs", default="runs/specclip_small", help="checkpoints and logs; a killed run goes on from here"
-    )
-    parser.add_argument("--weights", default=str(weights_path("specclip-small")), help="where the weights are written")
+    parser.add_argument("--hdf5", action="append", metavar="FILE", help="train on your own pairs, in SpecCLIP's layout "
+                        "(docs/train.md); again for files of one survey alone")  # fmt: skip
+    parser.add_argument("--runs", help="checkpoints and logs; a killed run goes on from here "
+                        "(default: runs/specclip_small, or runs/ and the name of the first --hdf5)")  # fmt: skip
+    parser.add_argument("--weights", help="where the weights are written (default: into the package; with --hdf5 into "
+                        "the folder of --runs)")  # fmt: skip
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(argv)
@@ -96,17 +111,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     torch.set_num_threads(max(1, options.threads))
     try:
-        digest = train(
-            read_recipe(Path(options.recipe)), shared_folder(options.shared), Path(options.runs), Path(options.weights),
-            progress=not options.quiet,
-        )  # fmt: skip
+        recipe = read_recipe(Path(options.recipe))
+        if options.hdf5:
+            recipe["data"]["hdf5"] = options.hdf5
+        own = own_files(recipe)
+        name = Path(own[0]).stem if own else "specclip_small"
+        runs = Path(options.runs or f"runs/{name}")
+        # Own pairs must not take the place of the weights that the package came with.
+        weights = Path(options.weights or (runs / f"{name}.safetensors" if own else weights_path("specclip-small")))
+        digest = train(recipe, shared_folder(options.shared), runs, weights, progress=not options.quiet)
     except SpecvizError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
         return 130
-    print(f"{options.weights}\nsha256 {digest}")
+    print(f"{weights}\nsha256 {digest}")
     return 0
 
 
