@@ -160,9 +160,12 @@ def run_stage(trainer: Trainer, name: str, number: int, stage: Mapping[str, Any]
     net, steps, path = trainer.net, int(stage["steps"]), folder / f"{name}.pt"
     folder.mkdir(parents=True, exist_ok=True)
     net.skip_blocks, net.half_blocks = not stage["blocks"], bool(stage["blocks"]) and bool(stage.get("half", True))
-    optimiser = torch.optim.AdamW(
-        net.parameters(), lr=float(stage["lr"]), weight_decay=float(stage["weight_decay"]), betas=(0.9, 0.98)
-    )
+    inside = {id(p) for p in net.blocks.parameters()}
+    groups = [
+        {"params": [p for p in net.parameters() if (id(p) in inside) == blocks], "factor": factor}
+        for blocks, factor in ((False, 1.0), (True, float(stage.get("block_factor", 1.0))))
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=1.0, weight_decay=float(stage["weight_decay"]), betas=(0.9, 0.98))
     average = {k: v.detach().clone() for k, v in net.state_dict().items()}
     first, started = 0, time.monotonic()
     if path.exists():
@@ -188,12 +191,12 @@ def run_stage(trainer: Trainer, name: str, number: int, stage: Mapping[str, Any]
     for step in bar:
         generator = torch.Generator().manual_seed((trainer.seed * 1000 + number) * 1_000_000 + step)
         for group in optimiser.param_groups:
-            group["lr"] = float(stage["lr"]) * learning_rate(
+            group["lr"] = float(stage["lr"]) * group["factor"] * learning_rate(
                 step, steps, int(stage["warmup"]), float(stage["end"])
-            )
+            )  # fmt: skip
         loss, parts = trainer.step_loss(stage, generator)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         decay = min(float(stage["average"]), (1 + step) / (10 + step))

@@ -108,7 +108,7 @@ def gradient_figures(model: Emulator, anchors: Anchors, say: Callable[[str], Non
     labels = anchors.labels[held].numpy()
     core = (labels[:, 0] > CORE_TEFF[0]) & (labels[:, 0] < CORE_TEFF[1])
     found = model.gradients(labels, anchors.names, outside="allow")
-    figures = {}
+    figures: dict[str, tuple[float, ...]] = {}
     say(f"\nCosine to the reference gradients, {len(held)} held-out anchors ({core.sum()} core)")
     say(f"{'label':>9}  {'pooled: core':>12} {'all':>7}   {'star: core':>10} {'all':>7}   {'size ratio':>10}")
     for k, name in enumerate(anchors.names):

@@ -93,7 +93,7 @@ class PhdlspecConfig:
     @property
     def waves(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Vacuum wavelengths of normalised flux, continuum and SED, Angstrom."""
-        norm = self.norm_start * 10.0 ** (self.norm_log_step * np.arange(self.n_norm))
+        norm = self.norm_start * np.power(10.0, self.norm_log_step * np.arange(self.n_norm, dtype=np.float64))
         continuum, sed = (np.geomspace(self.smooth_start, self.smooth_end, n) for n in (self.n_continuum, self.n_sed))
         return norm, continuum, sed
 
