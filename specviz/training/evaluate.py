@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[Callable[[Bench], Any], ...]] = {
     "retrieval": (translation.retrieval_across_surveys,),
     "calibration": (translation.simulated_labels, calibration.calibration),
     "outliers": (outliers.outliers,),
+    "planted": (outliers.planted_outliers,),
     "speed": (speed.speed,),
 }
 _EMULATOR = "phdlspec-small"

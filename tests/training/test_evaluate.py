@@ -10,7 +10,7 @@ import pytest
 
 from specviz.models.registry import load_model
 from specviz.training import evaluate
-from specviz.training.evaluation import gaia_xp, outliers, plates, transfer
+from specviz.training.evaluation import gaia_xp, outliers, planted, plates, transfer
 from specviz.training.evaluation.bench import Bench
 
 
@@ -86,10 +86,22 @@ def test_standards_come_out_at_their_types(bench: Bench, said: Said) -> None:
 
 def test_what_is_no_star_stands_out(bench: Bench, said: Said) -> None:
     outliers.outliers(bench)
-    areas = [t for t in bench.targets if t.name.startswith("AUC")]
+    areas = [t for t in bench.targets if t.name.startswith("AUC") and "planted" not in t.name]
     assert len(areas) == 8 and all(t.met for t in areas)
     galaxies = said.line("galaxies (LAMOST DR7)").split("above")[1].split("%")[0].split()
     assert len(galaxies) == 3 and min(map(float, galaxies)) >= 97
+
+
+def test_planted_objects_stand_out_and_ordinary_ones_do_not(
+    bench: Bench, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planted, "N_OBJECTS", {"star": 12, "galaxy": 12, "fault": 12})
+    outliers.planted_outliers(bench, ("star-forming galaxy", "cool M dwarf", "fringes", "dead arm"))
+    area = {name: float(said.line(name).split("AUC")[1].split(";")[0])
+            for name in ("ordinary star", "star-forming galaxy", "cool M dwarf", "dead arm")}  # fmt: skip
+    assert 0.25 < area["ordinary star"] < 0.8 and min(area["star-forming galaxy"], area["cool M dwarf"]) > 0.95
+    assert "12 visible" in said.line("fringes") and "0 visible" in said.line("dead arm")
+    assert any(t.name.startswith("AUC of visible faults") and t.met for t in bench.targets)
 
 
 def test_coverage_by_plate_adds_up(bench: Bench) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,13 +34,10 @@ def outliers(bench: Bench) -> None:
     """
     from specviz.training.not_stars import not_stars
 
-    lamost = bench.lamost
-    rows = lamost.part(TEST)
-    rows = rows[lamost.snrg[rows] > 10]
-    flux, ivar = lamost.centred(rows)
+    flux, ivar = _held_out(bench)
     stars = _scores(bench, bench.encode("lamost_lrs", flux, ivar))
     bench.say(
-        f"\nOut-of-distribution score: area under the ROC curve (AUC) against {len(rows)} held-out stars, snrg > 10"
+        f"\nOut-of-distribution score: area under the ROC curve (AUC) against {len(flux)} held-out stars, snrg > 10"
     )
     curves = {}
     made = not_stars(flux, ivar, bench.model.grids["lamost_lrs"], np.random.default_rng(0))
@@ -72,6 +69,42 @@ def outliers(bench: Bench) -> None:
         from specviz.training.evaluation.figures import draw_roc
 
         draw_roc(curves, bench.figures / "outliers_roc.png")
+
+
+def _held_out(bench: Bench) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Flux and ivar of the held-out real stars that everything else is compared with."""
+    rows = bench.lamost.part(TEST)
+    return bench.lamost.centred(rows[bench.lamost.snrg[rows] > 10])
+
+
+def planted_outliers(bench: Bench, names: Sequence[str] | None = None) -> None:
+    """Objects and faults of the simulated survey, all classes or ``names``, against the same real stars.
+
+    The control, ordinary simulated stars, says how far simulated stars are from real ones. A fault counts in full only
+    where it is visible in the model's window: nobody sees a broken red arm in 4000-5600 A.
+    """
+    from specviz.training.evaluation.planted import planted_classes
+
+    stars = _scores(bench, bench.encode("lamost_lrs", *_held_out(bench)))
+    bench.say("\nPlanted by the simulated survey: AUC against the same stars (faults: of all; of the visible ones)")
+    faults: list[NDArray[np.float64]] = []
+    for c in planted_classes(bench.model, names):
+        odd = _scores(bench, [bench.model.embed(c.prepared)])
+        area, report = (auc(o, s) for o, s in zip(odd, stars, strict=True))
+        seen = ""
+        if c.kind == "fault":
+            seen = f"; {c.visible.sum()} visible"
+            if c.visible.any():
+                seen += f": {auc(odd[0][c.visible], stars[0]):.3f}, {auc(odd[1][c.visible], stars[1]):.3f}"
+        bench.say(f"{c.name:<42} n={len(c.prepared):<4} AUC {area:.3f}; anomaly score of a report {report:.3f}{seen}")
+        if c.kind == "galaxy" or c.name == "sky only":
+            bench.target(f"AUC of {c.name}, planted", area, low=LEAST_AUC)
+        elif c.kind == "fault":
+            faults.append(odd[1][c.visible])
+    if not faults:
+        return
+    bench.target("AUC of visible faults, planted, by the anomaly score", auc(np.concatenate(faults), stars[1]),
+                 low=LEAST_AUC)  # fmt: skip
 
 
 def _scores(bench: Bench, encodings: list[Encoding]) -> Scores:
