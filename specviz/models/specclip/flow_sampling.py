@@ -39,6 +39,7 @@ class Buffers:
         with torch.inference_mode(False):  # tensors that may be written to in either mode
             self.inputs, self.second = torch.ones(inputs, samples), torch.ones(hidden + 1, samples)
             self.raw = torch.empty(3 * bins + 1, samples)
+        self.inputs_array, self.raw_array = self.inputs.numpy(), self.raw.numpy()
         self.sizes, self.ends = np.empty((2 * bins, samples), np.float32), np.empty((2 * bins, samples), np.float32)
         self.less = np.empty((bins - 1, samples), bool)
         self.column = np.arange(samples)
@@ -92,10 +93,10 @@ def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
     rows = 1 + max(len(flow.names), n + hidden)
     buffers = Buffers.of(count, rows + -rows % 8, hidden, bins)  # rounded up, so that one size serves both surveys
     out = np.empty((len(summary), len(flow.names), count), np.float32)
-    inputs = buffers.inputs.numpy()
+    inputs, summaries = buffers.inputs_array, summary.numpy()
     for star in range(len(summary)):
         for i, factor in enumerate(factors):
-            label = _spline(factor, summary[star], base[i] * temperature[i], i, buffers, inputs[i + 1])
+            label = _spline(factor, summaries[star], base[i] * temperature[i], i, buffers, inputs[i + 1])
             np.multiply(label, spread[i], out=out[star, i])
             out[star, i] += offset[i]
             if flow.names[i] == "teff":  # kept as log10
@@ -111,35 +112,44 @@ def draw(flow: LabelFlow, summary: torch.Tensor, base: Array) -> Array:
     return out
 
 
-def _raw_knots(factor: ConditionalSpline, summary: torch.Tensor, previous: int, w: Buffers) -> Array:
+def _raw_knots(factor: ConditionalSpline, summary: Array, previous: int, w: Buffers) -> Array:
     """Output of the factor's network, (3 bins + 1, S), or (3 bins + 1, 1) where no label comes before this one.
 
     A rectifier that is on, or off, for every sample of the star is no rectifier: the units of the first layer that are
     (most of them are, a star's labels being known better than those of all stars) are taken into the product of the
     second. Which they are follows from the range of the labels (interval arithmetic), so nothing is approximated.
     """
+    context, hidden, knots = (_weights(layer) for layer in (factor.from_context, factor.hidden, factor.knots))
+    offset = context[:, :-1] @ summary + context[:, -1]
     if factor.from_previous is None:
-        return factor.knots(factor.hidden(factor.from_context(summary).relu()).relu()).numpy()[:, None]
-    first = torch.cat((factor.from_context(summary)[:, None], factor.from_previous.weight), 1)
-    labels, weight, second = w.inputs[1 : previous + 1].numpy(), first.numpy(), factor.hidden.weight.numpy()
+        inner = hidden[:, :-1] @ np.maximum(offset, 0) + hidden[:, -1]
+        return (knots[:, :-1] @ np.maximum(inner, 0) + knots[:, -1])[:, None]
+    weight = factor.from_previous.weight.numpy()
+    labels = w.inputs_array[1 : previous + 1]
     low, high = labels.min(axis=1), labels.max(axis=1)
-    centre = weight[:, 1:] @ (0.5 * (high + low)) + weight[:, 0]
-    reach = np.abs(weight[:, 1:]) @ (0.5 * (high - low))
+    centre = weight @ (0.5 * (high + low)) + offset
+    reach = np.abs(weight) @ (0.5 * (high - low))
     bends, on = np.abs(centre) < reach, centre >= reach
-    straight = second[:, on] @ weight[on]
-    straight[:, 0] += factor.hidden.bias.numpy()
+    first = np.concatenate((offset[:, None], weight), axis=1)
+    straight = hidden[:, :-1][:, on] @ first[on]
+    straight[:, 0] += hidden[:, -1]
     count = previous + 1 + int(bends.sum())
     if count > previous + 1:
         known, bent = w.inputs[: previous + 1], w.inputs[previous + 1 : count]
-        torch.mm(torch.from_numpy(weight[bends]), known, out=bent).relu_()
-    both = torch.from_numpy(np.concatenate((straight, second[:, bends]), axis=1))
-    torch.mm(both, w.inputs[:count], out=w.second[:-1]).relu_()
-    knots = torch.cat((factor.knots.weight, factor.knots.bias[:, None]), 1)
-    return torch.mm(knots, w.second, out=w.raw).numpy()
+        torch.mm(torch.from_numpy(first[bends]), known, out=bent).relu_()
+    both = np.concatenate((straight, hidden[:, :-1][:, bends]), axis=1)
+    torch.mm(torch.from_numpy(both), w.inputs[:count], out=w.second[:-1]).relu_()
+    torch.mm(torch.from_numpy(knots), w.second, out=w.raw)
+    return w.raw_array
+
+
+def _weights(layer: torch.nn.Linear) -> Array:
+    """[weight, bias] of a layer, (out, in + 1)."""
+    return np.concatenate((layer.weight.numpy(), layer.bias.numpy()[:, None]), axis=1)
 
 
 def _spline(
-    factor: ConditionalSpline, summary: torch.Tensor, z: Array, previous: int, w: Buffers, out: Array
+    factor: ConditionalSpline, summary: Array, z: Array, previous: int, w: Buffers, out: Array
 ) -> Array:
     """:meth:`ConditionalSpline.to_label` of all samples, into ``out`` (S,); step by step as there."""
     k, raw = factor.bins, _raw_knots(factor, summary, previous, w)
