@@ -254,6 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shared", help="folder of the training material (default: SPECVIZ_SHARED or ../shared)")
     parser.add_argument("--runs", default="runs/phdlspec_small", help="checkpoints and logs; a killed run goes on")
     parser.add_argument("--no-gradients", action="store_true", help="leave the gradient regulariser out")
+    parser.add_argument("--weights", help="where to write the weights at the end (default: nowhere)")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(argv)
@@ -262,7 +263,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         recipe = read_recipe(Path(options.recipe))
         if options.no_gradients:
             recipe["loss"]["gradient"] = 0.0
-        train(recipe, shared_folder(options.shared), Path(options.runs), progress=not options.quiet)
+        net = train(recipe, shared_folder(options.shared), Path(options.runs), progress=not options.quiet)
+        if options.weights:
+            from specviz.training.emulator_export import export
+
+            print(f"{options.weights}\nsha256 {export(net, recipe, Path(options.weights))}")
     except SpecvizError as error:
         print(error, file=sys.stderr)
         return 1
