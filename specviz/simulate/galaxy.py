@@ -125,21 +125,35 @@ def galactic_direction(ra: Array, dec: Array) -> Array:
     return np.asarray(np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1) @ _TO_GALACTIC.T)
 
 
-def volumes(m_g: Array) -> dict[str, Array]:
-    """Effective volume of the survey by component: arrays (12, b), a row for each bin of :data:`SIN_B`; each bin counts
-    by its share of the footprint.
-    """
+_NODES = np.linspace(-6.0, 14.0, 81)
+
+
+@lru_cache(maxsize=1)
+def _volume_table() -> dict[str, Array]:
+    """ln of the effective volume at the absolute magnitudes of ``_NODES``, (12, 81) by component."""
     sin_b = footprint()[2]
     share = np.histogram(sin_b, SIN_B)[0] / sin_b.size
-    nodes = np.linspace(-6.0, 14.0, 81)
-    d = distances(nodes, 160)
+    d = distances(_NODES, 160)
     step = np.log(d[:, 1] / d[:, 0])
     out = {}
     for name in COMPONENTS:
-        rows = [seen(d, nodes[:, None], np.array(HEIGHT_KPC[name]), s).sum(axis=1) * step for s in SIN_B_MID]
-        log = np.log(np.maximum(rows, 1e-30))
-        out[name] = np.stack([f * np.exp(np.interp(m_g, nodes, row)) for f, row in zip(share, log, strict=True)])
+        height = np.array(HEIGHT_KPC[name])
+        rows = [seen(d, _NODES[:, None], height, s).sum(axis=1) * step for s in SIN_B_MID]
+        out[name] = np.log(np.maximum(share[:, None] * rows, 1e-30))
     return out
+
+
+def volumes(component: str, m_g: Array) -> Array:
+    """Effective volume of the survey for absolute magnitudes ``m_g`` (b,): shape (12, b), a row for each bin of
+    :data:`SIN_B`, each by its share of the footprint.
+    """
+    return np.stack([np.exp(np.interp(m_g, _NODES, row)) for row in _volume_table()[component]])
+
+
+def whole_volume(component: str, m_g: Array) -> Array:
+    """The sum of :func:`volumes` over the sky, shape (b,)."""
+    total = np.log(np.exp(_volume_table()[component]).sum(axis=0))
+    return np.asarray(np.exp(np.interp(m_g, _NODES, total)))
 
 
 def draw_velocity(

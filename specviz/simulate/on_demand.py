@@ -19,7 +19,8 @@ _NIGHT, _LAMOST, _GAIA = 11, 12, 13
 
 
 class SimulatedSurvey:
-    """Stars by number; nothing is stored.
+    """Stars by number; nothing is stored. A star's spectra are the same in every batch, but for the last digits that
+    depend on how many stars are computed together (1e-6).
 
     Parameters
     ----------

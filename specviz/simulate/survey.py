@@ -34,7 +34,8 @@ LABEL_RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("sr_fe", "y_fe", "zr_fe", "ba_fe", "la_fe", "nd_fe"), (-0.49, 1.96)), "eu_fe": (-0.32, 0.33),
 }  # fmt: skip
 #: Bolometric correction in G (M_bol - M_G, M_bol of the Sun 4.74) of the grid's own SEDs, fitted over 3500-12500 K:
-#: good to 0.02 mag at 4500-8000 K, 0.07 at 3800-4500 K, 0.13 below. Terms: see :func:`absolute_g`.
+#: good to 0.02 mag at 4500-8000 K, 0.07 at 3800-4500 K, 0.13 below. Powers of log10(teff / 5772) from 0 on: six plain
+#: terms, four times [Fe/H], four times (log g - 4.4).
 _BC = (0.0247, 0.1154, -12.3945, 15.6908, 49.3128, -130.8018, 0.0447, -0.0433, -1.6329, 3.9935,
        -0.0197, -0.1923, 1.0207, -0.9848)  # fmt: skip
 
@@ -157,11 +158,11 @@ class SurveyPopulation:
             out[c] *= galaxy.DENSITY[name]
             if not self.volume_limited:
                 m_g = absolute_g(teff[index], logg[index], iron, radius[index])
-                out[c][index] *= galaxy.volumes(m_g)[name].sum(axis=0)
+                out[c][index] *= galaxy.whole_volume(name, m_g)
         return out
 
     def stars(self, seed: int, index: ArrayLike) -> SurveyDraw:
-        """The stars with these numbers of the survey ``seed``: star i is the same in every call."""
+        """The stars with these numbers of the survey ``seed``: star i is the same in every call (to rounding)."""
         return self._draw(Deviates.of_stars(seed, index))
 
     def draw(self, rng: np.random.Generator, n: int) -> SurveyDraw:
@@ -211,8 +212,10 @@ class SurveyPopulation:
         """Direction, distance, absolute magnitude and dust of each star."""
         n = len(dev)
         m_g = absolute_g(labels["teff"], labels["logg"], labels["fe_h"], star.radius)
-        table = galaxy.volumes(m_g)
-        by_bin = np.select([component == name for name in COMPONENTS], [table[name] for name in COMPONENTS])
+        by_bin = np.zeros((galaxy.SIN_B_MID.size, n))
+        for name in COMPONENTS:
+            mine = component == name
+            by_bin[:, mine] = galaxy.volumes(name, m_g[mine])
         by_bin = np.cumsum(by_bin, axis=0)
         which = (by_bin < dev.uniform() * by_bin[-1]).sum(axis=0)
         ra, dec, all_sin_b = galaxy.footprint()
@@ -285,8 +288,8 @@ def _edges(masses: Array) -> tuple[Array, Array]:
 def absolute_g(teff: Array, logg: Array, fe_h: Array, radius_rsun: Array) -> Array:
     """Absolute magnitude in G."""
     x, fe, g = np.log10(teff / 5772.0), fe_h, logg - 4.4
-    terms = (1.0, x, x**2, x**3, x**4, x**5, fe, fe * x, fe * x**2, fe * x**3, g, g * x, g * x**2, g * x**3)
-    bc = sum(a * term for a, term in zip(_BC, terms, strict=True))
+    own = np.polynomial.polynomial.polyval
+    bc = own(x, _BC[:6]) + fe * own(x, _BC[6:10]) + g * own(x, _BC[10:])
     return np.asarray(4.74 - 2.5 * np.log10(radius_rsun**2 * (teff / 5772.0) ** 4) - bc)
 
 

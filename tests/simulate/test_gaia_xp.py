@@ -56,6 +56,18 @@ def test_the_seed_decides(xp: XPSimulator) -> None:
     assert np.abs(one - other).max() > 0
 
 
+def test_correlated_coefficients_keep_noise_and_sigma_together() -> None:
+    """With the correlations of real spectra, sigma is again what the noise is, and differs from the independent one."""
+    both, plain = XPSimulator(correlated=True), XPSimulator()
+    sed = np.repeat(planck(plain.sed_wave, 5500.0)[None], 1500, axis=0)
+    seen, without = both.observe(sed, 14.0, np.random.default_rng(1)), plain.observe(sed, 14.0, np.random.default_rng(1))
+    chi = (seen.flux - seen.clean) / seen.sigma
+    np.testing.assert_allclose(chi.std(axis=0), 1.0, atol=0.08)
+    ratio = np.median(seen.sigma / without.sigma, axis=0)
+    assert 0.05 < np.std(ratio) < 0.30
+    np.testing.assert_array_equal(seen.clean, without.clean)
+
+
 def test_dust_is_gordon_2023(xp: XPSimulator) -> None:
     import astropy.units as u
 
@@ -64,6 +76,7 @@ def test_dust_is_gordon_2023(xp: XPSimulator) -> None:
     for r_v in (2.5, 3.1, 5.5):
         want = r_v * gordon(Rv=r_v)(wave * u.AA)
         np.testing.assert_allclose(xp.extinction_curve(wave, r_v), want, rtol=4e-3)
+        np.testing.assert_allclose(xp.extinction_curve(wave, [3.0, r_v])[1], want, rtol=4e-3)  # a star each
 
 
 def test_dust_reddens_and_keeps_the_magnitude_asked_for(xp: XPSimulator) -> None:
