@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.analysis.draft import Draft, encode
+from specviz.catalog.embedding_codec import quantise, restore
 from specviz.catalog.embedding_map import EmbeddingMap
 from specviz.catalog.index import SimilarityIndex
 from specviz.catalog.npz_file import read_npz
@@ -34,8 +35,12 @@ PACKAGED = Path(__file__).parent / "data" / "demo_embeddings.npz"
 THUMBNAIL_RANGE = (4820.0, 5220.0)
 #: Thumbnails are kept as bytes: flux 0 to 1.5 in 255 steps.
 _THUMBNAIL_TOP = 1.5
-_FORMAT, _VERSION = "specviz demo embeddings", 1
+_FORMAT, _VERSION = "specviz demo embeddings", 2
 _BATCH = 64
+#: Stars kept at a time where a stopped run shall be resumed.
+_PART = 1024
+#: Stars embedded for a model that the package has no embeddings of: a minute's work instead of ten.
+OWN_STARS = 2000
 
 
 class StarSource(Protocol):
@@ -101,8 +106,8 @@ def demo_index(
 ) -> DemoCatalog:
     """The demo catalogue as ``model`` sees it.
 
-    The embeddings come from the package if these weights made them, else from the user's cache, else they are computed
-    (a minute) and cached.
+    The embeddings come from the package if these weights made them, else from the user's cache; else those of the first
+    2,000 stars are computed (a minute) and cached.
 
     Parameters
     ----------
@@ -124,7 +129,7 @@ def demo_index(
         if content is not None:
             break
     if content is None:
-        content = embed_stars(model, stars, progress=progress)
+        content = embed_stars(model, stars, names=list(stars.names())[:OWN_STARS], progress=progress)
         try:
             write(cached, content)
         except OSError as error:  # a read-only home costs time at the next start, nothing else
@@ -139,14 +144,65 @@ def fingerprint(stars: StarSource) -> str:
 
 
 def embed_stars(
-    model: StellarModel, stars: StarSource, *, progress: Callable[[float, str], None] | None = None
+    model: StellarModel,
+    stars: StarSource,
+    *,
+    names: Sequence[str] | None = None,
+    progress: Callable[[float, str], None] | None = None,
+    keep: Path | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Embeddings, labels and thumbnails of every star of ``stars``: the content of the packaged file."""
-    card, names = model.describe(), list(stars.names())
-    drafts: list[Draft] = []
-    vectors: dict[str, list[NDArray[np.float32]]] = {}
+    """Embeddings, labels and thumbnails of the stars: the content of the packaged file.
+
+    Parameters
+    ----------
+    model, stars
+    names : sequence of str, optional
+        Of these only.
+    progress : callable(fraction, text), optional
+    keep : path, optional
+        A folder in which finished parts are kept, so that a stopped run goes on where it was. Parts of other weights or
+        stars are not touched.
+    """
+    card, mark = model.describe(), fingerprint(stars)
+    names = list(stars.names() if names is None else names)
+    parts: list[dict[str, NDArray[Any]]] = []
+    for start in range(0, len(names), _PART):
+        chosen = names[start : start + _PART]
+        file = keep / f"demo_{card.weights_sha256[:12]}_{mark[:12]}_{start}_{len(chosen)}.npz" if keep else None
+        if file is not None and file.is_file():
+            parts.append(read_npz(file)[1])
+        else:
+            parts.append(_embed_part(model, stars, chosen, start, len(names), progress))
+            if file is not None:
+                write(file, {"header": np.frombuffer(b"{}", np.uint8), **parts[-1]})
+    joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key != "wavelength"}
+    header = {"format": _FORMAT, "version": _VERSION, "model_sha256": card.weights_sha256, "stars": mark}
+    content = {
+        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
+        "wavelength": parts[0]["wavelength"],
+        **{key: values for key, values in joined.items() if not key.startswith("vectors_")},
+    }
+    for survey in card.surveys:
+        content |= {f"{kind}_{survey}": values for kind, values in quantise(joined[f"vectors_{survey}"]).items()}
+    return content
+
+
+def _embed_part(
+    model: StellarModel,
+    stars: StarSource,
+    names: Sequence[str],
+    before: int,
+    total: int,
+    progress: Callable[[float, str], None] | None,
+) -> dict[str, NDArray[Any]]:
+    """Vectors (float32), thumbnails and columns of some stars; only a batch of spectra is in memory at a time."""
+    card = model.describe()
+    vectors: dict[str, list[NDArray[np.float32]]] = {survey: [] for survey in card.surveys}
+    thumbnails, columns = [], []
+    wavelength = np.empty(0)
     for start in range(0, len(names), _BATCH):
-        batch = [Draft(stars.fetch(name)) for name in names[start : start + _BATCH]]
+        chosen = names[start : start + _BATCH]
+        batch = [Draft(star) for star in _fetch(stars, chosen)]
         encode(model, card, batch, set(), samples=0, seed=0, stop=lambda: None)
         for draft in batch:
             missing = [s for s in card.surveys if s not in draft.embeddings]
@@ -154,22 +210,36 @@ def embed_stars(
                 why = " ".join(draft.refusals.values()) or "no such spectrum"
                 raise ModelError(f"Demo star {draft.star.name} cannot be embedded ({', '.join(missing)}): {why}")
             for survey in card.surveys:
-                vectors.setdefault(survey, []).append(draft.embeddings[survey])
-        drafts += batch
+                vectors[survey].append(draft.embeddings[survey])
+            wavelength, flux = _thumbnail(draft)
+            thumbnails.append(flux)
+        columns.append(_columns([draft.star for draft in batch], chosen))
         if progress is not None:
-            progress(len(drafts) / len(names), f"Embedding the demo stars, {len(drafts)} of {len(names)}")
-    wave = np.asarray(drafts[0].prepared["lamost_lrs"].wavelength, np.float64)
-    inside = (wave >= THUMBNAIL_RANGE[0]) & (wave <= THUMBNAIL_RANGE[1])
-    flux = np.stack([draft.prepared["lamost_lrs"].values[inside] for draft in drafts])
-    header = {"format": _FORMAT, "version": _VERSION, "model_sha256": card.weights_sha256, "stars": fingerprint(stars)}
-    content: dict[str, NDArray[Any]] = {
-        "header": np.frombuffer(json.dumps(header).encode(), np.uint8),
-        "wavelength": wave[inside],
-        "thumbnails": np.clip(np.rint(flux * (255.0 / _THUMBNAIL_TOP)), 0, 255).astype(np.uint8),
-        **{f"vectors_{survey}": np.stack(rows).astype(np.float16) for survey, rows in vectors.items()},
-        **{f"column_{name}": values for name, values in _columns([d.star for d in drafts], names).items()},
+            done = before + start + len(chosen)
+            progress(done / total, f"Embedding the demo stars, {done} of {total}")
+    return {
+        "wavelength": wavelength,
+        "thumbnails": np.stack(thumbnails),
+        **{f"vectors_{survey}": np.stack(rows).astype(np.float32) for survey, rows in vectors.items()},
+        **{f"column_{name}": np.concatenate([part[name] for part in columns]) for name in columns[0]},
     }
-    return content
+
+
+def _fetch(stars: StarSource, names: Sequence[str]) -> Sequence[Star]:
+    """The stars of these names, at once where the source can do that faster."""
+    several = getattr(stars, "fetch_many", None)
+    return list(several(names)) if several is not None else [stars.fetch(name) for name in names]
+
+
+def _thumbnail(draft: Draft) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Wavelength and flux from H beta to Mg b as the model sees it: means of two pixels, for a picture 140 wide."""
+    prepared = draft.prepared["lamost_lrs"]
+    wave = np.asarray(prepared.wavelength, np.float64)
+    rows = np.flatnonzero((wave >= THUMBNAIL_RANGE[0]) & (wave <= THUMBNAIL_RANGE[1]))
+    rows = rows[: rows.size // 2 * 2]
+    flux = np.asarray(prepared.values, np.float64)[rows].reshape(-1, 2).mean(axis=1)
+    codes = np.clip(np.rint(flux * (255.0 / _THUMBNAIL_TOP)), 0, 255).astype(np.uint8)
+    return wave[rows].reshape(-1, 2).mean(axis=1), codes
 
 
 def write(path: Path, content: Mapping[str, NDArray[Any]]) -> None:
@@ -193,12 +263,14 @@ def _columns(stars: Sequence[Star], names: Sequence[str]) -> dict[str, NDArray[A
         return float(value) if value is not None else float("nan")
 
     spectra = [star.spectra["lamost_lrs"] for star in stars]
-    labels = {key: np.array([number(star, key) for star in stars]) for key in ("teff", "logg", "fe_h", "alpha_fe")}
+    keys = ("teff", "logg", "fe_h", "alpha_fe")
+    labels = {key: np.array([number(star, key) for star in stars], np.float32) for key in keys}
     return {
         "object_id": np.array(list(names)),
         "class": np.array([str(s.meta.get("subclass") or s.meta.get("class") or "") for s in spectra]),
+        "anomaly": np.array([str(star.catalogue.get("anomaly") or "") for star in stars]),
         **labels,
-        "snr": np.array([np.nan if s.snr is None else s.snr for s in spectra], np.float64),
+        "snr": np.array([np.nan if s.snr is None else s.snr for s in spectra], np.float32),
     }
 
 
@@ -218,14 +290,16 @@ def _read(path: Path, sha: str, mark: str) -> dict[str, NDArray[Any]] | None:
 def _catalog(content: Mapping[str, NDArray[Any]], stars: StarSource, survey: str, sha: str) -> DemoCatalog:
     from astropy.table import Table
 
-    if f"vectors_{survey}" not in content:
-        held = ", ".join(n.removeprefix("vectors_") for n in content if n.startswith("vectors_"))
+    if f"codes_{survey}" not in content:
+        held = ", ".join(n.removeprefix("codes_") for n in content if n.startswith("codes_"))
         raise CatalogError(f"The demo stars are not embedded for {survey!r}", expected=f"one of {held}")
-    table = Table({n.removeprefix("column_"): v for n, v in content.items() if n.startswith("column_")})
+    columns = {n.removeprefix("column_"): v for n, v in content.items() if n.startswith("column_")}
+    # Stored as float32; six decimals bring the labels' own back.
+    table = Table({n: np.round(v.astype(float), 6) if v.dtype.kind == "f" else v for n, v in columns.items()})
     for name, unit in (("teff", "K"), ("logg", "dex"), ("fe_h", "dex"), ("alpha_fe", "dex")):
         table[name].unit = unit
     return DemoCatalog(
-        content[f"vectors_{survey}"],
+        restore(*(content[f"{part}_{survey}"] for part in ("codes", "centre", "scale"))),
         table,
         model_sha256=sha,
         survey=survey,
