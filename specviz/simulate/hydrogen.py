@@ -99,22 +99,22 @@ def _structure_wave(teff: float) -> Array:
     return np.sort(np.concatenate(parts))
 
 
-def _pressures(temperature: Array, wave: Array, gravity: float) -> tuple[Array, Array]:
-    """Gas pressure and Rosseland opacity per cm of the layers, from the outside in (dP/dtau = g rho / kappa)."""
+def _pressures(temperature: Array, gravity: float, start: Array, turns: int) -> tuple[Array, Array]:
+    """Gas pressure and Rosseland opacity per cm of the layers: dP/dtau = g rho / kappa, by damped iteration."""
+    wave = np.geomspace(400.0, 40_000.0, 64)
     nu = _C / (wave * 1e-8)
-    pressure, opacity = np.zeros_like(temperature), np.zeros_like(temperature)
-    p = 1e-3 * gravity * _LAYERS[0]
-    for k, t in enumerate(temperature):
-        x = np.clip(_H * nu / (_K * t), 1e-3, 300.0)
-        weight = x**4 * np.exp(-x) / (1.0 - np.exp(-x)) ** 2 * np.abs(np.gradient(nu))
-        step = _LAYERS[k] - (_LAYERS[k - 1] if k else 0.0)
-        before, trial = (p if k else 0.0), p
-        for _ in range(12 if k == 0 else 3):
-            kappa, neutral, electrons = _continuum(wave, np.array([t]), np.array([max(trial, 1e-8)]))
-            mean = weight.sum() / (weight / kappa[0]).sum()
-            trial = before + gravity * float((neutral + electrons)[0]) * _M_H / mean * step
-        p = trial
-        pressure[k], opacity[k] = p, mean
+    x = np.clip(_H * nu / (_K * temperature[:, None]), 1e-3, 300.0)
+    weight = x**4 * np.exp(-x) / (1.0 - np.exp(-x)) ** 2 * np.abs(np.gradient(nu))
+    pressure = start
+    for turn in range(turns + 1):
+        kappa, neutral, electrons = _continuum(wave, temperature, pressure)
+        opacity = weight.sum(axis=1) / (weight / kappa).sum(axis=1)
+        if turn == turns:
+            break
+        slope = gravity * (neutral + electrons) * _M_H / opacity
+        steps = 0.5 * np.diff(_LAYERS) * (slope[1:] + slope[:-1])
+        # The opacity of hydrogen goes about as the pressure: the geometric mean with the last turn settles at once.
+        pressure = np.sqrt(pressure * (slope[0] * _LAYERS[0] + np.concatenate([[0.0], np.cumsum(steps)])))
     return pressure, opacity
 
 
@@ -154,9 +154,10 @@ def _structure(teff: float, logg: float) -> tuple[Array, Array, Array]:
     nu_step = np.abs(np.gradient(_C / (wave * 1e-8)))
     wanted = 5.670374e-5 * teff**4 / (4.0 * np.pi)
     temperature = teff * (0.75 * (_LAYERS + 2.0 / 3.0)) ** 0.25
+    pressure = 10.0**logg * _LAYERS
     for turn in range(_TURNS):
         if turn % 3 == 0:
-            pressure, opacity = _pressures(temperature, wave, 10.0**logg)
+            pressure, opacity = _pressures(temperature, 10.0**logg, pressure, 6 if turn else 20)
         kappa = _with_lines(wave, temperature, pressure)[0]
         ratio = kappa / opacity[:, None]
         x = _H * _C / (wave * 1e-8 * _K * temperature[:, None])
@@ -172,7 +173,7 @@ def _structure(teff: float, logg: float) -> tuple[Array, Array, Array]:
         step = np.pi * change / (4.0 * 5.670374e-5 * temperature**3)
         temperature = temperature + np.clip(0.8 * step, -0.06 * temperature, 0.06 * temperature)
         temperature = np.maximum.accumulate(np.maximum(temperature, 0.35 * teff))
-    pressure, opacity = _pressures(temperature, wave, 10.0**logg)
+    pressure, opacity = _pressures(temperature, 10.0**logg, pressure, 6)
     return temperature, pressure, opacity
 
 

@@ -143,7 +143,7 @@ def be_star(emulator: SpectralEmulator, rng: np.random.Generator) -> OddStar:
         lines = {BALMER["a"]: alpha, BALMER["b"]: 0.12 * alpha, BALMER["g"]: 0.035 * alpha}
         lines |= dict.fromkeys((5019.8, 5170.5, 5318.1, 6149.9), 0.012 * alpha)
         shift = 1.0 + sign * 0.45 * vsini / C_KMS
-        light = add_lines(star, *_parts(light), {w * shift: share * ew for w, ew in lines.items()}, 60.0 + 0.2 * vsini)
+        light = add_lines(star, *_parts(light), {w * shift: share * ew for w, ew in lines.items()}, 40.0 + 0.14 * vsini)
     truth = f"Be-like: H alpha {alpha:.0f} A in double-peaked emission, v sin i {vsini:.0f} km/s, {teff:.0f} K."
     return OddStar(light, truth, {k: float(v[0]) for k, v in labels.items()} | {"vsini": vsini}, {"vsini": 0.0})
 

@@ -60,7 +60,7 @@ def test_correlated_coefficients_keep_noise_and_sigma_together() -> None:
     """With the correlations of real spectra, sigma is again what the noise is, and differs from the independent one."""
     both, plain = XPSimulator(correlated=True), XPSimulator()
     sed = np.repeat(planck(plain.sed_wave, 5500.0)[None], 1500, axis=0)
-    seen, without = both.observe(sed, 14.0, np.random.default_rng(1)), plain.observe(sed, 14.0, np.random.default_rng(1))
+    seen, without = (x.observe(sed, 14.0, np.random.default_rng(1)) for x in (both, plain))
     chi = (seen.flux - seen.clean) / seen.sigma
     np.testing.assert_allclose(chi.std(axis=0), 1.0, atol=0.08)
     ratio = np.median(seen.sigma / without.sigma, axis=0)
