@@ -8,6 +8,7 @@ emulator when a star is asked for. Every star says of itself that it is simulate
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,16 @@ class DemoArchive:
         ``demo carbon star``); empty if none.
         """
         return [self._candidate(row) for row in self._rows_of(text)[:20]]
+
+    def near(self, text: str, n: int = 2) -> list[str]:
+        """Names that ``text`` may have meant, for “did you mean”: the star of its number, and kinds spelt alike."""
+        words = str(text).strip().lower()[:80]
+        number = re.search(r"\d{1,9}", words)
+        found = [f"demo {int(number.group())}"] if number and 0 < int(number.group()) <= len(self) else []
+        # A number alone is no slip of the pen.
+        found = [name for name in found if difflib.SequenceMatcher(None, words, name).ratio() >= 0.75]
+        kinds = [f"demo {kind.lower()}" for kind in self._sky.kinds]
+        return [*found, *difflib.get_close_matches(words, kinds, n=n, cutoff=0.75)][:n]
 
     def fetch(self, name: str) -> Star:
         """The star of that name; the first one where a kind is named.

@@ -63,7 +63,7 @@ class DemoRenderer:
             if self._emulator is None:
                 self._emulator = packaged_emulator()
             if self._xp is None:
-                self._xp = XPSimulator()
+                self._xp = XPSimulator(correlated=True)
             return self._emulator, self._xp
 
     def render(self, rows: Sequence[int]) -> list[Rendered]:

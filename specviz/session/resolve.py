@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def resolve(target: Any, *, allow_paths: bool = True) -> Star:
             there = False
         if there:
             return _from_path(path)
-    near = difflib.get_close_matches(text.lower(), [n.lower() for n in demo.names()], n=2, cutoff=0.75)
+    near = demo.near(text)
     raise NotFoundError(
         f"No star or file called “{text[:80]}” on this machine",
         expected="a demo star such as “demo 42”" + (", or the path of a spectrum file" if allow_paths else ""),

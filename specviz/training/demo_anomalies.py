@@ -45,7 +45,7 @@ def planted_rows(
     emulator: SpectralEmulator, seed: int, rng: np.random.Generator, numbers: dict[str, int]
 ) -> Iterator[PlantedRow]:
     """The objects of each class, class by class."""
-    xp = XPSimulator()
+    xp = XPSimulator(correlated=True)
     for name, n in numbers.items():
         for number in range(n):
             # Whole steps of the table, so that the observation is the one that the table's numbers give.

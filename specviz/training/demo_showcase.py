@@ -52,7 +52,7 @@ class Showcase:
     """
 
     def __init__(self, grid: SyntheticGrid, rng: np.random.Generator) -> None:
-        self.grid, self.rng, self.xp = grid, rng, XPSimulator()
+        self.grid, self.rng, self.xp = grid, rng, XPSimulator(correlated=True)
         self.notes: list[dict[str, Any]] = []
         self._rows: list[Rows] = []
         self._spectra: list[tuple[NDArray[Any], ...]] = []

@@ -25,6 +25,8 @@ from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 
 HEIGHT = 330
+#: Reference stars that are drawn, about; search and scales know all of them.
+DRAWN = 4000
 EMPTY = np.empty(0)
 KEY = (
     '<span style="display:inline-flex;gap:14px;font-size:12px;flex-wrap:wrap;align-items:center">'
@@ -236,7 +238,8 @@ class MapPanel:
         self._known = (x, y, place)
         for rng, (a, b) in ((self.figure.x_range, xs), (self.figure.y_range, ys)):
             rng.update(start=a, end=b, reset_start=a, reset_end=b)
-        self.background.data = dict(x=x.astype(np.float32), y=y.astype(np.float32))
+        few = slice(None, None, max(1, x.size // DRAWN))  # the stars are in no order
+        self.background.data = dict(x=x[few].astype(np.float32), y=y[few].astype(np.float32))
         self.frame.fact(f"{formats.count(x.size)} simulated stars")
 
     def _ring(self, state: State) -> None:

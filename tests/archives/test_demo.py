@@ -23,13 +23,13 @@ def demo() -> DemoArchive:
 
 def test_it_is_an_archive_of_modest_size(demo: DemoArchive) -> None:
     assert isinstance(demo, Archive)
-    assert len(demo) == 2000 == len(demo.names()) == len(set(demo.names()))
-    assert PACKAGED.stat().st_size <= 6_000_000
+    assert len(demo) == 20_000 == len(demo.names()) == len(set(demo.names()))
+    assert PACKAGED.stat().st_size <= 2_000_000
     assert len(demo.fingerprint) == 64
 
 
-def test_every_tenth_star_is_whole_and_says_that_it_is_simulated(demo: DemoArchive) -> None:
-    for row in range(0, len(demo), 10):
+def test_stars_are_whole_and_say_that_they_are_simulated(demo: DemoArchive) -> None:
+    for row in [*range(0, 48, 5), *range(48, len(demo), 997)]:
         star = demo.star(row)
         lamost, xp = star.spectra["lamost_lrs"], star.spectra["gaia_xp"]
         np.testing.assert_array_equal(lamost.wavelength, LAMOST_NATIVE)
@@ -37,14 +37,18 @@ def test_every_tenth_star_is_whole_and_says_that_it_is_simulated(demo: DemoArchi
         assert star.meta["simulated"] is True and lamost.meta["simulated"] is True and xp.meta["simulated"] is True
         assert lamost.meta["release"] == "simulated" and str(star.identifiers[0]).startswith("demo")
         assert lamost.good.mean() > 0.4 and xp.good.all() and xp.flux_unit == "W m-2 nm-1"
-        assert 3400 < star.catalogue["teff"] < 13000 and lamost.meta["subclass"][0] in "BAFGKM"
         assert to_specclip_grid(lamost).filled < 0.5 and np.isfinite(to_xp_grid(xp).values).all()
+        if "anomaly" not in star.catalogue:
+            assert 3400 < star.catalogue["teff"] < 13000 and lamost.meta["subclass"][0] in "BAFGKM"
 
 
 def test_errors_and_the_header_agree(demo: DemoArchive) -> None:
     g = (LAMOST_NATIVE > 4000) & (LAMOST_NATIVE < 5500)
     for row in range(60, 400, 17):
-        lamost = demo.star(row).spectra["lamost_lrs"]
+        star = demo.star(row)
+        if "anomaly" in star.catalogue:  # a fault may spoil the noise
+            continue
+        lamost = star.spectra["lamost_lrs"]
         use = g & lamost.good
         measured = np.median(lamost.flux[use] * np.sqrt(lamost.ivar[use]))
         assert measured == pytest.approx(lamost.snr, rel=0.12), row
@@ -55,12 +59,12 @@ def test_names_resolve_as_people_type_them(demo: DemoArchive) -> None:
         (candidate,) = demo.resolve(text)
         assert candidate.name == "demo 42" and candidate.ra is not None and "simulated" in candidate.summary
     assert demo.resolve("demo red clump")[0].name == demo.kinds()["red clump"]
-    for text in ("", "demo", "demo 0", "demo 2001", "demo 99999999999999", "HD 140283", "demo 4.2", "demo quasar"):
+    for text in ("", "demo", "demo 0", "demo 20001", "demo 99999999999999", "HD 140283", "demo 4.2", "demo quasar"):
         assert demo.resolve(text) == []
-    with pytest.raises(NotFoundError, match="demo 1 to demo 2000"):
+    with pytest.raises(NotFoundError, match="demo 1 to demo 20000"):
         demo.fetch("HD 140283")
-    with pytest.raises(NotFoundError, match="0 to 1999"):
-        demo.star(2000)
+    with pytest.raises(NotFoundError, match="0 to 19999"):
+        demo.star(20_000)
 
 
 def test_the_first_screen_gets_three_stars_of_their_kind(demo: DemoArchive) -> None:
@@ -109,7 +113,7 @@ def test_the_double_star_has_two_velocities(demo: DemoArchive) -> None:
 
 def test_the_table_has_units_and_true_labels(demo: DemoArchive) -> None:
     table = demo.table()
-    assert len(table) == 2000 and str(table["teff"].unit) == "K" and str(table["rv"].unit) == "km / s"
+    assert len(table) == 20_000 and str(table["teff"].unit) == "K" and str(table["rv"].unit) == "km / s"
     assert table["name"][41] == "demo 42" and table.meta["simulated"] is True
     assert "counts" not in table.colnames
     assert demo.star(41).catalogue["teff"] == pytest.approx(table["teff"][41].value)
@@ -138,19 +142,3 @@ def test_a_damaged_or_foreign_file_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", a=np.arange(3))
     with pytest.raises(ReadError, match="damaged"):
         DemoArchive(tmp_path / "other.npz")
-
-
-def test_the_recipe_gives_the_same_file_twice(tmp_path: Path, shared: Path) -> None:
-    from specviz.simulate.grid import SyntheticGrid
-    from specviz.training.demo_stars import SHOWCASE
-    from specviz.training.make_demo import build
-
-    tracks = shared / "synthetic" / "sse_tracks.npz"
-    n = len(SHOWCASE) + 12
-    with SyntheticGrid.open(shared / "synthetic" / "lte_grid.h5") as grid:
-        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-            build(grid, tracks, n, seed, tmp_path / f"{name}.npz")
-    a, b, c = (DemoArchive(tmp_path / f"{name}.npz") for name in "abc")
-    assert len(a) == n and a.fingerprint == b.fingerprint != c.fingerprint
-    star = a.star(n - 1)
-    np.testing.assert_array_equal(star.spectra["lamost_lrs"].flux, b.star(n - 1).spectra["lamost_lrs"].flux)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from specviz.catalog.demo import demo_index, embed_stars, write
+from specviz.catalog.embedding_codec import quantise, restore
 from specviz.catalog.embedding_map import EmbeddingMap
 from specviz.errors import CatalogError
 from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
@@ -51,6 +52,63 @@ def test_computed_once_then_kept(fake_model_class: Any, places: dict[str, Path])
     assert stars.fetched == 70 and model.calls["spectra"] == 140
     np.testing.assert_array_equal(first.vectors, again.vectors)
     assert [str(n) for n in again.table["object_id"]] == list(stars.names())
+
+
+def test_a_stopped_run_goes_on_where_it_was(
+    fake_model_class: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specviz.catalog.demo._PART", 30)
+    whole = embed_stars(fake_model_class(), Few())
+
+    class Stops(Few):
+        def fetch(self, name: str) -> Star:
+            if name == "demo 65":
+                raise KeyboardInterrupt
+            return super().fetch(name)
+
+    with pytest.raises(KeyboardInterrupt):
+        embed_stars(fake_model_class(), Stops(), keep=tmp_path)
+    again = Few()
+    content = embed_stars(fake_model_class(), again, keep=tmp_path)
+    assert again.fetched == 10  # the parts 0-29 and 30-59 were there
+    assert {k: v.tobytes() for k, v in content.items()} == {k: v.tobytes() for k, v in whole.items()}
+    embed_stars(fake_model_class(sha="1" * 64), again, keep=tmp_path)
+    assert again.fetched == 80  # other weights: nothing fits
+
+
+def test_for_a_model_of_ones_own_some_of_the_stars_will_do(
+    fake_model_class: Any, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specviz.catalog.demo.OWN_STARS", 50)
+    assert len(demo_index(fake_model_class(), Few(), **places)) == 50
+
+
+def test_several_stars_are_asked_for_at_once_where_that_is_possible(fake_model_class: Any) -> None:
+    class Quick(Few):
+        asked: list[int] = []
+
+        def fetch_many(self, names: Sequence[str]) -> list[Star]:
+            self.asked.append(len(names))
+            return [self.fetch(name) for name in names]
+
+    stars = Quick()
+    embed_stars(fake_model_class(), stars)
+    assert stars.asked == [64, 6]
+
+
+def test_a_byte_a_number_keeps_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    unit = rng.normal(size=(4, 32))[rng.integers(0, 4, 1500)] + 0.5 * rng.normal(size=(1500, 32))
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    packed = quantise(3.0 * unit)
+    back = restore(packed["codes"], packed["centre"], packed["scale"])
+    assert packed["codes"].dtype == np.int8 and np.abs(back - unit).max() < 0.01
+
+    def nearest(vectors: Any) -> Any:
+        return np.argsort(-(unit[:200] @ vectors.T), axis=1)[:, :20]
+
+    same = [len(set(a) & set(b)) / 20 for a, b in zip(nearest(unit), nearest(back), strict=True)]
+    assert np.mean(same) > 0.97
 
 
 def test_other_weights_and_other_stars_are_computed_anew(fake_model_class: Any, places: dict[str, Path]) -> None:
