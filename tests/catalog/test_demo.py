@@ -85,7 +85,9 @@ def test_for_a_model_of_ones_own_some_of_the_stars_will_do(
 
 def test_several_stars_are_asked_for_at_once_where_that_is_possible(fake_model_class: Any) -> None:
     class Quick(Few):
-        asked: list[int] = []
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[int] = []
 
         def fetch_many(self, names: Sequence[str]) -> list[Star]:
             self.asked.append(len(names))
