@@ -92,9 +92,8 @@ def mean_vsini(teff: ArrayLike, logg: ArrayLike) -> NDArray[np.float64]:
     """Mean projected rotation (km/s): 3 km/s at 5500 K, about 25 at 6500 K, 100 above 7500 K (the run of Royer et al.
     2007 and of the Kraft 1967 curve, roughly); giants (logg < 3.6) of teff < 6000 K have 2.5 km/s.
     """
-    mean = np.interp(
-        teff, [5000.0, 5800.0, 6250.0, 6800.0, 7500.0, 9000.0, 13000.0], [2.5, 4.0, 9.0, 35.0, 95.0, 115.0, 120.0]
-    )
+    nodes, speeds = [5000.0, 5800.0, 6250.0, 6800.0, 7500.0, 9000.0, 13000.0], [2.5, 4.0, 9.0, 35.0, 95.0, 115.0, 120.0]
+    mean = np.interp(np.asarray(teff, np.float64), nodes, speeds)
     return np.asarray(np.where((np.asarray(logg) < 3.6) & (np.asarray(teff) < 6000.0), 2.5, mean))
 
 
@@ -170,6 +169,6 @@ def draw_conditions(
         arm_step=np.where(rng.random(n) < 0.7, rng.normal(0.0, 0.025, n), rng.normal(0.09, 0.05, n)),
         tilt_blue=rng.normal(0.0, 1.0, n),
         tilt_red=rng.normal(0.0, 1.0, n),
-        telluric=rng.normal(0.02, 0.03, n),
+        telluric=rng.normal(0.01, 0.03, n),
         noise_scale=np.exp(rng.normal(np.log(0.85), 0.08, n)),
     )

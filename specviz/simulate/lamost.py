@@ -235,7 +235,8 @@ def _add_artefacts(
             near = slice(max(middle - 8, 0), middle + 9)
             shape = np.exp(-0.5 * ((wave[near] - centre - rng.normal(0.0, 1.0, (b, 1))) / 2.0) ** 2)
             # Heavy tails: most residuals are as large as the noise says, a few are several times larger.
-            flux[:, near] += 0.7 * rng.standard_t(3.0, (b, 1)) * sigma[:, middle, None] * shape
+            size = 0.55 if centre < 5600.0 else 0.7  # the strongest line is subtracted best
+            flux[:, near] += size * rng.standard_t(3.0, (b, 1)) * sigma[:, middle, None] * shape
     # Cosmic rays: on average 1.2 per 3,909 pixels; the pipeline has masked two of three.
     for row, count in enumerate(rng.poisson(1.2 * n / LAMOST_NATIVE.size, b)):
         for pixel in rng.integers(0, n - 1, count):
@@ -244,13 +245,25 @@ def _add_artefacts(
             flux[row, pixel + 1] += size * rng.random()
             if masked:
                 ivar[row, max(pixel - 1, 0) : pixel + 3] = 0.0
-    # Dead ends, and in one star of three runs of bad pixels.
-    ends = np.minimum(rng.geometric(0.25, (b, 2)) - 1, 60)
-    runs = rng.random((b,))
+    _mask(rng, wave, ivar)
+
+
+def _mask(rng: np.random.Generator, wave: NDArray[np.float64], ivar: NDArray[np.float64]) -> None:
+    """Runs of masked pixels as in 1,953 DR10 spectra, in place: 8.4 a star (2.5 % of the blue arm, 0.9 % of the red
+    one), 5 to 7 pixels long, 2 % of them much longer; the last few pixels of one star in four, other ends rarely.
+    """
+    b, n = ivar.shape
+    join = int(np.searchsorted(wave, instrument.ARM_JOIN + 100.0))
+    rate = rng.gamma(3.0, 1.0 / 3.0, b)  # some spectra, and nights, have more
+    counts = np.stack([rng.poisson(rate * 0.0036 * join), rng.poisson(rate * 0.0013 * max(n - join, 0))], axis=1)
+    first, last = rng.random(b) < 0.03, rng.random(b)
     for row in range(b):
-        ivar[row, : ends[row, 0]] = 0.0
-        if n == LAMOST_NATIVE.size:
-            ivar[row, n - ends[row, 1] :] = 0.0
-        if runs[row] < 0.33:
-            for pixel in rng.integers(0, n, rng.integers(1, 6)):
-                ivar[row, pixel : pixel + int(rng.integers(5, 90))] = 0.0
+        starts = np.concatenate([rng.integers(0, join, counts[row, 0]), rng.integers(join, n + 1, counts[row, 1])])
+        longer = np.where(rng.random(starts.size) < 0.02, rng.exponential(20.0, starts.size), 0.0)
+        lengths = 4 + rng.geometric(0.5, starts.size) + longer.astype(int)
+        for start, length in zip(starts, lengths, strict=True):
+            ivar[row, start : start + length] = 0.0
+        if first[row]:
+            ivar[row, : int(rng.integers(1, 16))] = 0.0
+        if n == LAMOST_NATIVE.size and last[row] < 0.25:
+            ivar[row, n - int(rng.integers(1, 6) if last[row] > 0.01 else rng.integers(6, 90)) :] = 0.0

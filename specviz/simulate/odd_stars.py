@@ -186,8 +186,8 @@ def cool_dwarf(emulator: SpectralEmulator, rng: np.random.Generator) -> OddStar:
         made.append(np.exp(log[0] + beyond * (log[0] - log[1])))
     norm = np.clip(made[0], 0.02, 1.1)
     light = StarLight(both.wave, both.cont_wave, both.sed_wave, norm[None], made[1][None], made[2][None])
-    values = {k: float(v[0]) for k, v in labels.items()} | {"teff": teff}
-    return OddStar(light, f"An M dwarf of about {teff:.0f} K, extrapolated from 3530 K.", values, {"vsini": 5.0})
+    beneath = {k: float(v[0]) for k, v in labels.items()} | {"teff": teff}
+    return OddStar(light, f"An M dwarf of about {teff:.0f} K, extrapolated from 3530 K.", beneath, {"vsini": 5.0})
 
 
 def white_dwarf(emulator: SpectralEmulator, rng: np.random.Generator) -> OddStar:

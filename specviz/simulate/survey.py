@@ -95,13 +95,11 @@ class SurveyDraw:
 
     def __getitem__(self, rows: Any) -> SurveyDraw:
         rows = np.atleast_1d(np.arange(len(self))[rows])
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return SurveyDraw(
-            **{
-                k: {name: x[rows] for name, x in v.items()} if isinstance(v, dict) else v[rows]
-                for k, v in values.items()
-            }
-        )
+        picked: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            picked[f.name] = {k: v[rows] for k, v in value.items()} if isinstance(value, dict) else value[rows]
+        return SurveyDraw(**picked)
 
 
 class SurveyPopulation:
@@ -195,8 +193,8 @@ class SurveyPopulation:
         vsini = draw_rotation(dev, labels["teff"], labels["logg"], star.age_myr, star.radius)
         both = m_g + 2.5 * np.log10(1.0 - companion.light)
         g_mag = both + 5.0 * np.log10(distance / 10.0) + galaxy.G_EXTINCTION * ebv
-        # Plates differ in exposure, nights in quality.
-        snr = np.clip(56.0 * 10.0 ** (-0.30 * (g_mag - 14.2)) * np.exp(0.45 * dev.normal()), 5.0, 800.0)
+        # Bright plates are exposed shorter; plates and nights differ: the quantiles are those of the real files.
+        snr = np.clip(60.0 * 10.0 ** (-0.19 * (g_mag - 14.2)) * np.exp(0.45 * dev.normal()), 5.0, 800.0)
         return SurveyDraw(
             labels, star.mass, m_init, star.radius, star.age_myr / 1e3, component, star.stage, ra, dec, distance, g_mag,
             ebv, r_v, systemic + companion.rv1, systemic, vsini, snr, companion, other,

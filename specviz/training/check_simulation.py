@@ -24,7 +24,9 @@ from specviz.simulate.conditions import Conditions, draw_conditions
 from specviz.simulate.continuum_batch import WINDOW, gaspp_window
 from specviz.simulate.gaia_xp import XPSimulator
 from specviz.simulate.grid import SyntheticGrid
+from specviz.simulate.instrument import telluric
 from specviz.simulate.lamost import C_KMS, blur, observe_lamost
+from specviz.simulate.survey import SurveyPopulation
 from specviz.spectra.grids import LAMOST_NATIVE, SPECCLIP_WAVELENGTH, XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
 
 Array = NDArray[Any]
@@ -191,6 +193,82 @@ def gaia(grid: SyntheticGrid, path: Path, xp: XPSimulator) -> None:
     row("  median real/simulated - 1", np.median(real / model - 1, axis=0)[((at - 336) // 2)])
 
 
+def faults(grid: SyntheticGrid, real: Matched, xp: XPSimulator) -> None:
+    """What ivar does not tell: telluric bands left over, residuals of sky lines, masked pixels by place."""
+    rng = np.random.default_rng(3)
+    labels = grid.labels
+    night = draw_conditions(rng, labels["teff"][real.rows], labels["logg"][real.rows], snr=real.snr, rv=real.rv)
+    seen = observe_lamost(grid.norm(real.rows), grid.wave, lambda w: grid.continuum(real.rows, w), night, rng)
+    ideal = Conditions.ideal(len(real.rows)).with_(rv=real.rv)
+    model = blur(grid.norm(real.rows), grid.wave, ideal, LAMOST_NATIVE.size) * grid.continuum(real.rows, LAMOST_NATIVE)
+    wave = LAMOST_NATIVE
+    full = -np.log(telluric(wave, np.ones(1))[0])
+    print("\nTelluric bands left (share of their depth): 5, 16, 50, 84, 95 %")
+    for centre in (6875.0, 7610.0, 8990.0):
+        at, beside = np.abs(wave - centre) < 8.0, (np.abs(wave - centre) > 70.0) & (np.abs(wave - centre) < 130.0)
+        for name, flux in (("real", real.flux), ("simulated", seen.flux)):
+            ratio = np.asarray(flux, float) / model
+            level, level_beside = (np.median(ratio[:, p], axis=1) for p in (at, beside))
+            sound = (level > 0) & (level_beside > 0)
+            left = -np.log(level[sound] / level_beside[sound])
+            row(f"  {centre:.0f} A, {name}", np.percentile(left / full[at].mean(), [5, 16, 50, 84, 95]), 3)
+    print("\nResidual of sky lines, largest |flux - neighbours| within 5 A in sigma: 16, 50, 84, 97 %; masked there %")
+    for centre in (5578.9, 6302.0):
+        at, beside = np.abs(wave - centre) < 5.0, (np.abs(wave - centre) > 9.0) & (np.abs(wave - centre) < 30.0)
+        for name, flux, ivar in (("real", real.flux, real.ivar), ("simulated", seen.flux, seen.ivar)):
+            flux, ivar = np.asarray(flux, float), np.asarray(ivar, float)
+            size = np.abs(flux[:, at] - np.median(flux[:, beside], axis=1, keepdims=True)) * np.sqrt(ivar[:, at])
+            row(f"  {centre:.0f} A, {name}", [*np.percentile(size.max(axis=1), [16, 50, 84, 97]),
+                                             100 * np.mean(ivar[:, at] <= 0)], 1)  # fmt: skip
+    print("\nMasked pixels (%): first 20, blue, around the join, red, last 60; spectra with a masked run > 10 inside")
+    places = (slice(0, 20), slice(20, 1900), slice(1900, 2100), slice(2100, 3849), slice(3849, 3909))
+    for name, ivar in (("real", real.ivar), ("simulated", seen.ivar)):
+        bad = np.asarray(ivar) <= 0
+        words = ["".join("x" if b else " " for b in line[60:3849]).split() for line in bad]
+        runs = [max((len(word) for word in line), default=0) for line in words]
+        row(f"  {name}", [*(100 * bad[:, p].mean() for p in places), 100 * np.mean(np.array(runs) > 10)], 1)
+
+
+def survey(shared: Path) -> None:
+    """The simulated survey against LAMOST's labelled A, F, G stars: labels, velocities, S/N, magnitudes."""
+    population = SurveyPopulation.from_tracks(shared / "synthetic" / "sse_tracks.npz")
+    stars = population.draw(np.random.default_rng(0), 20_000)
+    labels = stars.labels
+    with np.load(shared / "data" / "lamost_dr10_afg_train.npz") as npz:
+        real = {k: npz[k].astype(float) for k in ("teff", "logg", "feh", "snrg", "z")}
+    kind = (labels["teff"] > np.percentile(real["teff"], 1)) & (labels["teff"] < np.percentile(real["teff"], 99))
+    print(f"\nSimulated survey ({kind.sum()} stars of the real sample's temperatures): 5, 16, 50, 84, 95 %")
+    marks = [5, 16, 50, 84, 95]
+    for name, digits, ours, theirs in (
+        ("teff (K)", 0, labels["teff"], real["teff"]), ("log g", 2, labels["logg"], real["logg"]),
+        ("[Fe/H]", 2, labels["fe_h"], real["feh"]), ("velocity (km/s)", 0, stars.rv, real["z"] * C_KMS),
+        ("S/N in g", 0, stars.snr, real["snrg"]),
+    ):  # fmt: skip
+        row(f"  {name}, real", np.percentile(theirs, marks), digits)
+        row(f"  {name}, simulated", np.percentile(ours[kind], marks), digits)
+    row("  log g < 3.5: real, simulated", [np.mean(real["logg"] < 3.5), np.mean(labels["logg"][kind] < 3.5)])
+    pair = stars.companion
+    row("  with a companion, SB1, SB2", [np.mean(pair.q > 0), np.mean(pair.kind == "SB1"), np.mean(pair.kind == "SB2")])
+
+
+def coefficients(shared: Path, xp: XPSimulator) -> None:
+    """Errors of XP coefficients: real sources against the model, as relative scatter, by brightness."""
+    from astropy.io import fits
+
+    with fits.open(shared / "data" / "gaia_xp_2000" / "xp_continuous_combined_chunk0.fits") as hdus:
+        table: Any = hdus[1].data
+        values, errors = (np.hstack([np.array([table[f"{p}{b}_coeff_{k}"] for k in range(55)], float).T
+                                     for b in ("bp", "rp")]) for p in ("", "e_"))  # fmt: skip
+    model = xp.coefficient_errors(values)
+    size = np.linalg.norm(values[:, 55:], axis=1)
+    print("\nErrors of XP coefficients, ln(real / model) by brightness of RP: median and scatter, low and high orders")
+    for low, high in ((0, 20), (40, 60), (80, 100)):
+        pick = (size >= np.percentile(size, low)) & (size < np.percentile(size, high))
+        ratio = np.log(errors[pick] / model[pick])
+        parts = [ratio[:, :10], ratio[:, 30:55], ratio[:, 55:65], ratio[:, 85:]]
+        row(f"  {low}-{high} % (BP low, high, RP low, high)", [f(p) for p in parts for f in (np.median, np.std)], 2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m specviz.training.check_simulation", description="Compare simulated with real spectra."
@@ -205,7 +283,10 @@ def main() -> None:
         line_spread(grid, real)
         noise_and_calibration(grid, real, xp)
         line_depths(grid, real)
+        faults(grid, real, xp)
         gaia(grid, args.shared / "data" / "gaia_xp_sampled_2010.npz", xp)
+    coefficients(args.shared, xp)
+    survey(args.shared)
 
 
 if __name__ == "__main__":
