@@ -124,13 +124,24 @@ def _with_state(net: SmallNet, state: dict[str, Tensor]) -> SmallNet:
 
 
 class _Log:
-    """A CSV a stage: step, seconds, losses, validation scores. A column that appears later starts a new header line."""
+    """A CSV a stage: step, seconds, losses, validation scores. A column that appears later starts a new header line.
+
+    A resumed run drops the rows after the checkpoint it goes on from: they are written again.
+    """
 
     def __init__(self, path: Path, first: int) -> None:
         self.path, self.start = path, time.monotonic()
         self.columns: tuple[str, ...] = ()
-        if first == 0 and path.exists():
-            path.unlink()
+        if not path.exists():
+            return
+        with path.open(newline="") as stream:
+            rows = list(csv.reader(stream))
+        kept = [row for row in rows if row and (row[0] == "step" or float(row[0]) <= first)] if first else []
+        while kept and kept[-1][0] == "step":  # a header without rows
+            kept.pop()
+        with path.open("w", newline="") as stream:
+            csv.writer(stream).writerows(kept)
+        self.columns = tuple(next((row for row in reversed(kept) if row[0] == "step"), ()))
 
     def write(self, step: int, losses: dict[str, float], scores: dict[str, float]) -> None:
         row = {"step": float(step), "seconds": time.monotonic() - self.start, **losses, **scores}

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from specviz.errors import SpecvizError
-from specviz.training.loop import Average, run_stage, schedule
+from specviz.training.loop import Average, _Log, run_stage, schedule
 from specviz.training.recipe import DEFAULT_RECIPE, main, read_recipe, train
 from specviz.training.stages import Stage
 
@@ -116,3 +116,16 @@ def test_faulty_recipes_are_explained(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_absent_material_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--shared", str(tmp_path), "--runs", str(tmp_path / "runs"), "--quiet"]) == 1
     assert "SPECVIZ_SHARED" in capsys.readouterr().err
+
+
+def test_a_resumed_log_has_one_header_and_no_row_twice(tmp_path: Path) -> None:
+    path = tmp_path / "stage.csv"
+    log = _Log(path, 0)
+    for step in (10, 20, 30):
+        log.write(step, {"loss": 1.0 / step}, {})
+    resumed = _Log(path, 20)  # killed after step 30, whose checkpoint is of step 20
+    resumed.write(30, {"loss": 0.5}, {})
+    rows = list(csv.reader(path.read_text().splitlines()))
+    assert [row[0] for row in rows] == ["step", "10", "20", "30"] and rows[-1][-1] == "0.5"
+    _Log(path, 0).write(10, {"loss": 2.0}, {})  # from the start again
+    assert [row[0] for row in csv.reader(path.read_text().splitlines())] == ["step", "10"]
