@@ -76,19 +76,19 @@ def _fit_temperatures(
     groups: Sequence[tuple[SmallNet, torch.Tensor, NDArray[np.float32]]], survey: str, which: range
 ) -> None:
     """One temperature a label for all nets of ``groups`` (net, contexts, labels)."""
-    for _ in range(4):  # a label's marginal also depends on the temperatures of the labels before it
-        for i in which:
-            ratios = []
-            for net, context, labels in groups:
-                samples = posterior_samples(net, context, survey, 256)[..., i]
-                # Ratio of the deviation to the half width of the interval that holds 68 % of the posterior.
-                low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
-                side = np.where(labels[:, i] > centre, high - centre, centre - low)
-                ratios.append(np.abs(labels[:, i] - centre) / np.maximum(side, 1e-9))
-            ratio = float(np.quantile(np.concatenate(ratios), 0.683))
-            value = float(np.clip(groups[0][0].flow(survey).temperature[i].item() * ratio, 0.5, 3.0))
-            for net, _, _ in groups:
-                net.flow(survey).temperature[i] = value
+    k = slice(which.start, which.stop)
+    for _ in range(5):  # a label's marginal also depends on the temperatures of the labels before it
+        ratios = []
+        for net, context, labels in groups:
+            samples = posterior_samples(net, context, survey, 256)[..., k]
+            # Ratio of the deviation to the half width of the interval that holds 68 % of the posterior.
+            low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
+            side = np.where(labels[:, k] > centre, high - centre, centre - low)
+            ratios.append(np.abs(labels[:, k] - centre) / np.maximum(side, 1e-9))
+        ratio = torch.from_numpy(np.quantile(np.concatenate(ratios), 0.683, axis=0)).float()
+        value = (groups[0][0].flow(survey).temperature[k] * ratio).clamp(0.5, 3.0)
+        for net, _, _ in groups:
+            net.flow(survey).temperature[k] = value
 
 
 @torch.no_grad()
