@@ -256,14 +256,14 @@ def _mask(rng: np.random.Generator, wave: NDArray[np.float64], ivar: NDArray[np.
     join = int(np.searchsorted(wave, instrument.ARM_JOIN + 100.0))
     rate = rng.gamma(3.0, 1.0 / 3.0, b)  # some spectra, and nights, have more
     counts = np.stack([rng.poisson(rate * 0.0036 * join), rng.poisson(rate * 0.0013 * max(n - join, 0))], axis=1)
-    first, last = rng.random(b) < 0.03, rng.random(b)
+    first, last = rng.random((b,)), rng.random((b,))
     for row in range(b):
         starts = np.concatenate([rng.integers(0, join, counts[row, 0]), rng.integers(join, n + 1, counts[row, 1])])
         longer = np.where(rng.random(starts.size) < 0.02, rng.exponential(20.0, starts.size), 0.0)
         lengths = 4 + rng.geometric(0.5, starts.size) + longer.astype(int)
         for start, length in zip(starts, lengths, strict=True):
             ivar[row, start : start + length] = 0.0
-        if first[row]:
+        if first[row] < 0.03:
             ivar[row, : int(rng.integers(1, 16))] = 0.0
         if n == LAMOST_NATIVE.size and last[row] < 0.25:
             ivar[row, n - int(rng.integers(1, 6) if last[row] > 0.01 else rng.integers(6, 90)) :] = 0.0

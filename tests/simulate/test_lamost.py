@@ -153,7 +153,7 @@ def test_spectra_and_errors_look_like_the_real_ones(shared) -> None:  # type: ig
 
     def roughness(f: np.ndarray, i: np.ndarray, low: float, high: float) -> float:
         """Second difference over its error where lines are few: the noise, and its correlation."""
-        near = np.flatnonzero((LAMOST_NATIVE > low) & (LAMOST_NATIVE < high))
+        near = np.flatnonzero((low < LAMOST_NATIVE) & (high > LAMOST_NATIVE))
         second = (2 * f[:, near] - f[:, near - 1] - f[:, near + 1]) / np.sqrt(6.0) * np.sqrt(i[:, near])
         sound = (i[:, near] > 0) & (i[:, near - 1] > 0) & (i[:, near + 1] > 0)
         return float(np.median(np.abs(second[sound])) * 1.4826)
