@@ -157,7 +157,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     model, archive = load_model(arguments.model, device=arguments.device), DemoArchive()
-    stars = [archive.fetch(name) for name in list(archive.names())[: arguments.stars]]
+    stars = archive.fetch_many(archive.names()[: arguments.stars])
+    stars = [star for star in stars if set(CASES["LAMOST + XP"]) <= set(star.spectra)]
     card = model.describe()
     indices = {survey: demo_index(model, archive, survey=survey) for survey in CASES["LAMOST + XP"]}
 

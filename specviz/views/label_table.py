@@ -12,26 +12,32 @@ table {{ border-collapse: collapse; width: 100%; table-layout: fixed; font-varia
 th, td {{ height: 27px; padding: 0 4px; border-bottom: 1px solid var(--jp-border-color3, var(--jp-border-color2));
   text-align: right; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; font-weight: 400; }}
 th {{ position: sticky; top: 0; background: var(--jp-layout-color1); font-size: 12px; color: {stylesheet.QUIET}; }}
-tr > :first-child {{ text-align: left; padding-left: 0; }} tr > :nth-child(n+4) {{ text-align: left; }}
-td:nth-child(n+3) {{ font-size: 12px; }} td:nth-child(n+4) {{ color: {stylesheet.QUIET}; }}
+tr > :first-child {{ text-align: left; padding-left: 0; }} tr > :nth-child(4) {{ text-align: left; }}
+td:nth-child(3), td:nth-child(4) {{ font-size: 12px; }} td:nth-child(5) {{ color: var(--sv-catalogue); }}
+td:nth-child(4), small {{ color: {stylesheet.QUIET}; }} small {{ font-size: 12px; padding-left: 6px; }}
 """
 _HEAD = (
-    '<colgroup><col><col style="width:19%"><col style="width:25%"><col style="width:15%"><col style="width:19%">'
-    "</colgroup><thead><tr><th>Label</th><th>Median</th><th>68 %</th><th>Unit</th><th>From</th></tr></thead>"
+    '<colgroup><col style="width:29%"><col style="width:17%"><col style="width:25%"><col style="width:13%"><col>'
+    "</colgroup><thead><tr><th>Label</th><th>Median</th><th>68 %</th><th>Unit</th>"
+    '<th><span aria-label="Catalogue">\N{WHITE DIAMOND} Cat.</span></th></tr></thead>'
 )
 
 
 def table_html(report: Report | None) -> str:
-    """Label, median, upper and lower error, unit, and the spectrum that it comes from; "" without a posterior."""
+    """Label, median, upper and lower error, unit, and the catalogue's value; "" without a posterior.
+
+    A label that the leading spectrum does not give says which one does.
+    """
     rows = []
     for name, (survey, (median, low, high)) in ({} if report is None else report.labels).items():
         assert report is not None
         up, down = formats.error_pair(name, median, low, high)
         note = formats.text(report.posteriors[survey].notes.get(name, ""), 200)
-        source = formats.text(_SURVEYS.get(survey, survey))
+        source = "" if survey == report.survey else f"<small>{formats.text(_SURVEYS.get(survey, survey))}</small>"
+        known = formats.label(name, report.star.catalogue.get(name))
         rows.append(
-            f'<tr title="{note}"><td>{formats.heading_html(name)}</td><td>{formats.label(name, median)}</td>'
-            f"<td>{up} {down}</td><td>{formats.unit(name)}</td><td>{source}</td></tr>"
+            f'<tr title="{note}"><td>{formats.heading_html(name)}{source}</td>'
+            f"<td>{formats.label(name, median)}</td><td>{up} {down}</td><td>{formats.unit(name)}</td><td>{known}</td></tr>"
         )
     return f'<table aria-label="All labels">{_HEAD}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
 

@@ -59,9 +59,13 @@ def test_all_labels_stand_in_a_table_behind_a_switch(reported: tuple[Any, Report
     rows = re.findall(r"<tr title.*?</tr>", panel.table.object)
     assert len(rows) == 16
     cells = [[re.sub("<.*?>", "", c) for c in re.findall(r"<td>(.*?)</td>", row)] for row in rows]
-    assert cells[4][0] == "RV" and cells[4][3:] == ["km s⁻¹", "LAMOST"]
-    assert cells[7] == ["[Mg/Fe]", "+0.25", "+0.05 −0.05", "dex", "LAMOST"]
-    assert cells[15] == ["E(B−V)", "0.40", "+0.05 −0.05", "mag", "XP"]
+    known = view.session.state.star.catalogue
+    assert cells[4][0] == "RV" and cells[4][3:] == ["km s⁻¹", formats.label("rv", known["rv"])]
+    shown = formats.label("mg_fe", known["mg_fe"])
+    assert cells[7] == ["[Mg/Fe]", "+0.25", "+0.05 −0.05", "dex", shown]
+    assert cells[15] == ["E(B−V)XP", "0.40", "+0.05 −0.05", "mag", formats.label("ebv", known["ebv"])]
+    bare = replace(report, star=report.star.with_(catalogue={}))
+    assert label_table.table_html(bare).count("<td>–</td>") == 16
     view.session.open("demo 2")  # the fake model's own four: back to the corner
     view.session.wait()
     assert panel.figure.visible and not panel.table.visible and not is_shown(panel.switch)
