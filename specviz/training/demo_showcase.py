@@ -11,10 +11,15 @@ from specviz.archives.demo import FRACTION
 from specviz.archives.demo_codec import pack
 from specviz.archives.demo_table import STEPS
 from specviz.simulate import instrument
+from specviz.simulate.artefacts import Fault, bad_sky, cosmic_cluster
+from specviz.simulate.binaries import CompositeStars
 from specviz.simulate.conditions import draw_conditions
+from specviz.simulate.emulated import StarLight
 from specviz.simulate.gaia_xp import XPBatch, XPSimulator
+from specviz.simulate.galaxies import add_lines
 from specviz.simulate.grid import SyntheticGrid
-from specviz.simulate.lamost import C_KMS, observe_lamost
+from specviz.simulate.lamost import C_KMS
+from specviz.simulate.on_demand import observe_light
 from specviz.simulate.population import MATCH
 from specviz.simulate.survey import LABEL_RANGES
 from specviz.spectra.grids import XP_REFERENCE_INDEX
@@ -68,22 +73,12 @@ class Showcase:
             conditions = conditions.with_(vsini=recipe.vsini)
         g_mag = np.clip(14.2 - np.log10(conditions.snr / 56.0) / 0.30 + rng.normal(0.0, 0.3, 1), 9.0, 16.5)
         where = place(grid, self.xp, rng, rows, g_mag, conditions.ebv)
-        norm, sed = grid.norm(rows), grid.sed(rows).astype(np.float64)
-
-        def continuum(wave: NDArray[np.float64]) -> NDArray[Any]:
-            return grid.continuum(rows, wave)
-
-        total: Any = continuum
-        if recipe.companion is not None:
-            norm, total, sed = self._double(rows[0], norm, recipe)
-        for centre, peak in recipe.emission.items():
-            line = np.exp(-0.5 * ((grid.wave / centre - 1.0) * C_KMS / recipe.emission_width) ** 2)
-            norm = norm + (peak * line).astype(np.float32)
-        seen = observe_lamost(norm, grid.wave, total, conditions, rng, extinction=self.xp.extinction_curve)
+        light = self._light(int(rows[0]), recipe)
+        seen = observe_light(light, [0], conditions, rng, self.xp, 3.1)
         flux, ivar = seen.flux.astype(np.float64), seen.ivar.astype(np.float64)
         if recipe.fault:
-            _break(rng, recipe.fault, seen.wave, flux, ivar)
-        gaia = self.xp.observe(sed, where["g_mag"], rng, ebv=conditions.ebv)
+            flux, ivar, _ = _FAULTS[recipe.fault](seen.wave, flux, ivar, rng)
+        gaia = self.xp.observe(light.sed([0]), where["g_mag"], rng, ebv=conditions.ebv)
         values: dict[str, Any] = {k: grid.labels[k][rows].astype(float) for k in (*LABEL_RANGES, "alpha_fe")}
         values |= {name: getattr(conditions, name) for name in ("rv", "vsini", "ebv", "snr")} | where
         # LAMOST's flux is in counts of no absolute meaning: brighter stars have more of them.
@@ -99,7 +94,7 @@ class Showcase:
         snr = float(planted.row.numbers["snr"][0])
         counts = np.rint(snr**1.6 * np.exp(self.rng.normal(0.3, 0.3)) + 20.0)
         lamost, gaia = planted.seen.lamost, planted.seen.gaia
-        known = dict(planted.row.numbers.items())
+        known: dict[str, Any] = dict(planted.row.numbers)
         known |= {**self._keep(lamost.flux.astype(float), lamost.ivar.astype(float), gaia), "counts": counts}
         self._rows.append(Rows.of(1, known, planted.row.texts))
 
@@ -130,40 +125,33 @@ class Showcase:
         out = {f"{survey}_{plane}": values for survey, both in planes.items() for plane, values in both.items()}
         return {**out, "lamost_mask": np.packbits(mask, axis=1)}
 
-    def _double(self, primary: int, norm: NDArray[np.float32], recipe: Recipe) -> tuple[Any, Any, Any]:
-        """Two stars added: normalised flux (with the second one shifted), continuum and SED of the sum."""
-        assert recipe.companion is not None
-        grid, (teff, logg, dv) = self.grid, recipe.companion
-        rows = grid.indices(("validation", "test"))
-        second = nearest(grid, rows, Recipe("companion", teff, logg, recipe.fe_h))
-        area = 10.0 ** (float(grid.labels["logg"][primary]) - float(grid.labels["logg"][second]))  # equal masses
-        shifted = np.interp(grid.wave / (1.0 + dv / C_KMS), grid.wave, grid.norm([second])[0])
+    def _light(self, row: int, recipe: Recipe) -> StarLight:
+        """Surface light of a star of the grid, with the companion and the emission lines of its recipe."""
+        light = self._grid_light(row)
+        if recipe.companion is not None:
+            teff, logg, velocity = recipe.companion
+            wanted = Recipe("companion", teff, logg, recipe.fe_h)
+            second = nearest(self.grid, self.grid.indices(("validation", "test")), wanted)
+            area = 10.0 ** float(self.grid.labels["logg"][row] - self.grid.labels["logg"][second])  # equal masses
+            light = CompositeStars(light, self._grid_light(second), [area], [velocity]).light([0])
+        if recipe.emission:
+            width = recipe.emission_width
+            # Peaks over the continuum to equivalent widths.
+            lines = {at: peak * np.sqrt(2.0 * np.pi) * at * width / C_KMS for at, peak in recipe.emission.items()}
+            norm, continuum = light.norm([0])[0], light.continuum([0], light.cont_wave)[0]
+            light = add_lines(light, norm, continuum, light.sed([0])[0], lines, width)
+        return light
 
-        def continuum(wave: NDArray[np.float64]) -> NDArray[Any]:
-            return grid.continuum([primary], wave) + area * grid.continuum([second], wave)
+    def _grid_light(self, row: int) -> StarLight:
+        grid, one = self.grid, [row]
+        parts = grid.norm(one), grid.continuum(one, grid.cont_wave), grid.sed(one)
+        return StarLight(grid.wave, grid.cont_wave, grid.sed_wave, *parts)
 
-        flux = norm * grid.continuum([primary]) + area * shifted * grid.continuum([second])
-        return flux / continuum(grid.wave), continuum, grid.sed([primary]) + area * grid.sed([second])
+
+def _dead_red_arm(
+    wave: NDArray[np.float64], flux: NDArray[np.float64], ivar: NDArray[np.float64], _rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[str]]:
+    return flux, np.where(wave > instrument.ARM_JOIN + 40.0, 0.0, ivar), []
 
 
-def _break(
-    rng: np.random.Generator,
-    fault: str,
-    wave: NDArray[np.float64],
-    flux: NDArray[np.float64],
-    ivar: NDArray[np.float64],
-) -> None:
-    """Spoil an observation, in place."""
-    sigma = 1.0 / np.sqrt(np.maximum(ivar, 1e-12))
-    good = np.flatnonzero(ivar[0] > 0)
-    if fault == "red arm":
-        ivar[:, wave > instrument.ARM_JOIN + 40.0] = 0.0
-    elif fault == "cosmic rays":
-        for pixel in rng.choice(good, 14, replace=False):
-            flux[0, pixel] += rng.uniform(20.0, 90.0) * sigma[0, pixel]
-    elif fault == "sky":
-        for centre, _ in instrument.SKY_LINES:
-            line = np.exp(-0.5 * ((wave - centre - 1.5) / 2.5) ** 2) - 0.7 * np.exp(
-                -0.5 * ((wave - centre + 2.0) / 2.5) ** 2
-            )
-            flux[0] += 14.0 * np.median(sigma[0, good]) * line
+_FAULTS: dict[str, Fault] = {"red arm": _dead_red_arm, "cosmic rays": cosmic_cluster, "sky": bad_sky}

@@ -51,7 +51,10 @@ def build(
     left = n - len(SHOWCASE) - len(planted)
     even = round(EVEN * left)
     population = SurveyPopulation.from_tracks(tracks, ranges=emulator.ranges)
-    many = survey_rows(population.stars(seed, np.arange(left - even)))
+    # Twin giants apart by an instant of evolution: labels are to be those of the brighter star.
+    drawn = population.stars(seed, np.arange(left - even + 200))
+    first = np.flatnonzero(drawn.companion.light <= 0.5)[: left - even]
+    many = survey_rows(drawn[first])
     many += even_rows(grid, emulator.ranges, np.random.default_rng([seed, 1]), even)
     kept = showcase.rows
     many = sum((star.row for star in planted if not star.stored), many)
