@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,24 @@ def test_lines_double_at_the_known_separation(emulator: Any) -> None:
     assert wave.size == 2
     assert (wave[1] - wave[0]) / 5002.5 * C_KMS == pytest.approx(300.0, abs=35.0)  # half a pixel
     assert depth[0] == pytest.approx(depth[1], abs=0.02)
+
+
+def test_the_packaged_emulator_stands_in_for_the_grid(shared: Path) -> None:
+    """Grid stars and emulated stars of the same labels look alike: lines, continuum and low-resolution flux."""
+    from specviz.models.registry import load_model
+    from specviz.simulate.grid import SyntheticGrid
+
+    with SyntheticGrid.open(shared / "synthetic" / "lte_grid.h5") as grid:
+        test = grid.indices("test")
+        warm = (grid.labels["teff"][test] > 4700) & (grid.labels["teff"][test] < 6800)
+        rows = test[warm & (grid.population[test] != "crich")][:12]
+        stars = EmulatedStars(
+            load_model("phdlspec-small", device="cpu"), {k: v[rows] for k, v in grid.labels.items()}
+        )
+        index = np.arange(rows.size)
+        middle = (grid.wave > 4000) & (grid.wave < 9000)
+        difference = (stars.norm(index) - grid.norm(rows))[:, middle]
+        assert np.median(difference.std(axis=1)) < 0.012
+        ratio = stars.continuum(index, stars.cont_wave) / grid.continuum(rows, stars.cont_wave)
+        assert np.abs(np.log(ratio)).max() < 0.08
+        assert np.median(np.abs(np.log(stars.sed(index) / grid.sed(rows)))) < 0.01

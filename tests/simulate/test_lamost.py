@@ -171,16 +171,16 @@ def test_pixels_are_masked_as_in_real_spectra(shared) -> None:  # type: ignore[n
     """Share of masked pixels by place, number and length of runs, against the 1,953 real spectra."""
     with np.load(shared / "data" / "lamost_dr10_afg_train.npz") as npz:
         real = npz["ivar"] <= 0
-    conditions = draw_conditions(np.random.default_rng(5), np.full(400, 6000.0), np.full(400, 4.3))
-    seen = observe_lamost(star(400), WAVE, lambda w: np.ones((400, w.size)), conditions, np.random.default_rng(6))
+    conditions = draw_conditions(np.random.default_rng(5), np.full(250, 6000.0), np.full(250, 4.3))
+    seen = observe_lamost(star(250), WAVE, lambda w: np.ones((250, w.size)), conditions, np.random.default_rng(6))
     ours = seen.ivar <= 0
     blue, red, end = slice(20, 2000), slice(2100, 3849), slice(3900, 3909)
     for part, share in ((blue, 0.006), (red, 0.004), (end, 0.04)):
         assert ours[:, part].mean() == pytest.approx(real[:, part].mean(), abs=share)
 
     def runs(bad: np.ndarray) -> tuple[float, float]:
-        lengths = [len(word) for line in bad[:400, 60:3849] for word in "".join(" x"[int(b)] for b in line).split()]
-        return len(lengths) / 400, float(np.median(lengths))
+        lengths = [len(word) for line in bad[:250, 60:3849] for word in "".join(" x"[int(b)] for b in line).split()]
+        return len(lengths) / 250, float(np.median(lengths))
 
     (count, length), (real_count, real_length) = runs(ours), runs(real)
     assert count == pytest.approx(real_count, rel=0.35) and abs(length - real_length) <= 1.0
