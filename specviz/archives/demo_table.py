@@ -147,11 +147,14 @@ class DemoTable:
     def number(self, name: str) -> NDArray[np.float64]:
         """A number column, shape (n,); NaN where it is not known. Read-only."""
         if name not in self._numbers:
-            step, log = self.header["columns"][name]
-            values = decode(self._read(f"column_{name}")[f"column_{name}"], float(step), bool(log))
-            values.setflags(write=False)
-            self._numbers[name] = values
+            self._keep(name, self._read(f"column_{name}")[f"column_{name}"])
         return self._numbers[name]
+
+    def _keep(self, name: str, whole: NDArray[np.integer[Any]]) -> None:
+        step, log = self.header["columns"][name]
+        values = decode(whole, float(step), bool(log))
+        values.setflags(write=False)
+        self._numbers[name] = values
 
     def words(self, name: str) -> tuple[str, ...]:
         """The different words of a text column."""
@@ -173,4 +176,9 @@ class DemoTable:
 
     def row(self, row: int) -> dict[str, float]:
         """Every number of one star."""
+        missing = [name for name in self.names if name not in self._numbers]
+        if missing:  # all at once: the file is opened once
+            whole = self._read(*(f"column_{name}" for name in missing))
+            for name in missing:
+                self._keep(name, whole[f"column_{name}"])
         return {name: float(self.number(name)[row]) for name in self.names}

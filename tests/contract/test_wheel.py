@@ -90,6 +90,13 @@ def test_the_default_model_is_in_it(wheel: Path) -> None:
     assert wheel.stat().st_size <= 30e6
 
 
+def test_the_demo_sky_is_in_it_and_small(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        size = {i.filename: i.file_size for i in archive.infolist()}
+    assert size["specviz/archives/data/demo_stars.npz"] < 2e6 and "specviz/archives/data/README.md" in size
+    assert size["specviz/catalog/data/demo_embeddings.npz"] < 9e6
+
+
 def test_licence_readme_and_command(wheel: Path) -> None:
     info = f"jupyter_specviz-{specviz.__version__}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
