@@ -114,3 +114,19 @@ def test_damaged_files_are_refused_with_words(tmp_path: Path) -> None:
     np.savez(path, a=np.ones(3))
     with pytest.raises(CatalogError, match="no similarity index"):
         SimilarityIndex.load(path)
+
+
+@pytest.mark.parametrize("k", [1, 20, 46, 47, 3000])
+def test_the_nearest_are_found_among_many_and_equal_ones_keep_their_order(k: int) -> None:
+    """Against a full sort; a third of the vectors are there three times."""
+    rng = np.random.default_rng(4)
+    vectors = np.concatenate([rng.normal(size=(1000, 6))] * 3)
+    index = SimilarityIndex(
+        vectors, Table({"object_id": [f"s{i}" for i in range(3000)]}), model_sha256="a", survey="lamost_lrs"
+    )
+    query = rng.normal(size=6)
+    similarity = index.similarity(query)
+    expected = np.lexsort((np.arange(3000), -similarity))
+    np.testing.assert_array_equal(index.search(query, k=k)["row"], expected[:k])
+    left_out = [int(row) for row in expected[:5]]
+    np.testing.assert_array_equal(index.search(query, k=k, exclude=left_out)["row"], expected[5 : k + 5])
