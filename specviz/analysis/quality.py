@@ -238,7 +238,7 @@ def out_of_range(
             checked = True
             low, high = limits[name]
             values = posterior.samples[:, column]
-            share = float(np.mean((values < low) | (values > high)))
+            share = (np.count_nonzero(values < low) + np.count_nonzero(values > high)) / values.size
             if share > OUTSIDE_SHARE:
                 outside.append((label_words(name), share))
     if outside:
