@@ -39,6 +39,8 @@ _FORMAT, _VERSION = "specviz demo embeddings", 2
 _BATCH = 64
 #: Stars kept at a time where a stopped run shall be resumed.
 _PART = 1024
+#: Largest share of the stars that a survey may lack (an arm without light); more is no accident.
+_LACKING = 0.01
 #: Stars embedded for a model that the package has no embeddings of: a minute's work instead of ten.
 OWN_STARS = 2000
 
@@ -183,7 +185,13 @@ def embed_stars(
         **{key: values for key, values in joined.items() if not key.startswith("vectors_")},
     }
     for survey in card.surveys:
-        content |= {f"{kind}_{survey}": values for kind, values in quantise(joined[f"vectors_{survey}"]).items()}
+        vectors = joined[f"vectors_{survey}"]
+        rows = np.flatnonzero(np.isfinite(vectors).all(axis=1))
+        if len(rows) < (1.0 - _LACKING) * len(vectors):
+            lacking = len(vectors) - len(rows)
+            raise ModelError(f"{lacking} of {len(vectors)} demo stars cannot be embedded ({survey})")
+        content |= {f"{kind}_{survey}": values for kind, values in quantise(vectors[rows]).items()}
+        content[f"rows_{survey}"] = rows.astype(np.int32)
     return content
 
 
@@ -197,32 +205,41 @@ def _embed_part(
 ) -> dict[str, NDArray[Any]]:
     """Vectors (float32), thumbnails and columns of some stars; only a batch of spectra is in memory at a time."""
     card = model.describe()
-    vectors: dict[str, list[NDArray[np.float32]]] = {survey: [] for survey in card.surveys}
-    thumbnails, columns = [], []
+    vectors: dict[str, list[NDArray[Any] | None]] = {survey: [] for survey in card.surveys}
+    thumbnails: list[NDArray[Any] | None] = []
+    columns = []
     wavelength = np.empty(0)
     for start in range(0, len(names), _BATCH):
         chosen = names[start : start + _BATCH]
         batch = [Draft(star) for star in _fetch(stars, chosen)]
         encode(model, card, batch, set(), samples=0, seed=0, stop=lambda: None)
         for draft in batch:
-            missing = [s for s in card.surveys if s not in draft.embeddings]
-            if missing:
-                why = " ".join(draft.refusals.values()) or "no such spectrum"
-                raise ModelError(f"Demo star {draft.star.name} cannot be embedded ({', '.join(missing)}): {why}")
             for survey in card.surveys:
-                vectors[survey].append(draft.embeddings[survey])
-            wavelength, flux = _thumbnail(draft)
-            thumbnails.append(flux)
+                vectors[survey].append(draft.embeddings.get(survey))
+            seen = "lamost_lrs" in draft.prepared
+            if seen:
+                wavelength, flux = _thumbnail(draft)
+            thumbnails.append(flux if seen else None)
         columns.append(_columns([draft.star for draft in batch], chosen))
         if progress is not None:
             done = before + start + len(chosen)
             progress(done / total, f"Embedding the demo stars, {done} of {total}")
+    for survey, rows in vectors.items():
+        if all(row is None for row in rows):
+            why = " ".join(batch[-1].refusals.values()) or "no such spectrum"
+            raise ModelError(f"Demo stars such as {names[-1]} cannot be embedded ({survey}): {why}")
     return {
         "wavelength": wavelength,
-        "thumbnails": np.stack(thumbnails),
-        **{f"vectors_{survey}": np.stack(rows).astype(np.float32) for survey, rows in vectors.items()},
+        "thumbnails": _stacked(thumbnails, 0).astype(np.uint8),
+        **{f"vectors_{survey}": _stacked(rows, np.nan).astype(np.float32) for survey, rows in vectors.items()},
         **{f"column_{name}": np.concatenate([part[name] for part in columns]) for name in columns[0]},
     }
+
+
+def _stacked(rows: Sequence[NDArray[Any] | None], absent: float) -> NDArray[Any]:
+    """Rows of equal length as an array; those that are None are filled with ``absent``."""
+    size = next(row.size for row in rows if row is not None)
+    return np.stack([np.full(size, absent) if row is None else row for row in rows])
 
 
 def _fetch(stars: StarSource, names: Sequence[str]) -> Sequence[Star]:
@@ -293,7 +310,8 @@ def _catalog(content: Mapping[str, NDArray[Any]], stars: StarSource, survey: str
     if f"codes_{survey}" not in content:
         held = ", ".join(n.removeprefix("codes_") for n in content if n.startswith("codes_"))
         raise CatalogError(f"The demo stars are not embedded for {survey!r}", expected=f"one of {held}")
-    columns = {n.removeprefix("column_"): v for n, v in content.items() if n.startswith("column_")}
+    rows = content[f"rows_{survey}"]  # a star whose arm has no light is not in that survey's catalogue
+    columns = {n.removeprefix("column_"): v[rows] for n, v in content.items() if n.startswith("column_")}
     # Stored as float32; six decimals bring the labels' own back.
     table = Table({n: np.round(v.astype(float), 6) if v.dtype.kind == "f" else v for n, v in columns.items()})
     for name, unit in (("teff", "K"), ("logg", "dex"), ("fe_h", "dex"), ("alpha_fe", "dex")):
@@ -304,7 +322,7 @@ def _catalog(content: Mapping[str, NDArray[Any]], stars: StarSource, survey: str
         model_sha256=sha,
         survey=survey,
         stars=stars,
-        thumbnails=content["thumbnails"],
+        thumbnails=content["thumbnails"][rows],
         wavelength=content["wavelength"],
     )
 

@@ -12,7 +12,7 @@ import pytest
 from specviz.catalog.demo import demo_index, embed_stars, write
 from specviz.catalog.embedding_codec import quantise, restore
 from specviz.catalog.embedding_map import EmbeddingMap
-from specviz.errors import CatalogError
+from specviz.errors import CatalogError, ModelError, SpectrumError
 from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
@@ -81,6 +81,34 @@ def test_for_a_model_of_ones_own_some_of_the_stars_will_do(
 ) -> None:
     monkeypatch.setattr("specviz.catalog.demo.OWN_STARS", 50)
     assert len(demo_index(fake_model_class(), Few(), **places)) == 50
+
+
+def test_a_star_without_light_in_one_survey_is_left_out_of_that_one(
+    fake_model_class: Any, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specviz.catalog.demo._LACKING", 0.02)
+
+    class Dark(Few):
+        def fetch(self, name: str) -> Star:
+            star = super().fetch(name)
+            if name == "demo 7":
+                lamost = star.spectra["lamost_lrs"].with_(mask=LAMOST_NATIVE < 5850)
+                star = star.with_(spectra={**star.spectra, "lamost_lrs": lamost})
+            return star
+
+    class Picky(fake_model_class):  # type: ignore[misc]
+        def prepare(self, spectrum: Spectrum) -> Any:
+            if spectrum.good.mean() < 0.6:
+                raise SpectrumError("Too little is left of this spectrum")
+            return super().prepare(spectrum)
+
+    lamost, xp = (demo_index(Picky(), Dark(), survey=s, **places) for s in ("lamost_lrs", "gaia_xp"))
+    assert len(lamost) == 69 and len(xp) == 70 and "demo 7" not in list(lamost.table["object_id"])
+    assert lamost.neighbour_star(7).name == "demo 8" and xp.neighbour_star(7).name == "demo 7"
+    np.testing.assert_array_equal(lamost.neighbour_window(7)[1], xp.neighbour_window(8)[1])
+    monkeypatch.setattr("specviz.catalog.demo._LACKING", 0.01)
+    with pytest.raises(ModelError, match="1 of 70 demo stars"):
+        embed_stars(Picky(), Dark())
 
 
 def test_several_stars_are_asked_for_at_once_where_that_is_possible(fake_model_class: Any) -> None:
