@@ -14,6 +14,8 @@ from specviz.training.evaluation.types import number_of, subtype_number, type_at
 
 #: Subtypes by which a prediction may differ from the published type (types of faint A stars differ by as much).
 TOLERANCE = 3.0
+#: Where most nearby stars of 5500-6500 K are: dwarfs, from the zero-age main sequence (4.5) to the turn-off (4.1).
+DWARF_LOGG = (4.1, 4.5)
 _BRIGHT = np.log10(30.0)
 #: Above this share of the reference stars, a star counts as flagged.
 FLAGGED = 99.0
@@ -70,6 +72,8 @@ def kiel_diagram(bench: Bench) -> None:
     if clump.size:
         say(f"red clump (4600-5000 K, logg < 3.2): {clump.size} stars, median logg {np.median(clump):.2f}")
     bench.target("Gaia XP, stars in the empty zones of the Kiel diagram, %", 100 * empty.mean(), high=2.0)
+    solar = median[(median[:, 0] > 5500) & (median[:, 0] < 6500), 1]
+    bench.target("Gaia XP, median logg at 5500-6500 K", float(np.median(solar)), low=DWARF_LOGG[0], high=DWARF_LOGG[1])
     if bench.figures is not None:
         from specviz.training.evaluation.figures import draw_kiel
 
