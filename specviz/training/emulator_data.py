@@ -25,7 +25,8 @@ class GridSpectra:
     """The labelled grid in memory, as tensors.
 
     ``labels`` (N, 28), ``norm`` (N, 8077), ``ln_continuum`` (N, 160), ``ln_sed`` (N, 720), ``split`` (N,): 0 train, 1
-    validation, 2 test; ``wave`` (8957,): of norm, continuum and SED one after the other, Angstrom, vacuum.
+    validation, 2 test; ``wave`` (8957,): of norm, continuum and SED one after the other, Angstrom, vacuum;
+    ``population`` (N,): ms, sg, rgb ..., empty where the file does not say.
     """
 
     labels: Tensor
@@ -34,6 +35,7 @@ class GridSpectra:
     ln_sed: Tensor
     split: NDArray[np.int8]
     wave: Tensor
+    population: NDArray[np.str_]
 
     @classmethod
     def load(cls, shared: Path, splits: Sequence[int] = (TRAIN, VALIDATION)) -> GridSpectra:
@@ -55,6 +57,7 @@ class GridSpectra:
                 torch.from_numpy(labels.astype(np.float32)), torch.from_numpy(norm),
                 torch.from_numpy(np.log(f["cont_flux"][:][keep])), torch.from_numpy(np.log(f["sed_flux"][:][keep])),
                 f["split"][:][keep], torch.from_numpy(wave.astype(np.float32)),
+                f["labels/population"][:][keep].astype(str) if "population" in f["labels"] else np.full(keep.sum(), ""),
             )  # fmt: skip
 
     def rows(self, split: int) -> Tensor:

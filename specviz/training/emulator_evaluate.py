@@ -86,6 +86,10 @@ def spectra_figures(model: Emulator, grid: GridSpectra, say: Callable[[str], Non
         r = 100 * (np.log(value) - truth[rows].numpy())
         figures[name] = {k: float(np.sqrt((r[g] ** 2).mean())) for k, g in groups.items()}
         say(f"{name:>12}   rms {figures[name]['core']:.2f} % core, {figures[name]['all']:.2f} % all")
+    for population in np.unique(grid.population[rows.numpy()]):
+        g = core & (grid.population[rows.numpy()] == population)
+        if g.any():
+            say(f"core, {population:>5} ({g.sum():3d} stars): {Residual.of((found.norm - norm)[g])}")
     for low, high in ((3400, 4500), (4500, 5500), (5500, 7000), (7000, 13000)):
         g = (labels[:, 0] >= low) & (labels[:, 0] < high)
         say(f"teff {low:>5}-{high:<5} ({g.sum():3d} stars): {Residual.of((found.norm - norm)[g])}")

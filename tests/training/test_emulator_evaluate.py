@@ -53,7 +53,8 @@ def test_a_constant_error_is_reported_as_it_is() -> None:
     labels[:, 0] = torch.tensor([3800.0, 4800, 5200, 6000, 6500, 8000])
     wave = np.geomspace(3650, 9249, 400)
     norm = torch.full((6, 400), 0.9)
-    grid = GridSpectra(labels, norm, torch.zeros(6, 5), torch.zeros(6, 7), np.full(6, 2, np.int8), torch.zeros(1))
+    grid = GridSpectra(labels, norm, torch.zeros(6, 5), torch.zeros(6, 7), np.full(6, 2, np.int8), torch.zeros(1),
+                       np.array(["ms"] * 5 + ["hb"]))  # fmt: skip
     model: Any = SimpleNamespace(
         wave=wave,
         spectra=lambda x, outside: EmulatedSpectra(
@@ -68,7 +69,8 @@ def test_a_constant_error_is_reported_as_it_is() -> None:
     assert band["core"].rms == pytest.approx(1, rel=1e-3) and band["core"].robust == pytest.approx(1.4826, rel=1e-3)
     assert band["all"].rms == pytest.approx(np.sqrt((5 * 1 + 100) / 6), rel=1e-3)
     assert figures["continuum"]["all"] == pytest.approx(2) and figures["SED"]["core"] == pytest.approx(3)
-    assert "469" not in "".join(lines) and "6, of them 4" in lines[0]
+    assert "6, of them 4" in lines[0]
+    assert [x.split(":")[0] for x in lines if x.startswith("core, ")] == ["core,    ms (  4 stars)"]
 
 
 def test_perfect_gradients_have_cosine_one_and_reversed_ones_minus_one() -> None:
