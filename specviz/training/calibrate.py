@@ -109,10 +109,16 @@ def _base_values(net: SmallNet, survey: str, context: torch.Tensor, labels: NDAr
 
 @torch.no_grad()
 def _fit_bands(net: SmallNet, pairs: SimulatedPairs, context: dict[str, torch.Tensor]) -> None:
-    """Scale each decoder's standard deviation so that one sigma covers 68 % of the clean pixels of simulated stars."""
+    """Scale each decoder's standard deviation so that one sigma covers 68 % of the clean pixels of simulated stars.
+
+    Stars whose spectrum that was read has S/N > 20: where the figures are quoted, and where bands are looked at.
+    """
     net.band_scale.fill_(1.0)
-    for i, (flux, sigma, truth) in enumerate(band_material(net, pairs, context)):
-        ratio = np.abs(flux - truth) / sigma
+    bright = [np.asarray(s > np.log10(20)) for s in (pairs.lamost_log_snr, pairs.xp_log_snr)]
+    read = (bright[0], bright[1], bright[1], bright[0])
+    for i, ((flux, sigma, truth), rows) in enumerate(zip(band_material(net, pairs, context), read, strict=True)):
+        rows = rows if rows.sum() > 20 else np.ones_like(rows)
+        ratio = (np.abs(flux - truth) / sigma)[rows]
         net.band_scale[i] = float(np.clip(np.quantile(ratio, 0.683), 0.5, 3.0))
 
 

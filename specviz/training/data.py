@@ -16,7 +16,7 @@ from specviz.training.plates import TEST, TRAIN, VALIDATION, split_plates
 #: Pixels kept on both sides of the model's window, so that a spectrum can be shifted in velocity (1 pixel = 69 km/s).
 MARGIN = 8
 #: Of the cached pairs; raised when their arrays change.
-LAYOUT = 3
+LAYOUT = 4
 C_KMS = 299_792.458
 #: No star of the Galaxy moves faster; the pipeline's -9999 and its galaxies do.
 MAX_Z = 0.005
@@ -175,7 +175,7 @@ class SimulatedPairs:
     @classmethod
     def load(cls, shared: Path, cache: Path, split: str, n: int, seed: int, progress: bool = False, *,
              wide: bool = False) -> SimulatedPairs:  # fmt: skip
-        """Draw ``n`` pairs of a split of the synthetic grid; kept as ``cache/pairs3_<split>_<n>_<seed>.npz``."""
+        """Draw ``n`` pairs of a split of the synthetic grid; kept as ``cache/pairs4_<split>_<n>_<seed>.npz``."""
         path = cache / f"pairs{LAYOUT}{'w' if wide else ''}_{split}_{n}_{seed}.npz"
         if not path.exists():
             _draw_pairs(find_material(shared, "synthetic/lte_grid.h5"), path, split, n, seed, progress, wide)

@@ -65,6 +65,7 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
     from specviz.training.data import RealLamost, RealXp, SimulatedPairs
     from specviz.training.export import export
     from specviz.training.loop import run_stage
+    from specviz.training.polish import polish
     from specviz.training.stages import STAGES, Material
     from specviz.training.validate import plate_validator
 
@@ -86,6 +87,8 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
             folds = cross_fit(aligned, net, material, recipe, runs, seed=seed, progress=progress)
         run_stage(stage(net, material, recipe[name]), runs, seed=seed + 100 * number, progress=progress,
                   validate=validator if name == "adapt" else None)  # fmt: skip
+    if "polish" in recipe:
+        polish(net, material.pairs, recipe["polish"], runs, seed=seed + 500, progress=progress)
     net.eval()
     calibrate(net, lamost, xp, pairs("validation", "pairs_validation", 1), folds)
     return export(net, recipe, lamost, xp, pairs("test", "pairs_test", 2), weights, material.pairs)

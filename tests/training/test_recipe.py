@@ -23,7 +23,7 @@ def toy_recipe() -> dict[str, Any]:
     recipe["network"] |= {"xp_hidden": 24, "xp_latent": 16}
     recipe["data"] = {"pairs": 192, "pairs_validation": 64, "pairs_test": 64}
     recipe["cross_fit"] = {"folds": 2, "steps": 2}
-    for stage in ("pretrain", "align", "adapt"):
+    for stage in ("pretrain", "align", "adapt", "polish"):
         recipe[stage] |= {"steps": 3, "batch": 16, "warmup": 1, "report_every": 2, "scatter_from": 1}
     return recipe
 

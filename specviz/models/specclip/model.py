@@ -243,8 +243,8 @@ class SpecClipSmall:
             )
             for i, p in enumerate(encoding.prepared)
         ]  # fmt: skip
-        ebv, sigma = self._card.get("ebv_prior", (0.0, 0.0))
-        return out if dust is None else [p.with_reddening(ebv, sigma, "prior") for p in out]
+        ebv, error_ebv = self._card.get("ebv_prior", (0.0, 0.0))
+        return out if dust is None else [p.with_reddening(ebv, error_ebv, "prior") for p in out]
 
 
 def neighbour_distance(vectors: NDArray[Any], centre: NDArray[Any], whiten: NDArray[Any], embeddings: NDArray[Any]
