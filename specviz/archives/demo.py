@@ -23,7 +23,7 @@ from specviz.archives.demo_codec import unpack
 from specviz.archives.demo_table import DemoTable
 from specviz.archives.protocol import Candidate
 from specviz.errors import NotFoundError, OptionError
-from specviz.simulate.packaged import emulator_sha256
+from specviz.simulate.packaged import emulator_sha256, instrument_sha256
 from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Identifier, Star
@@ -85,8 +85,8 @@ class DemoArchive:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the sky: of its labels, its stored spectra, the emulator's weights and the way of rendering. What was
-        computed for another sky does not fit this one.
+        """Hash of the sky: its labels, its stored spectra, the emulator's weights, the XP instrument and the way of
+        rendering. What was computed for another sky does not fit this one.
         """
         return self._sky.fingerprint
 
@@ -263,10 +263,14 @@ class _Sky:
         self._emulator = emulator
         self.notes: dict[int, dict[str, Any]] = {int(row): n for row, n in self.table.header["notes"].items()}
         self.star = lru_cache(maxsize=KEPT)(self._star)
-        told = str(emulator.describe().weights_sha256) if emulator is not None else emulator_sha256()
-        header = self.table.header
-        whole = [header["table_sha256"], header["spectra_sha256"], told, str(RENDERING)]
-        self.fingerprint = hashlib.sha256("\n".join(whole).encode()).hexdigest()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all that a spectrum follows from but the code."""
+        own, header = self._emulator, self.table.header
+        emulator = emulator_sha256() if own is None else str(own.describe().weights_sha256)
+        parts = [header["table_sha256"], header["spectra_sha256"], emulator, instrument_sha256(), str(RENDERING)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @cached_property
     def _renderer(self) -> Any:

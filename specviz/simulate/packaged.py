@@ -1,7 +1,10 @@
-"""The emulator that comes with the package, for the rooms that must not import models themselves."""
+"""What the package brings to simulate with: the emulator, for rooms that must not import models, and hashes."""
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 
 NAME = "phdlspec-small"
@@ -19,3 +22,13 @@ def emulator_sha256() -> str:
     from specviz.models.registry import expected_sha256, weights_path
 
     return expected_sha256(weights_path(NAME))
+
+
+@lru_cache(maxsize=1)
+def instrument_sha256() -> str:
+    """SHA-256 of the matrices and corrections of the XP instrument in the package."""
+    digest = hashlib.sha256()
+    for file in sorted((files("specviz.simulate") / "data").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".npz"):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
