@@ -94,6 +94,14 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
     return export(net, recipe, lamost, xp, pairs("test", "pairs_test", 2), weights, material.pairs)
 
 
+def _kind(path: Path) -> str:
+    """``kind`` of a recipe; empty where there is none or the file cannot be read (said later, in words)."""
+    try:
+        return str(tomllib.loads(path.read_text()).get("kind", ""))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return ""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of ``specviz train``."""
     from specviz.models.registry import weights_path
@@ -104,12 +112,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--hdf5", action="append", metavar="FILE", help="train on your own pairs, in SpecCLIP's layout "
                         "(docs/train.md); again for files of one survey alone")  # fmt: skip
     parser.add_argument("--runs", help="checkpoints and logs; a killed run goes on from here "
-                        "(default: runs/specclip_small, or runs/ and the name of the first --hdf5)")  # fmt: skip
-    parser.add_argument("--weights", help="where the weights are written (default: into the package; with --hdf5 into "
-                        "the folder of --runs)")  # fmt: skip
+                        "(default: runs/ and the recipe's name, or that of the first --hdf5)")  # fmt: skip
+    parser.add_argument("--weights", help="where the weights are written (default: into the package for the default "
+                        "recipe, else into the folder of --runs)")  # fmt: skip
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
-    options = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    options, _ = parser.parse_known_args(given)
+    if _kind(Path(options.recipe)) == "emulator":
+        from specviz.training.emulator import main as emulator_main
+
+        return emulator_main(given)
+    options = parser.parse_args(given)
     import torch
 
     torch.set_num_threads(max(1, options.threads))
@@ -118,10 +132,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.hdf5:
             recipe["data"]["hdf5"] = options.hdf5
         own = own_files(recipe)
-        name = Path(own[0]).stem if own else "specclip_small"
+        name = Path(own[0]).stem if own else str(recipe["name"]).replace("-", "_")
         runs = Path(options.runs or f"runs/{name}")
-        # Own pairs must not take the place of the weights that the package came with.
-        weights = Path(options.weights or (runs / f"{name}.safetensors" if own else weights_path("specclip-small")))
+        # Own pairs and other recipes must not take the place of the weights that the package came with.
+        packaged = not own and recipe["name"] == "specclip-small"
+        target = weights_path("specclip-small") if packaged else runs / f"{name}.safetensors"
+        weights = Path(options.weights or target)
         digest = train(recipe, shared_folder(options.shared), runs, weights, progress=not options.quiet)
     except SpecvizError as error:
         print(error, file=sys.stderr)

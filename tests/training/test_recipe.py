@@ -129,3 +129,19 @@ def test_a_resumed_log_has_one_header_and_no_row_twice(tmp_path: Path) -> None:
     assert [row[0] for row in rows] == ["step", "10", "20", "30"] and rows[-1][-1] == "0.5"
     _Log(path, 0).write(10, {"loss": 2.0}, {})  # from the start again
     assert [row[0] for row in csv.reader(path.read_text().splitlines())] == ["step", "10"]
+
+
+def test_another_recipe_does_not_replace_the_packaged_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy_recipe: dict[str, Any]
+) -> None:
+    """Only the default recipe writes into the package; an emulator's recipe goes to the emulator's training."""
+    from specviz.training import emulator, recipe
+
+    asked: list[Any] = []
+    monkeypatch.setattr(recipe, "train", lambda r, shared, runs, weights, progress: asked.append((runs, weights)) or "0")
+    monkeypatch.setattr(recipe, "read_recipe", lambda path: {**toy_recipe, "name": "specclip-wide"})
+    assert main(["any.toml"]) == 0
+    assert asked == [(Path("runs/specclip_wide"), Path("runs/specclip_wide/specclip_wide.safetensors"))]
+    monkeypatch.setattr(emulator, "main", lambda argv: asked.append(argv) or 7)
+    (tmp_path / "e.toml").write_text('kind = "emulator"\n')
+    assert main([str(tmp_path / "e.toml"), "--no-gradients"]) == 7 and asked[-1][-1] == "--no-gradients"
