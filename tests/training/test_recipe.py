@@ -138,7 +138,12 @@ def test_another_recipe_does_not_replace_the_packaged_weights(
     from specviz.training import emulator, recipe
 
     asked: list[Any] = []
-    monkeypatch.setattr(recipe, "train", lambda r, shared, runs, weights, progress: asked.append((runs, weights)) or "0")
+
+    def remember(r: Any, shared: Path, runs: Path, weights: Path, *, progress: bool) -> str:
+        asked.append((runs, weights))
+        return "0"
+
+    monkeypatch.setattr(recipe, "train", remember)
     monkeypatch.setattr(recipe, "read_recipe", lambda path: {**toy_recipe, "name": "specclip-wide"})
     assert main(["any.toml"]) == 0
     assert asked == [(Path("runs/specclip_wide"), Path("runs/specclip_wide/specclip_wide.safetensors"))]
