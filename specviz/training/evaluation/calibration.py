@@ -24,8 +24,11 @@ def calibration(bench: Bench) -> None:
     ranks are shown for real held-out stars too.
     """
     pairs, say = bench.pairs, bench.say
-    say(f"\nCalibration on {min(_MOST, len(pairs))} held-out simulated stars (KS: largest distance of the ranks from "
-        "uniform)")  # fmt: skip
+    n = min(_MOST, len(pairs))
+    say(
+        f"\nCalibration on {n} held-out simulated stars (KS: largest distance of the ranks from uniform; "
+        f"{len(np.unique(pairs.index[:n]))} grid stars repeat, so ranks are not independent and p is too small)"
+    )
     histograms: dict[str, dict[str, NDArray[np.float64]]] = {}
     for survey, shown in _SURVEYS:
         names = tuple(n for n in bench.labels(survey) if n in pairs.labels)
