@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from specviz.models.specclip.signal import log_snr
 from specviz.models.specclip.small import SmallNet
+from specviz.simulate.gaia_xp import XPSimulator
+from specviz.spectra.grids import XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
 from specviz.training.cross_fit import Fold
 from specviz.training.data import VALIDATION, RealLamost, RealXp, SimulatedPairs
 from specviz.training.validate import contexts, posterior_samples
@@ -148,12 +150,19 @@ def _widen_bands_to_real(net: SmallNet, lamost: RealLamost, xp: RealXp) -> None:
         net.band_scale[i] *= low if low > 1.01 else 1.0
 
 
+def dust_curve() -> NDArray[np.float64]:
+    """k(lambda) - k(550 nm) on the XP grid, magnitudes per unit E(B-V), R_V = 3.1 (Gordon et al. 2023); (343,)."""
+    curve = XPSimulator().extinction_curve(XP_WAVELENGTH_NM * 10.0)
+    return np.asarray(curve - curve[XP_REFERENCE_INDEX])
+
+
 @torch.no_grad()
 def band_material(net: SmallNet, pairs: SimulatedPairs, context: dict[str, torch.Tensor]
                   ) -> list[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:  # fmt: skip
     """Predicted flux, its sigma and the truth, each (n, L), in the order of ``SmallNet.band_scale``.
 
-    The truth is clean; at rest and without dust for the predictions of the other survey.
+    The truth is clean; for the predictions of the other survey at rest, and with the drawn dust taken off by the mean
+    dust law, as a user would do who knows E(B-V): the scatter of R_V belongs to the band.
     """
     d = net.config.embed_dim
     c_l, c_g = context["lamost_lrs"], context["gaia_xp"]
@@ -165,5 +174,6 @@ def band_material(net: SmallNet, pairs: SimulatedPairs, context: dict[str, torch
         net.translate_normalised(c_g[:, :d], c_g[:, d], "lamost_lrs"),
         net.translate_normalised(c_l[:, :d], c_l[:, d], "gaia_xp"),
     ]
-    truths = (clean_l, clean_g, pairs.lamost_rest.astype(np.float32), pairs.xp_dustfree)
+    off = 10.0 ** (0.4 * pairs.labels["ebv"][:, None] * dust_curve())
+    truths = (clean_l, clean_g, pairs.lamost_rest.astype(np.float32), (clean_g * off).astype(np.float32))
     return [(f.numpy(), s.numpy(), t) for (f, s), t in zip(predicted, truths, strict=True)]

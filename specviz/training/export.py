@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from specviz.analysis.anomaly import misfit
+from specviz.errors import SpecvizError
 from specviz.models.checkpoint_reader import save_weights
 from specviz.models.protocol import Prepared
 from specviz.models.specclip.model import WEIGHTS_FORMAT, SpecClipSmall, neighbour_distance
 from specviz.models.specclip.signal import log_snr
 from specviz.models.specclip.small import SmallNet
-from specviz.simulate.gaia_xp import XPSimulator
-from specviz.spectra.grids import SPECCLIP_WAVELENGTH, WIDE_WAVELENGTH, XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, WIDE_WAVELENGTH, XP_WAVELENGTH_NM
+from specviz.training.calibrate import dust_curve
 from specviz.training.data import TRAIN, RealLamost, RealXp, SimulatedPairs
 
 #: Training embeddings kept for the out-of-distribution score, and reference scores kept for percentiles.
@@ -41,9 +44,7 @@ def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp
         "lamost_lrs": _reference(net, *_lamost_samples(lamost, training, held_out)),
         "gaia_xp": _reference(net, *_xp_samples(xp, training, held_out)),
     }
-    wave = XP_WAVELENGTH_NM * 10.0
-    curve = XPSimulator().extinction_curve(wave)
-    reference["gaia_xp"]["dust"] = curve - curve[XP_REFERENCE_INDEX]
+    reference["gaia_xp"]["dust"] = dust_curve()
     for survey, arrays in reference.items():
         for name, array in arrays.items():
             kind = np.float16 if name == "embeddings" else np.float32
@@ -57,7 +58,7 @@ def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp
         "ebv_prior": EBV_PRIOR,
         "notes": {
             "lamost_lrs": dict.fromkeys(net.flow("lamost_lrs").names[3:], "learned from simulated spectra only")
-            | {"rv": "LAMOST pipeline's velocities"},
+            | {"rv": "LAMOST pipeline's velocities", "n_fe": "simulated spectra only; measured in cool giants alone"},
             "gaia_xp": dict.fromkeys(net.flow("gaia_xp").names, "learned from simulated spectra only"),
         },
     }
@@ -65,6 +66,31 @@ def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp
     digest = save_weights(path, tensors, metadata)
     _record(path, digest)
     return digest
+
+
+def with_measured_labels(net: SmallNet, keep: Sequence[str]) -> SmallNet:
+    """The same net with the first of LAMOST's extra labels only: what comes after them does not change their posterior.
+
+    The rest was learned beside them but is hardly measured (the posterior is as wide as the prior).
+    """
+    old = net.flow("lamost_lrs")
+    assert old.extra is not None
+    n, k = old.n_core, len(keep)
+    if tuple(keep) != old.names[n : n + k]:
+        raise SpecvizError(f"The extra labels {', '.join(keep)} cannot be kept",
+                           expected="the first of " + ", ".join(old.names[n:]))  # fmt: skip
+    rows = torch.cat((torch.arange(k), old.extra.n_labels + torch.arange(k)))  # means, then log scales
+    state = net.state_dict()
+    head = "flows.lamost_lrs."
+    for name in ("output.weight", "output.bias"):
+        state[f"{head}extra.{name}"] = state[f"{head}extra.{name}"][rows]
+    state[f"{head}extra.core_weight"] = state[f"{head}extra.core_weight"][:k]
+    state[f"{head}extra.lower_weight"] = state[f"{head}extra.lower_weight"][:k, :k]
+    for name in ("offset", "spread", "temperature"):
+        state[head + name] = state[head + name][: n + k]
+    out = SmallNet(replace(net.small, extra_labels={"lamost_lrs": tuple(keep)}))
+    out.load_state_dict(state)
+    return out.eval()
 
 
 def _record(path: Path, digest: str) -> None:

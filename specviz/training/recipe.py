@@ -63,7 +63,7 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
     from specviz.training.calibrate import calibrate, standardise_flows
     from specviz.training.cross_fit import cross_fit
     from specviz.training.data import RealLamost, RealXp, SimulatedPairs
-    from specviz.training.export import export
+    from specviz.training.export import export, with_measured_labels
     from specviz.training.loop import run_stage
     from specviz.training.polish import polish
     from specviz.training.stages import STAGES, Material
@@ -91,6 +91,8 @@ def train(recipe: dict[str, Any], shared: Path, runs: Path, weights: Path, *, pr
         polish(net, material.pairs, recipe["polish"], runs, seed=seed + 500, progress=progress)
     net.eval()
     calibrate(net, lamost, xp, pairs("validation", "pairs_validation", 1), folds)
+    if "measured" in recipe:
+        net = with_measured_labels(net, recipe["measured"])
     return export(net, recipe, lamost, xp, pairs("test", "pairs_test", 2), weights, material.pairs)
 
 
