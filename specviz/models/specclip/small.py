@@ -59,8 +59,8 @@ class SmallConfig:
         names = ("labels", "extra_labels")
         fixed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k not in names}
         # Weights of the first format know no extra labels.
-        labels = {k: {survey: tuple(v) for survey, v in values.get(k, {}).items()} for k in names}
-        return cls(**fixed, **labels)
+        labels, extra = ({survey: tuple(v) for survey, v in values.get(k, {}).items()} for k in names)
+        return cls(**fixed, labels=labels, extra_labels=extra)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
