@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.simulate.deviates import Deviates
-from specviz.simulate.emulated import EmulatedStars, StarLight, loglinear
+from specviz.simulate.emulated import EmulatedStars, LitStars, StarLight, loglinear
 
 Array = NDArray[np.float64]
 C_KMS = 299_792.458
@@ -139,7 +139,7 @@ def velocity_shape(phase: Array, eccentricity: Array, omega: Array) -> Array:
     return np.asarray(np.cos(nu + omega) + e * np.cos(omega))
 
 
-class CompositeStars:
+class CompositeStars(LitStars):
     """Two stars in one fibre, with the methods of ``SyntheticGrid``: surface fluxes times areas added, in units of the
     primary's area, in the rest frame of the primary.
 
@@ -189,25 +189,6 @@ class CompositeStars:
             sed[both] = sed[both] + area * self.secondary.sed(picked)
         labels = {k: v[rows] for k, v in self.labels.items()}
         return StarLight(self.wave, self.cont_wave, self.sed_wave, norm, continuum, sed, labels)
-
-    def norm(self, index: ArrayLike) -> NDArray[np.float32]:
-        """Normalised flux of the sum at R = 5000, shape (b, 8077)."""
-        light = self.light(index)
-        return light.norm(np.arange(light.n))
-
-    def continuum(self, index: ArrayLike, wave: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
-        """Sum of the line-free fluxes on ``wave`` (default: ``self.wave``), shape (b, len(wave))."""
-        light = self.light(index)
-        return light.continuum(np.arange(light.n), wave)
-
-    def lrs_flux(self, index: ArrayLike) -> NDArray[np.float32]:
-        light = self.light(index)
-        return light.lrs_flux(np.arange(light.n))
-
-    def sed(self, index: ArrayLike) -> NDArray[np.float32]:
-        """Sum of the fluxes at R = 300, shape (b, 720)."""
-        light = self.light(index)
-        return light.sed(np.arange(light.n))
 
 
 def shifted(norm: NDArray[Any], wave: NDArray[np.float64], velocity: ArrayLike) -> NDArray[np.float32]:

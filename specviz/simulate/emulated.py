@@ -96,7 +96,35 @@ class StarLight:
         return self._sed[_rows(index)]
 
 
-class EmulatedStars:
+class LitStars:
+    """What observes grid rows asks of stars: four views of :meth:`light`."""
+
+    def light(self, index: ArrayLike) -> StarLight:
+        """The light of the stars ``index``."""
+        raise NotImplementedError
+
+    def norm(self, index: ArrayLike) -> NDArray[np.float32]:
+        """Normalised flux at R = 5000, shape (b, 8077)."""
+        light = self.light(index)
+        return light.norm(np.arange(light.n))
+
+    def continuum(self, index: ArrayLike, wave: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+        """Line-free surface flux (erg s-1 cm-2 A-1) on ``wave`` (default: ``self.wave``), shape (b, len(wave))."""
+        light = self.light(index)
+        return light.continuum(np.arange(light.n), wave)
+
+    def lrs_flux(self, index: ArrayLike) -> NDArray[np.float32]:
+        """Surface flux with lines at R = 5000, shape (b, 8077)."""
+        light = self.light(index)
+        return light.lrs_flux(np.arange(light.n))
+
+    def sed(self, index: ArrayLike) -> NDArray[np.float32]:
+        """Surface flux at R = 300 on ``sed_wave``, shape (b, 720), erg s-1 cm-2 A-1."""
+        light = self.light(index)
+        return light.sed(np.arange(light.n))
+
+
+class EmulatedStars(LitStars):
     """Stars of given labels, their spectra computed when asked for.
 
     The spectra of the last rows asked for are kept, so that ``norm``, ``continuum`` and ``sed`` of one batch cost one
@@ -137,26 +165,6 @@ class EmulatedStars:
             )  # fmt: skip
             self._kept = rows.copy(), light
         return self._kept[1]
-
-    def norm(self, index: ArrayLike) -> NDArray[np.float32]:
-        """Normalised flux at R = 5000, shape (b, 8077)."""
-        light = self.light(index)
-        return light.norm(np.arange(light.n))
-
-    def continuum(self, index: ArrayLike, wave: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
-        """Line-free surface flux (erg s-1 cm-2 A-1) on ``wave`` (default: ``self.wave``), shape (b, len(wave))."""
-        light = self.light(index)
-        return light.continuum(np.arange(light.n), wave)
-
-    def lrs_flux(self, index: ArrayLike) -> NDArray[np.float32]:
-        """Surface flux with lines at R = 5000, shape (b, 8077)."""
-        light = self.light(index)
-        return light.lrs_flux(np.arange(light.n))
-
-    def sed(self, index: ArrayLike) -> NDArray[np.float32]:
-        """Surface flux at R = 300 on ``sed_wave``, shape (b, 720), erg s-1 cm-2 A-1."""
-        light = self.light(index)
-        return light.sed(np.arange(light.n))
 
 
 def inside(labels: Labels, ranges: Mapping[str, tuple[float, float]]) -> dict[str, NDArray[Any]]:

@@ -7,7 +7,6 @@ import csv
 import math
 import sys
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from specviz.errors import SpecvizError
 from specviz.models.phdlspec.config import PhdlspecConfig
 from specviz.models.phdlspec.modules import EmulatorNet
 from specviz.training.emulator_data import TRAIN, VALIDATION, Anchors, GridSpectra, pixel_pairs, standardise
+from specviz.training.recipe import read_recipe as read_any_recipe
 from specviz.training.recipe import shared_folder
 
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "phdlspec_small.toml"
@@ -28,24 +28,8 @@ CORE_TEFF = (4500.0, 7000.0)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """A recipe as a dictionary.
-
-    Raises
-    ------
-    SpecvizError
-        If the file is absent, no TOML, or lacks a section.
-    """
-    try:
-        recipe = tomllib.loads(Path(path).read_text())
-    except OSError as error:
-        raise SpecvizError(f"The recipe {path} cannot be read", remedy=f"Start from {DEFAULT_RECIPE}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SpecvizError(f"The recipe {path} is not TOML: {error}") from error
-    missing = [k for k in ("name", "version", "seed", "network", "loss", "stages") if k not in recipe]
-    missing += [k for k in recipe.get("stages", ()) if k not in recipe]
-    if missing:
-        raise SpecvizError(f"The recipe {path} lacks " + ", ".join(missing), remedy=f"Compare with {DEFAULT_RECIPE}")
-    return recipe
+    """A recipe of the emulator as a dictionary; SpecvizError where it is unfit."""
+    return read_any_recipe(path, ("name", "version", "seed", "network", "loss", "stages"), DEFAULT_RECIPE)
 
 
 class Trainer:

@@ -15,8 +15,20 @@ from specviz.errors import SpecvizError
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "specclip_small.toml"
 
 
-def read_recipe(path: Path) -> dict[str, Any]:
+#: What a recipe of SpecCLIP needs.
+SECTIONS = ("name", "version", "seed", "network", "data", "pretrain", "align", "adapt")
+
+
+def read_recipe(path: Path, needed: Sequence[str] = SECTIONS, example: Path = DEFAULT_RECIPE) -> dict[str, Any]:
     """A recipe as a dictionary.
+
+    Parameters
+    ----------
+    path : Path
+    needed : sequence of str
+        Keys that must be there; and every stage that ``stages`` names.
+    example : Path
+        A recipe of the same kind, named where something is wrong.
 
     Raises
     ------
@@ -25,15 +37,13 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """
     try:
         recipe = tomllib.loads(Path(path).read_text())
-    except OSError as error:
-        raise SpecvizError(f"The recipe {path} cannot be read", remedy=f"Start from {DEFAULT_RECIPE}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecvizError(f"The recipe {path} cannot be read", remedy=f"Start from {example}") from error
     except tomllib.TOMLDecodeError as error:
         raise SpecvizError(f"The recipe {path} is not TOML: {error}") from error
-    missing = [
-        k for k in ("name", "version", "seed", "network", "data", "pretrain", "align", "adapt") if k not in recipe
-    ]
+    missing = [k for k in (*needed, *recipe.get("stages", ())) if k not in recipe]
     if missing:
-        raise SpecvizError(f"The recipe {path} lacks " + ", ".join(missing), remedy=f"Compare with {DEFAULT_RECIPE}")
+        raise SpecvizError(f"The recipe {path} lacks " + ", ".join(missing), remedy=f"Compare with {example}")
     return recipe
 
 

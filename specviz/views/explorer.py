@@ -11,7 +11,7 @@ from typing import Any
 
 from specviz.session.session import Session
 from specviz.session.state import State
-from specviz.views import spectrum_data, stylesheet
+from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
 from specviz.views.controls import column, models, shared_sheets
 from specviz.views.figures import cursor
@@ -94,7 +94,8 @@ class ExplorerView:
         self.posterior = PosteriorPanel()
         self.map = MapPanel(self.session, self._world.reference)
         self.anomaly = AnomalyPanel(self.zoom)
-        self.similar = SimilarPanel(self.session, self._world.window, f"{self._world.n_reference} simulated stars")
+        reference = f"{formats.count(self._world.n_reference)} simulated stars"
+        self.similar = SimilarPanel(self.session, self._world.window, reference)
         self.work = WorkList(self.session)
         self._panels = [
             self.bar,

@@ -82,7 +82,7 @@ def test_other_weights_are_refused(tmp_path: Path, model: Any) -> None:
 
 
 def test_posteriors_of_sun_like_dwarfs(model: Any, dwarfs: list[Spectrum], encoding: Any) -> None:
-    assert encoding.vectors.shape == (8, 96) and encoding.vectors.dtype == np.float32
+    assert encoding.vectors.shape == (8, 128) and encoding.vectors.dtype == np.float32
     error = []
     for posterior, star in zip(model.posterior(encoding, samples=2000), dwarfs, strict=True):
         assert posterior.samples.shape == (2000, len(posterior.names)) and np.isfinite(posterior.samples).all()
@@ -91,7 +91,7 @@ def test_posteriors_of_sun_like_dwarfs(model: Any, dwarfs: list[Spectrum], encod
         low, high = posterior.quantile("teff", (0.16, 0.84))
         assert 10 < (high - low) / 2 < 300
         assert "simulated" in posterior.notes["alpha_fe"]
-    assert (np.median(error, axis=0) < (150, 0.15, 0.12)).all() and (np.max(error, axis=0) < (500, 0.6, 0.5)).all()
+    assert (np.median(error, axis=0) < (100, 0.1, 0.08)).all() and (np.max(error, axis=0) < (500, 0.6, 0.5)).all()
 
 
 def test_posterior_is_reproducible_and_independent_of_the_batch(
