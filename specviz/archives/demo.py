@@ -24,6 +24,7 @@ from specviz.archives.demo_table import DemoTable
 from specviz.archives.protocol import Candidate
 from specviz.errors import NotFoundError, OptionError
 from specviz.simulate.packaged import emulator_sha256, instrument_sha256
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Identifier, Star
@@ -341,7 +342,7 @@ class _Sky:
             "object_id": name, "ra": value["ra"], "dec": value["dec"], "release": RELEASE, "simulated": True,
             "class": "GALAXY" if kind == "galaxy" else "STAR", "subclass": table.text("subclass", row), **note,
         }
-        redshift = value["redshift"] if np.isfinite(value["redshift"]) else value["rv"] / 299_792.458
+        redshift = value["redshift"] if np.isfinite(value["redshift"]) else value["rv"] / C_KM_S
         lamost = Spectrum(
             LAMOST_NATIVE,
             flux,

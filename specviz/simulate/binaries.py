@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from specviz.simulate.deviates import Deviates
 from specviz.simulate.emulated import EmulatedStars, LitStars, StarLight, loglinear
+from specviz.spectra.frames import C_KM_S
 
 Array = NDArray[np.float64]
-C_KMS = 299_792.458
 #: Share of stars with a companion, by the primary's mass (Msun): Moe & Di Stefano (2017), table 13 and fig. 42.
 _MASS = np.array([0.1, 0.3, 0.6, 1.0, 1.6, 3.0, 8.0])
 _FRACTION = np.array([0.20, 0.26, 0.33, 0.45, 0.55, 0.68, 0.85])
@@ -196,7 +196,7 @@ def shifted(norm: NDArray[Any], wave: NDArray[np.float64], velocity: ArrayLike) 
     velocity = np.broadcast_to(np.asarray(velocity, float), (len(norm),))
     return np.stack(
         [
-            np.interp(wave / (1.0 + v / C_KMS), wave, row, left=1.0, right=1.0)
+            np.interp(wave / (1.0 + v / C_KM_S), wave, row, left=1.0, right=1.0)
             for v, row in zip(velocity, norm, strict=True)
         ]
     ).astype(np.float32)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from specviz.simulate.emulated import EmulatedStars, SpectralEmulator, StarLight, loglinear
-from specviz.simulate.lamost import C_KMS
+from specviz.spectra.frames import C_KM_S
 
 Array = NDArray[np.float64]
 #: (teff range, log g, share of the light at 5500 A) of an old and of a star-forming galaxy.
@@ -60,7 +60,7 @@ def galaxy(emulator: SpectralEmulator, rng: np.random.Generator, *, star_forming
         at_beta = float(np.interp(4862.7, stars.cont_wave, continuum))
         lines = {w: ew * at_beta / c for (w, ew), c in zip(lines.items(), at_line, strict=True)}
         text += f", emission lines (H beta {strength:.0f} A)"
-    pixel = np.log(stars.wave[1] / stars.wave[0]) * C_KMS
+    pixel = np.log(stars.wave[1] / stars.wave[0]) * C_KM_S
     blurred = gaussian_filter1d(norm, dispersion / pixel, mode="nearest")
     light = add_lines(stars, blurred, continuum, sed, lines, 0.6 * dispersion)
     return redshifted(light, redshift), text, redshift
@@ -78,7 +78,7 @@ def add_lines(
     """
     norm, sed = np.array(norm, float), np.array(sed, float)
     for centre, width in lines.items():
-        sigma = centre * sigma_kms / C_KMS
+        sigma = centre * sigma_kms / C_KM_S
         norm += width * np.exp(-0.5 * ((grids.wave - centre) / sigma) ** 2) / (sigma * 2.5066)
         coarse = np.hypot(sigma, centre / 300.0 / 2.3548)  # the SED's R = 300
         level = np.exp(np.interp(centre, grids.cont_wave, np.log(np.maximum(continuum, 1e-30))))
@@ -116,7 +116,7 @@ def mixed_galaxies(stars: NDArray[Any], wave: Array, rng: np.random.Generator, n
     for i in range(n):
         mix = stars[rng.integers(0, len(stars), 5)].clip(0, 1.5).mean(axis=0)
         shift = int(np.log1p(rng.uniform(0.02, 0.12)) / step)
-        out[i] = gaussian_filter1d(np.roll(mix, shift), rng.uniform(150.0, 300.0) / C_KMS / step, mode="nearest")
+        out[i] = gaussian_filter1d(np.roll(mix, shift), rng.uniform(150.0, 300.0) / C_KM_S / step, mode="nearest")
     return out
 
 
@@ -130,6 +130,6 @@ def emission_windows(wave: Array, rng: np.random.Generator, n: int) -> NDArray[n
         beta = np.exp(rng.uniform(np.log(4.0), np.log(25.0)))
         for centre, strength in LINES:
             at = centre * (1.0 + z)
-            width = at * sigma / C_KMS
+            width = at * sigma / C_KM_S
             row += (beta * strength / (width * 2.5066) * np.exp(-0.5 * ((wave - at) / width) ** 2)).astype(np.float32)
     return out

@@ -20,9 +20,9 @@ from scipy.special import j1
 
 from specviz.simulate import instrument
 from specviz.simulate.conditions import Conditions
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_COEFF0, LAMOST_COEFF1, LAMOST_NATIVE
 
-C_KMS = 299_792.458
 #: Resolving power (FWHM) that the synthetic grid already has.
 GRID_RESOLUTION = 5000.0
 #: Limb darkening of the rotation profile (Gray, The Observation and Analysis of Stellar Photospheres, eq. 18.14).
@@ -89,12 +89,12 @@ def blur(norm: NDArray[Any], wave: NDArray[np.float64], conditions: Conditions, 
     frequency = np.arange(spectrum.shape[1]) / size  # cycles per grid sample
 
     to_samples = 1.0 / (np.log(10.0) * step)  # d(sample) = to_samples * d ln(lambda)
-    half_width = conditions.vsini / C_KMS * to_samples
+    half_width = conditions.vsini / C_KM_S * to_samples
     transfer = rotation_transfer(2.0 * np.pi * half_width[:, None] * frequency).astype(np.float32)
     pixel = np.sinc(oversampling * frequency)
     offset = (LAMOST_COEFF0 - start) / step
     whole = int(np.floor(offset))
-    shift = (offset - whole) - np.log1p(conditions.rv / C_KMS) * to_samples
+    shift = (offset - whole) - np.log1p(conditions.rv / C_KM_S) * to_samples
     phase = np.exp(2j * np.pi * shift[:, None] * frequency).astype(np.complex64)
     spectrum = spectrum * (transfer * pixel.astype(np.float32)) * phase
 
@@ -103,7 +103,7 @@ def blur(norm: NDArray[Any], wave: NDArray[np.float64], conditions: Conditions, 
     nodes = np.array(_NODES[: max(last + 1, 2)])
     width = instrument.line_width(nodes, conditions.fwhm_blue, conditions.fwhm_red, conditions.bend) / nodes
     sigma2 = (
-        np.maximum(width**2 - GRID_RESOLUTION**-2, 1e-9) * _FWHM_TO_SIGMA**2 + (conditions.macro[:, None] / C_KMS) ** 2
+        np.maximum(width**2 - GRID_RESOLUTION**-2, 1e-9) * _FWHM_TO_SIGMA**2 + (conditions.macro[:, None] / C_KM_S) ** 2
     )
     sigma2 = sigma2 * to_samples**2
     out = np.zeros((norm.shape[0], n_pixels), np.float32)

@@ -19,7 +19,8 @@ from specviz.simulate.deviates import Deviates
 from specviz.simulate.emulated import EmulatedStars, SpectralEmulator, StarLight, inside, loglinear
 from specviz.simulate.galaxies import add_lines
 from specviz.simulate.hydrogen import hydrogen_flux
-from specviz.simulate.lamost import C_KMS, rotation_transfer
+from specviz.simulate.lamost import rotation_transfer
+from specviz.spectra.frames import C_KM_S
 
 Array = NDArray[np.float64]
 Labels = dict[str, NDArray[Any]]
@@ -142,7 +143,7 @@ def be_star(emulator: SpectralEmulator, rng: np.random.Generator) -> OddStar:
         share = 0.5 * (1.0 + sign * rng.normal(0.0, 0.12))
         lines = {BALMER["a"]: alpha, BALMER["b"]: 0.12 * alpha, BALMER["g"]: 0.035 * alpha}
         lines |= dict.fromkeys((5019.8, 5170.5, 5318.1, 6149.9), 0.012 * alpha)
-        shift = 1.0 + sign * 0.45 * vsini / C_KMS
+        shift = 1.0 + sign * 0.45 * vsini / C_KM_S
         light = add_lines(star, *_parts(light), {w * shift: share * ew for w, ew in lines.items()}, 40.0 + 0.14 * vsini)
     truth = f"Be-like: H alpha {alpha:.0f} A in double-peaked emission, v sin i {vsini:.0f} km/s, {teff:.0f} K."
     return OddStar(light, truth, {k: float(v[0]) for k, v in labels.items()} | {"vsini": vsini}, {"vsini": 0.0})
@@ -246,7 +247,7 @@ def rotated(norm: Array, wave: Array, vsini: float) -> Array:
     step = float(np.log(wave[1] / wave[0]))
     size = fft.next_fast_len(norm.size + 512, real=True)
     frequency = np.arange(size // 2 + 1) / size
-    transfer = rotation_transfer(2.0 * np.pi * vsini / C_KMS / step * frequency)
+    transfer = rotation_transfer(2.0 * np.pi * vsini / C_KM_S / step * frequency)
     padded = np.zeros(size)
     padded[: norm.size] = norm - 1.0
     return np.asarray(fft.irfft(fft.rfft(padded) * transfer, n=size)[: norm.size] + 1.0)

@@ -15,7 +15,8 @@ from specviz.simulate.conditions import Conditions, draw_conditions
 from specviz.simulate.continuum_batch import WIDE, WINDOW, gaspp_blue, gaspp_wide, gaspp_window, wide_window
 from specviz.simulate.gaia_xp import XPSimulator
 from specviz.simulate.grid import SplitName, SyntheticGrid
-from specviz.simulate.lamost import C_KMS, observe_lamost
+from specviz.simulate.lamost import observe_lamost
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_COEFF1, LAMOST_NATIVE
 
 
@@ -170,7 +171,7 @@ def to_rest_frame(normalised: NDArray[np.float32], rv: NDArray[np.float64]) -> N
     Ends are held. LAMOST's lines are three pixels wide or more, so the kernel changes their depths by less than 0.1 %.
     """
     n = normalised.shape[1]
-    shift = np.log10(1.0 + np.asarray(rv, np.float64) / C_KMS) / LAMOST_COEFF1
+    shift = np.log10(1.0 + np.asarray(rv, np.float64) / C_KM_S) / LAMOST_COEFF1
     whole = np.floor(shift).astype(np.int64)
     t = (shift - whole).astype(np.float32)[:, None]
     weights = (

@@ -74,6 +74,16 @@ def calibrate(net: SmallNet, lamost: RealLamost, real_xp: RealXp, pairs: Simulat
     _widen_bands_to_real(net, lamost, real_xp)
 
 
+def deviations(samples: NDArray[np.float64], labels: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How far labels (n, k) lie from the medians of their posteriors ``samples`` (n, S, k); NaN for unknown labels.
+
+    In units of the half width, on the label's side, of the interval that holds 68 % of the posterior.
+    """
+    low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
+    side = np.where(labels > centre, high - centre, centre - low)
+    return np.asarray(np.abs(labels - centre) / np.maximum(side, 1e-9))
+
+
 def _fit_temperatures(
     groups: Sequence[tuple[SmallNet, torch.Tensor, NDArray[np.float32]]], survey: str, which: range
 ) -> None:
@@ -82,11 +92,7 @@ def _fit_temperatures(
     for _ in range(5):  # a label's marginal also depends on the temperatures of the labels before it
         ratios = []
         for net, context, labels in groups:
-            samples = posterior_samples(net, context, survey, 256)[..., k]
-            # Ratio of the deviation to the half width of the interval that holds 68 % of the posterior.
-            low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
-            side = np.where(labels[:, k] > centre, high - centre, centre - low)
-            ratios.append(np.abs(labels[:, k] - centre) / np.maximum(side, 1e-9))
+            ratios.append(deviations(posterior_samples(net, context, survey, 256)[..., k], labels[:, k]))
         ratio = torch.from_numpy(np.quantile(np.concatenate(ratios), 0.683, axis=0)).float()
         value = (groups[0][0].flow(survey).temperature[k] * ratio).clamp(0.5, 3.0)
         for net, _, _ in groups:

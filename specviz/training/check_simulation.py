@@ -25,8 +25,9 @@ from specviz.simulate.continuum_batch import WINDOW, gaspp_window
 from specviz.simulate.gaia_xp import XPSimulator
 from specviz.simulate.grid import SyntheticGrid
 from specviz.simulate.instrument import telluric
-from specviz.simulate.lamost import C_KMS, blur, observe_lamost
+from specviz.simulate.lamost import blur, observe_lamost
 from specviz.simulate.survey import SurveyPopulation
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_NATIVE, SPECCLIP_WAVELENGTH, XP_REFERENCE_INDEX, XP_WAVELENGTH_NM
 
 Array = NDArray[Any]
@@ -65,7 +66,7 @@ def match(grid: SyntheticGrid, path: Path, most: int) -> Matched:
         good = np.flatnonzero((far < 1.0) & (np.median(npz["flux"][pick][:, middle], axis=1) > 0))[:most]
         pick, near = pick[good], usual[near[good]]
         flux, ivar = npz["flux"][pick].astype(float), npz["ivar"][pick].astype(float)
-        return Matched(flux, ivar, npz["snrg"][pick].astype(float), npz["z"][pick].astype(float) * C_KMS, near)
+        return Matched(flux, ivar, npz["snrg"][pick].astype(float), npz["z"][pick].astype(float) * C_KM_S, near)
 
 
 def row(name: str, values: Any, digits: int = 3) -> None:
@@ -161,7 +162,7 @@ def line_depths(grid: SyntheticGrid, real: Matched) -> None:
     for name, centre, half in LINES:
         pairs = []
         for k in range(len(clean)):
-            near = np.abs(SPECCLIP_WAVELENGTH / (1 + real.rv[k] / C_KMS) - centre) < half
+            near = np.abs(SPECCLIP_WAVELENGTH / (1 + real.rv[k] / C_KM_S) - centre) < half
             if good[k, near].all():
                 pairs.append((1 - noisy[k, near].mean(), 1 - clean[k, near].mean()))
         a, b = np.array(pairs).T
@@ -241,7 +242,7 @@ def survey(shared: Path) -> None:
     marks = [5, 16, 50, 84, 95]
     for name, digits, ours, theirs in (
         ("teff (K)", 0, labels["teff"], real["teff"]), ("log g", 2, labels["logg"], real["logg"]),
-        ("[Fe/H]", 2, labels["fe_h"], real["feh"]), ("velocity (km/s)", 0, stars.rv, real["z"] * C_KMS),
+        ("[Fe/H]", 2, labels["fe_h"], real["feh"]), ("velocity (km/s)", 0, stars.rv, real["z"] * C_KM_S),
         ("S/N in g", 0, stars.snr, real["snrg"]),
     ):  # fmt: skip
         row(f"  {name}, real", np.percentile(theirs, marks), digits)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.errors import NotFoundError
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_COEFF1
 from specviz.training.plates import TEST, TRAIN, VALIDATION, split_plates
 
@@ -17,7 +18,6 @@ from specviz.training.plates import TEST, TRAIN, VALIDATION, split_plates
 MARGIN = 8
 #: Of the cached pairs; raised when their arrays change.
 LAYOUT = 4
-C_KMS = 299_792.458
 #: No star of the Galaxy moves faster; the pipeline's -9999 and its galaxies do.
 MAX_Z = 0.005
 #: Part of the real XP spectra that no training sees.
@@ -92,7 +92,7 @@ class RealLamost:
             snrg=d["snrg"].astype(np.float32),
             split=split_plates(d["planid"], d["ra"], d["dec"]),
             planid=d["planid"],
-            rv=np.where(np.abs(d["z"]) < MAX_Z, C_KMS * d["z"], np.nan).astype(np.float32),
+            rv=np.where(np.abs(d["z"]) < MAX_Z, C_KM_S * d["z"], np.nan).astype(np.float32),
         )
 
     def part(self, number: int) -> NDArray[np.int64]:
@@ -125,7 +125,7 @@ class RealLamost:
         x = np.linspace(-1, 1, flux.shape[1], dtype=np.float32)
         bend = rng.normal(0, slope, (n, 3)).astype(np.float32)
         flux = flux * (1 + bend[:, :1] * x + bend[:, 1:2] * (1.5 * x**2 - 0.5) + bend[:, 2:] * np.sin(3 * x))
-        return flux, ivar / (1 + extra), (C_KMS * (10.0 ** (-LAMOST_COEFF1 * move) - 1.0)).astype(np.float32)
+        return flux, ivar / (1 + extra), (C_KM_S * (10.0 ** (-LAMOST_COEFF1 * move) - 1.0)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

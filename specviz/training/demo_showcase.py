@@ -18,10 +18,10 @@ from specviz.simulate.emulated import StarLight
 from specviz.simulate.gaia_xp import XPBatch, XPSimulator
 from specviz.simulate.galaxies import add_lines
 from specviz.simulate.grid import SyntheticGrid
-from specviz.simulate.lamost import C_KMS
 from specviz.simulate.on_demand import observe_light
 from specviz.simulate.population import MATCH
 from specviz.simulate.survey import LABEL_RANGES
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import XP_REFERENCE_INDEX
 from specviz.training.demo_anomalies import IN_SHOWCASE, PlantedRow
 from specviz.training.demo_population import Rows, place
@@ -137,7 +137,7 @@ class Showcase:
         if recipe.emission:
             width = recipe.emission_width
             # Peaks over the continuum to equivalent widths.
-            lines = {at: peak * np.sqrt(2.0 * np.pi) * at * width / C_KMS for at, peak in recipe.emission.items()}
+            lines = {at: peak * np.sqrt(2.0 * np.pi) * at * width / C_KM_S for at, peak in recipe.emission.items()}
             norm, continuum = light.norm([0])[0], light.continuum([0], light.cont_wave)[0]
             light = add_lines(light, norm, continuum, light.sed([0])[0], lines, width)
         return light

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,19 +36,12 @@ Sample = tuple[str, NDArray[np.float32], NDArray[np.float32]]  # survey, values,
 def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp, held_out: SimulatedPairs, path: Path,
            training: SimulatedPairs) -> str:  # fmt: skip
     """Write the weights (float16) with their reference sets; returns the SHA-256 and puts it in ``SHA256SUMS``."""
-    half = {k: v.half().float() if v.is_floating_point() and v.ndim > 1 else v for k, v in net.state_dict().items()}
-    net.load_state_dict(half)  # the reference scores must be those of the weights as shipped
-    net.eval()
-    tensors = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in net.state_dict().items()}
+    round_to_half(net)
     reference = {
-        "lamost_lrs": _reference(net, *_lamost_samples(lamost, training, held_out)),
-        "gaia_xp": _reference(net, *_xp_samples(xp, training, held_out)),
+        "lamost_lrs": reference_scores(net, *_lamost_samples(lamost, training, held_out)),
+        "gaia_xp": reference_scores(net, *_xp_samples(xp, training, held_out)),
     }
     reference["gaia_xp"]["dust"] = dust_curve()
-    for survey, arrays in reference.items():
-        for name, array in arrays.items():
-            kind = np.float16 if name == "embeddings" else np.float32
-            tensors[f"reference.{survey}.{name}"] = torch.from_numpy(np.ascontiguousarray(array.astype(kind)))
     ranges = {n: np.percentile(training.labels[n], (0.2, 99.8)).round(3).tolist() for n in net.flow("lamost_lrs").names}
     card = {
         "version": recipe["version"],
@@ -62,6 +55,27 @@ def export(net: SmallNet, recipe: dict[str, Any], lamost: RealLamost, xp: RealXp
             "gaia_xp": dict.fromkeys(net.flow("gaia_xp").names, "learned from simulated spectra only"),
         },
     }
+    return write_weights(net, reference, card, path)
+
+
+def round_to_half(net: SmallNet) -> None:
+    """Round the matrices to float16: reference scores must be those of the weights as shipped."""
+    net.load_state_dict({k: v.float() if v.dtype == torch.float16 else v for k, v in _stored(net).items()})
+    net.eval()
+
+
+def _stored(net: SmallNet) -> dict[str, torch.Tensor]:
+    return {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in net.state_dict().items()}
+
+
+def write_weights(net: SmallNet, reference: Mapping[str, Mapping[str, NDArray[Any]]], card: Mapping[str, Any],
+                  path: Path) -> str:  # fmt: skip
+    """Net, reference arrays by survey, and card into one file; the SHA-256, which also goes into ``SHA256SUMS``."""
+    tensors = _stored(net)
+    for survey, arrays in reference.items():
+        for name, array in arrays.items():
+            kind = np.float16 if name == "embeddings" else np.float32
+            tensors[f"reference.{survey}.{name}"] = torch.from_numpy(np.ascontiguousarray(array.astype(kind)))
     metadata = {"format": WEIGHTS_FORMAT, "config": json.dumps(net.small.to_dict()), "card": json.dumps(card)}
     digest = save_weights(path, tensors, metadata)
     _record(path, digest)
@@ -139,7 +153,7 @@ def prepared_batch(survey: str, values: NDArray[np.float32], ivar: NDArray[np.fl
     return [Prepared(survey, wave, v, w, 1.0) for v, w in zip(values, ivar, strict=True)]
 
 
-def _reference(net: SmallNet, train: Sample, test: Sample) -> dict[str, NDArray[Any]]:
+def reference_scores(net: SmallNet, train: Sample, test: Sample) -> dict[str, NDArray[Any]]:
     model = SpecClipSmall(net, {}, {})
 
     def vectors(sample: Sample) -> NDArray[np.float32]:

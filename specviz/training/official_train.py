@@ -22,6 +22,7 @@ from torch import Tensor
 
 from specviz.errors import SpecvizError
 from specviz.models.specclip.small import SmallConfig, SmallNet
+from specviz.training.calibrate import deviations
 from specviz.training.data import SimulatedPairs
 from specviz.training.loop import run_stage
 from specviz.training.official_layout import Survey
@@ -160,15 +161,13 @@ def calibrate_own(net: SmallNet, data: OwnData) -> list[str]:
         flow.temperature.fill_(1.0)
         for _ in range(3):  # a label's marginal depends on the temperatures of those before it
             samples = posterior_samples(net, context[k], k, 256)
-            low, centre, high = np.quantile(samples, (0.16, 0.5, 0.84), axis=1)
+            off = deviations(samples, labels)
             for i, name in enumerate(flow.names):
                 at = np.isfinite(labels[:, i])
                 if at.sum() < _MIN_STARS:
                     missed.add(name)
                     continue
-                off = labels[at, i] - centre[at, i]
-                side = np.where(off > 0, high[at, i] - centre[at, i], centre[at, i] - low[at, i])
-                ratio = float(np.quantile(np.abs(off) / np.maximum(side, 1e-9), _LEVEL))
+                ratio = float(np.quantile(off[at, i], _LEVEL))
                 flow.temperature[i] = float(np.clip(flow.temperature[i].item() * ratio, 0.5, 5.0))
     _fit_bands(net, data, rows, context)
     return sorted(missed)
@@ -215,19 +214,14 @@ def _fit_bands(net: SmallNet, data: OwnData, rows: NDArray[np.int64], context: d
 def export_own(net: SmallNet, recipe: dict[str, Any], data: OwnData, files: Sequence[str], path: Path,
                uncalibrated: Iterable[str] = ()) -> str:  # fmt: skip
     """Write the weights (float16) with their reference scores; returns the SHA-256, also put into ``SHA256SUMS``."""
-    from specviz.models.checkpoint_reader import save_weights
-    from specviz.models.specclip.model import WEIGHTS_FORMAT
-    from specviz.training.export import N_NEIGHBOURS, N_SCORES, _record, _reference
+    from specviz.training.export import N_NEIGHBOURS, N_SCORES, reference_scores, round_to_half, write_weights
 
-    half = {k: v.half().float() if v.is_floating_point() and v.ndim > 1 else v for k, v in net.state_dict().items()}
-    net.load_state_dict(half)  # the reference scores must be those of the weights as shipped
-    tensors = {k: v.half() if v.is_floating_point() and v.ndim > 1 else v for k, v in net.state_dict().items()}
+    round_to_half(net)
+    reference: dict[str, dict[str, NDArray[Any]]] = {}
     for survey in SURVEYS:
         known = _sample(data.train, survey, N_NEIGHBOURS, least=0)
         typical = _sample(data.test, survey, N_SCORES, least=20)
-        for name, array in _reference(net, known, typical).items():
-            kind = np.float16 if name == "embeddings" else np.float32
-            tensors[f"reference.{survey}.{name}"] = torch.from_numpy(np.ascontiguousarray(array.astype(kind)))
+        reference[survey] = reference_scores(net, known, typical)
     values = {k: v[np.isfinite(v)] for k, v in data.train.labels.items()}
     remark = dict.fromkeys(uncalibrated, "width not calibrated: too few validation stars have it")
     card = {
@@ -238,10 +232,7 @@ def export_own(net: SmallNet, recipe: dict[str, Any], data: OwnData, files: Sequ
         "notes": {s: {k: v for k, v in remark.items() if k in net.flow(s).names} for s in net.small.labels},
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {"format": WEIGHTS_FORMAT, "config": json.dumps(net.small.to_dict()), "card": json.dumps(card)}
-    digest = save_weights(path, tensors, metadata)
-    _record(path, digest)
-    return digest
+    return write_weights(net, reference, card, path)
 
 
 def _sample(pairs: SimulatedPairs, survey: Survey, n: int, least: float

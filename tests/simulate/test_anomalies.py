@@ -13,7 +13,7 @@ from specviz.errors import NotFoundError
 from specviz.simulate import artefacts, instrument
 from specviz.simulate.anomalies import ANOMALIES, catalogue, observe_planted, plant
 from specviz.simulate.galaxies import LINES, add_lines, emission_windows, mixed_galaxies, redshifted
-from specviz.simulate.lamost import C_KMS
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_NATIVE, SPECCLIP_WAVELENGTH
 
 SLOW = ("DA white dwarf", "hot subdwarf")  # a model atmosphere each: one object is enough
@@ -65,8 +65,8 @@ def test_the_double_line_is_as_wide_as_said(emulator: Any) -> None:
     planted = plant("double-lined binary", emulator, seed=1, index=0)
     apart = number(r"light\), (\d+) km/s", planted.truth[0])
     wave, norm = planted.light.wave, planted.light.norm([0])[0]
-    away = np.abs(np.abs(wave / 5000.0 - 1.0) * C_KMS - apart) < 25.0  # the second star's line
-    between = np.abs(np.abs(wave / 5000.0 - 1.0) * C_KMS - 0.5 * apart) < 10.0
+    away = np.abs(np.abs(wave / 5000.0 - 1.0) * C_KM_S - apart) < 25.0  # the second star's line
+    between = np.abs(np.abs(wave / 5000.0 - 1.0) * C_KM_S - 0.5 * apart) < 10.0
     first = np.abs(wave - 5000.0) < 0.5
     assert norm[first].min() < 0.9 and norm[away].min() < norm[between].min() - 0.05
 
@@ -87,7 +87,7 @@ def test_the_be_star_has_two_peaks(emulator: Any) -> None:
     top = gaussian_filter1d(norm[near], 1.0)
     peaks = wave[near][1:-1][(top[1:-1] > top[:-2]) & (top[1:-1] > top[2:]) & (top[1:-1] > 1.3)]
     assert peaks.size == 2
-    assert (peaks[1] - peaks[0]) / 6564.6 * C_KMS == pytest.approx(0.9 * vsini[k], rel=0.2)
+    assert (peaks[1] - peaks[0]) / 6564.6 * C_KM_S == pytest.approx(0.9 * vsini[k], rel=0.2)
 
 
 def test_carbon_bands_and_cool_dwarfs_go_beyond_the_emulator(emulator: Any) -> None:
@@ -141,10 +141,10 @@ def test_a_galaxy_stands_at_its_redshift(emulator: Any) -> None:
         near = np.abs(emulator.wave - at) < 25.0
         depth = 1.0 - norm[near]
         centre = (emulator.wave[near] * depth).sum() / depth.sum()
-        assert (centre / at - 1.0) * C_KMS == pytest.approx(0.0, abs=15.0)
-        sigma = np.sqrt((depth * (emulator.wave[near] / centre - 1.0) ** 2).sum() / depth.sum()) * C_KMS
+        assert (centre / at - 1.0) * C_KM_S == pytest.approx(0.0, abs=15.0)
+        sigma = np.sqrt((depth * (emulator.wave[near] / centre - 1.0) ** 2).sum() / depth.sum()) * C_KM_S
         said = number(r"dispersion (\d+)", planted.truth[k])
-        assert np.sqrt(max(sigma**2 - (C_KMS / 5000.0 / 2.3548) ** 2, 0.0)) == pytest.approx(said, rel=0.1)
+        assert np.sqrt(max(sigma**2 - (C_KM_S / 5000.0 / 2.3548) ** 2, 0.0)) == pytest.approx(said, rel=0.1)
 
 
 def test_emission_lines_of_a_galaxy_keep_the_balmer_decrement(emulator: Any) -> None:
@@ -154,7 +154,7 @@ def test_emission_lines_of_a_galaxy_keep_the_balmer_decrement(emulator: Any) -> 
     level = planted.light.continuum([0])[0]
 
     def strength(rest: float) -> float:
-        near = np.abs(wave / (1 + z) / rest - 1.0) * C_KMS < 250.0
+        near = np.abs(wave / (1 + z) / rest - 1.0) * C_KM_S < 250.0
         return float(np.trapezoid((flux - level)[near], wave[near]))
 
     assert strength(6564.6) / strength(4862.7) == pytest.approx(2.86, rel=0.15)
@@ -179,7 +179,7 @@ def test_windows_of_real_stars_make_galaxies() -> None:
         depth = 1.0 - row
         centre = (SPECCLIP_WAVELENGTH * depth).sum() / depth.sum()
         assert 4500.0 * 1.018 < centre < 4500.0 * 1.122
-        sigma = np.sqrt((depth * (SPECCLIP_WAVELENGTH - centre) ** 2).sum() / depth.sum()) / centre * C_KMS
+        sigma = np.sqrt((depth * (SPECCLIP_WAVELENGTH - centre) ** 2).sum() / depth.sum()) / centre * C_KM_S
         assert 150.0 < sigma < 340.0
     windows = emission_windows(SPECCLIP_WAVELENGTH, rng, 50)
     assert (windows.max(axis=1) > 1.3).mean() > 0.9 and (windows > 0.99).all()

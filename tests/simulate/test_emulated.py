@@ -12,7 +12,8 @@ from specviz.errors import SpecvizError
 from specviz.simulate.binaries import CompositeStars
 from specviz.simulate.conditions import Conditions
 from specviz.simulate.emulated import EmulatedStars, StarLight, inside, loglinear
-from specviz.simulate.lamost import C_KMS, blur
+from specviz.simulate.lamost import blur
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_NATIVE
 
 
@@ -77,7 +78,7 @@ def test_two_stars_add_by_area_and_flux(emulator: Any) -> None:
     np.testing.assert_array_equal(pair.sed(rows)[1], alone.sed(rows)[1])  # no area: a single star
     np.testing.assert_array_equal(pair.norm(rows)[1], alone.norm(rows)[1])
     flux = pair.lrs_flux(rows)[0]
-    moved = np.interp(pair.wave / (1 + 80.0 / C_KMS), pair.wave, cool.norm(rows)[0])
+    moved = np.interp(pair.wave / (1 + 80.0 / C_KM_S), pair.wave, cool.norm(rows)[0])
     want = alone.lrs_flux(rows)[0] + 0.6 * moved * cool.continuum(rows)[0]
     np.testing.assert_allclose(flux[50:-50], want[50:-50], rtol=1e-4)
 
@@ -96,7 +97,7 @@ def test_lines_double_at_the_known_separation(emulator: Any) -> None:
     assert minima[60.0][0].size == 1
     wave, depth = minima[300.0]
     assert wave.size == 2
-    assert (wave[1] - wave[0]) / 5002.5 * C_KMS == pytest.approx(300.0, abs=35.0)  # half a pixel
+    assert (wave[1] - wave[0]) / 5002.5 * C_KM_S == pytest.approx(300.0, abs=35.0)  # half a pixel
     assert depth[0] == pytest.approx(depth[1], abs=0.02)
 
 
