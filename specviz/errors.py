@@ -6,6 +6,9 @@ stands, so the text is written for the person in front of the screen: no codes, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class SpecvizError(Exception):
     """Base of the family.
@@ -75,6 +78,75 @@ class CatalogError(SpecvizError):
 
 class NotFoundError(SpecvizError):
     """A star, a file or a row that was named does not exist."""
+
+
+class AmbiguousError(NotFoundError):
+    """A text may mean several stars.
+
+    Attributes
+    ----------
+    candidates : tuple of Candidate
+        What it may mean, best first; each can be asked for in its stead.
+    """
+
+    def __init__(self, what: str, candidates: Sequence[Any], *, expected: str = "", remedy: str = "") -> None:
+        super().__init__(what, expected=expected, remedy=remedy)
+        self.candidates = tuple(candidates)
+
+
+class ArchiveError(SpecvizError):
+    """A service on the network did not give what it was asked for.
+
+    Attributes
+    ----------
+    service : str
+        Key of the service (``"lamost"``, ``"gaia"`` ...).
+    tries : int
+        How often it was asked.
+    status : int or None
+        The HTTP status of the last answer, if there was one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        service: str = "",
+        tries: int = 1,
+        status: int | None = None,
+        expected: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(what, expected=expected, remedy=remedy)
+        self.service, self.tries, self.status = service, tries, status
+
+
+class OfflineError(ArchiveError):
+    """There is no network, or it was switched off: nothing was sent."""
+
+
+class ServiceDownError(ArchiveError):
+    """The service cannot be reached, drops the connection, or answers with a fault of its own (5xx)."""
+
+
+class ServiceTimeoutError(ServiceDownError):
+    """The service did not answer within the time it is given."""
+
+
+class RateLimitedError(ArchiveError):
+    """The service asks for fewer questions (429)."""
+
+
+class LoginRequiredError(ArchiveError):
+    """The service shows a login page, or refuses the token."""
+
+
+class BadReplyError(ArchiveError):
+    """The answer is not what was asked for: cut short, of another kind, or damaged."""
+
+
+class QueryError(ArchiveError):
+    """The service understood that it was asked, and refused the question (4xx, or an error in the answer)."""
 
 
 class OptionError(SpecvizError, TypeError):
