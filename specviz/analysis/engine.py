@@ -14,7 +14,7 @@ import numpy as np
 from specviz.analysis.anomaly import ReferenceScores, anomaly
 from specviz.analysis.draft import READ_AS, SHOWN, Draft, encode
 from specviz.analysis.placing import place, velocity
-from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees
+from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees, xp_release
 from specviz.analysis.report import LEADING, Anomaly, Provenance, QualityFlag, Report
 from specviz.errors import CancelledError, ModelError
 from specviz.models.protocol import ModelDescription, PredictedSpectrum, StellarModel
@@ -258,6 +258,8 @@ class Engine:
         flags["out_of_range"] = out_of_range(draft.posteriors.get(lead), self.describe().ranges, ood, reference)
         xp = predictions.get("gaia_xp")
         flags["xp_disagrees"] = xp_disagrees(draft.prepared.get("gaia_xp") if xp is not None else None, xp)
+        if "gaia_xp" in draft.star.spectra:
+            flags["xp_release"] = xp_release(draft.star.spectra["gaia_xp"], self.describe().release)
         for survey, why in draft.refusals.items():
             flags[f"coverage_{survey}"] = QualityFlag("coverage", False, f"{SHOWN.get(survey, survey)} not used", why)
         return tuple(flags.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -277,6 +278,26 @@ def xp_disagrees(observed: Prepared | None, predicted: PredictedSpectrum | None)
     if chi2 <= XP_CHI2:
         return QualityFlag("xp_disagrees", True, f"XP agrees, χ²/N {shown}")
     return QualityFlag("xp_disagrees", False, f"XP disagrees, χ²/N {shown}")
+
+
+def xp_release(spectrum: Spectrum | None, trained_on: str) -> QualityFlag:
+    """The XP spectrum is of a Gaia release the model was trained on: each has its own bases and calibration.
+
+    Parameters
+    ----------
+    spectrum : Spectrum or None
+        The star's XP spectrum; ``meta["release"]`` says whose it is.
+    trained_on : str
+        ``ModelDescription.release``, such as "LAMOST DR10, Gaia DR3".
+    """
+    known = re.findall(r"Gaia[ _-]?(E?DR\d+)", trained_on, re.IGNORECASE)
+    release = "" if spectrum is None else str(spectrum.meta.get("release") or "").upper().removeprefix("GAIA").strip()
+    if not known or not release:
+        return QualityFlag("xp_release", None, "XP release not checked")
+    if release in {name.upper() for name in known}:
+        return QualityFlag("xp_release", True, f"XP of Gaia {release}, as in training")
+    detail = "releases differ in bases and calibration: labels and predictions may be biased"
+    return QualityFlag("xp_release", False, f"XP of Gaia {release}; model knows {' and '.join(known)}", detail)
 
 
 # ---------------------------------------------------------------------------------------------- small pieces

@@ -316,3 +316,18 @@ def test_the_shipped_design_can_be_made_again(tmp_path) -> None:
         for band in ("bp", "rp"):
             assert np.array_equal(again[band], dr3_design().matrix[band])
             assert np.array_equal(again[f"{band}_weight"], dr3_design().weight[band])
+
+
+@pytest.mark.parametrize(("column", "value", "name"), [
+    ("bp_basis_function_id", 58, "XP.csv"), ("rp_basis_function_id", 59, "XP.csv"), (None, None, "Gaia DR4 4.csv"),
+])  # fmt: skip
+def test_coefficients_of_another_release_are_refused_and_not_calibrated(column, value, name) -> None:
+    """DR4 may well have 55 bases or fewer: the count does not tell."""
+    cells = {"source_id": "400000000000001", "bp_basis_function_id": 56, "rp_basis_function_id": 57}
+    cells |= {f"{b}_{k}": f'"({", ".join(["100"] * 55)})"' for b in ("bp", "rp") for k in ("coefficients",)}
+    rows = lambda c: (",".join(c) + "\n" + ",".join(map(str, c.values())) + "\n").encode()  # noqa: E731
+    read_bytes(rows(cells), "XP.csv")
+    if column:
+        cells[column] = value
+    with pytest.raises(SpectrumError, match="cannot be calibrated here"):
+        read_bytes(rows(cells), name.replace(" 4.", " 400000000000001."))

@@ -27,6 +27,9 @@ _FLUX_UNIT = "W m-2 nm-1"
 #: A flux far outside this range (median of |f|) is not in W m-2 nm-1; the brightest stars reach 1e-9, the faintest
 #: 1e-21.
 _FLUX_RANGE = (1e-24, 1e-6)
+#: The bases of Gaia DR3, for which the shipped design matrices are made. Other releases have other bases, maybe as
+#: many: their coefficients would calibrate without a complaint, to a wrong spectrum.
+_DR3_BASES = {"bp": 56, "rp": 57}
 
 
 def _tabular(content: Content) -> bool:
@@ -101,6 +104,7 @@ def _identifiers(meta: dict[str, Any]) -> tuple[Any, ...]:
 # ------------------------------------------------------------------------------------------------ coefficients
 def _continuous(content: Content, table: Columns, row: int) -> Star:
     meta = _meta(content, table, row, "gaia_xp_continuous")
+    _refuse_other_bases(table, row, meta["release"])
     bands: dict[str, XpBand | None] = {}
     for name in ("bp", "rp"):
         band = _band(table, row, name)
@@ -120,6 +124,19 @@ def _continuous(content: Content, table: Columns, row: int) -> Star:
     meta["missing_bands"] = tuple(b for b, band in bands.items() if band is None)
     flux, sigma = calibrate(bands["bp"], bands["rp"])
     return _star(XP_WAVELENGTH_NM, flux, sigma, meta)
+
+
+def _refuse_other_bases(table: Columns, row: int, release: str | None) -> None:
+    """Coefficients that say they are of another release than DR3, or of other bases, are not calibrated."""
+    named = {b: to_number(table.cell(n, row)) for b in _DR3_BASES if (n := f"{b}_basis_function_id") in table}
+    other = {b: int(v) for b, v in named.items() if v is not None and v != _DR3_BASES[b]}
+    if other or release not in (None, "DR3"):
+        bases = ", ".join(f"{b.upper()} bases {number}" for b, number in other.items())
+        raise SpectrumError(
+            f"Coefficients of Gaia {release or 'XP'}{f' ({bases})' if bases else ''} cannot be calibrated here",
+            expected="Gaia DR3 (BP bases 56, RP bases 57), which the shipped calibration is made for",
+            remedy="Use the sampled spectrum of that release, or a GaiaXPy made for it",
+        )
 
 
 def _gathered(table: Columns) -> Columns:
