@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from specviz.errors import NotFoundError, ReadError, SpectrumError
+from specviz.errors import NotASpectrumError, NotFoundError, ReadError, SpectrumError
 from specviz.spectra.grids import XP_WAVELENGTH_NM
 from specviz.spectra.readers import identify, read, read_all, read_bytes
 from specviz.spectra.xp_calibration import XpBand, band_of_meta, calibrate, dr3_design, xp_covariance
@@ -329,5 +329,5 @@ def test_coefficients_of_another_release_are_refused_and_not_calibrated(column, 
     read_bytes(rows(cells), "XP.csv")
     if column:
         cells[column] = value
-    with pytest.raises(SpectrumError, match="cannot be calibrated here"):
+    with pytest.raises(NotASpectrumError, match="cannot be calibrated here"):
         read_bytes(rows(cells), name.replace(" 4.", " 400000000000001."))
