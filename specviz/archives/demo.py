@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.archives.demo_codec import unpack
+from specviz.archives.demo_search import INTERNAL, in_range, phrases, search
 from specviz.archives.demo_table import DemoTable
 from specviz.archives.protocol import Candidate
 from specviz.errors import NotFoundError, OptionError
@@ -40,8 +41,6 @@ RENDERING = 1
 KEPT = 128
 #: Names of the three stars of the first screen, by their kind in the file.
 _EXAMPLES = (("Sun-like star", "sun-like"), ("Red giant", "red giant"), ("Warm A star", "A star"))
-#: Columns of the file that only serve the rendering.
-_INTERNAL = ("counts", "log_f550", "anomaly_index")
 _PLANES = ("flux_low", "flux_high", "sigma_low", "sigma_high")
 _UNITS = {
     **dict.fromkeys(("teff", "companion_teff"), "K"),
@@ -49,7 +48,10 @@ _UNITS = {
     **dict.fromkeys(("g_mag", "ebv"), "mag"),
     **dict.fromkeys(("vmic", "rv", "vsini", "companion_rv", "k1"), "km / s"),
     **dict.fromkeys(("radius_rsun", "companion_radius"), "solRad"),
-    "distance_pc": "pc", "mass": "solMass", "age_gyr": "Gyr", "period_days": "day",
+    "distance_pc": "pc",
+    "mass": "solMass",
+    "age_gyr": "Gyr",
+    "period_days": "day",
 }
 
 
@@ -96,8 +98,13 @@ class DemoArchive:
         return [f"demo {i + 1}" for i in range(len(self))]
 
     def resolve(self, text: str) -> list[Candidate]:
-        """The stars that ``text`` names: ``demo 42``, ``Demo42``, or the first twenty of a kind (``demo sun-like``,
-        ``demo carbon star``); empty if none.
+        """The stars that ``text`` names: ``demo 42``, ``Demo42``, or the first twenty that a question means
+        (``demo carbon star``, ``demo K giant``, ``demo teff=5600..5900 logg>4``); empty if none.
+
+        Raises
+        ------
+        OptionError
+            For a label that is not there; see :mod:`specviz.archives.demo_search`.
         """
         return [self._candidate(row) for row in self._rows_of(text)[:20]]
 
@@ -108,7 +115,7 @@ class DemoArchive:
         found = [f"demo {int(number.group())}"] if number and 0 < int(number.group()) <= len(self) else []
         # A number alone is no slip of the pen.
         found = [name for name in found if difflib.SequenceMatcher(None, words, name).ratio() >= 0.75]
-        kinds = [f"demo {kind.lower()}" for kind in self._sky.kinds]
+        kinds = [f"demo {kind.lower()}" for kind in (*self._sky.kinds, *phrases())]
         return [*found, *difflib.get_close_matches(words, kinds, n=n, cutoff=0.75)][:n]
 
     def fetch(self, name: str) -> Star:
@@ -194,24 +201,31 @@ class DemoArchive:
         """
         table = self._sky.table
         keep = np.ones(table.n, bool)
-        shown = [name for name in table.names if name not in _INTERNAL]
+        shown = [name for name in table.names if name not in INTERNAL]
         for name, ends in ranges.items():
             if name not in shown:
                 raise OptionError(f"There is no column {name!r}", expected=", ".join(shown))
             if not isinstance(ends, (tuple, list)) or len(ends) != 2:
                 raise OptionError(f"{name}={ends!r}", expected="(low, high), either may be None")
-            values = table.number(name)
-            keep &= np.isfinite(values)
-            for end, sign in zip(ends, (1.0, -1.0), strict=True):
-                if end is not None:
-                    # Half a step of the table: 5600 K includes what is stored as 5600 K.
-                    keep &= sign * (values - float(end)) >= -1e-9 * max(1.0, abs(float(end)))
+            keep &= in_range(table, name, *ends)
         if kind is not None:
             words = {word.lower(): code for code, word in enumerate(table.words("anomaly"))}
             if kind.lower() not in words:
                 raise OptionError(f"There is no class {kind!r}", expected=", ".join(w for w in words if w))
             keep &= table.codes("anomaly") == words[kind.lower()]
         return [f"demo {row + 1}" for row in np.flatnonzero(keep)]
+
+    def search(self, text: str) -> list[str]:
+        """Names of all stars that a question means, with or without “demo” in front: ``K giant fe_h<-1``.
+
+        Raises
+        ------
+        OptionError
+            For a label that is not there; see :mod:`specviz.archives.demo_search`.
+        """
+        words = str(text).strip()
+        rows = self._rows_of(words if words.lower().startswith("demo") else f"demo {words}")
+        return [f"demo {row + 1}" for row in rows]
 
     def table(self) -> Any:
         """Name, class, position and true labels of every star, with units, as an astropy ``QTable``."""
@@ -222,7 +236,7 @@ class DemoArchive:
         out["name"] = self.names()
         out["class"] = table.texts("subclass")
         for name in table.names:
-            if name not in _INTERNAL:
+            if name not in INTERNAL:
                 values = table.number(name).copy()
                 out[name] = values * u.Unit(_UNITS[name]) if name in _UNITS else values
         for name in ("component", "companion", "anomaly"):
@@ -236,13 +250,14 @@ class DemoArchive:
         return out
 
     def _rows_of(self, text: str) -> list[int]:
-        words = " ".join(str(text).strip().lower().replace("_", " ").split())
+        words = " ".join(str(text).strip().lower().split())
+        words = re.sub(r"^demo_", "demo ", words)
         match = re.fullmatch(r"demo[ #-]*(\d{1,9})", words)
         if match:
             row = int(match.group(1)) - 1
             return [row] if 0 <= row < len(self) else []
         if words.startswith("demo "):
-            return self._sky.kinds_lower.get(words.removeprefix("demo "), [])
+            return search(self._sky.table, self._sky.kinds_lower, words.removeprefix("demo "))
         return []
 
     def _candidate(self, row: int) -> Candidate:
@@ -339,8 +354,14 @@ class _Sky:
             truth = str(table.header["truths"].get(str(row), "")) if rendered is None else rendered.truth
             note, kind = {"kind": anomaly, "note": f"{truth} {told['approximate']}"}, str(told["kind"])
         meta: dict[str, Any] = {
-            "object_id": name, "ra": value["ra"], "dec": value["dec"], "release": RELEASE, "simulated": True,
-            "class": "GALAXY" if kind == "galaxy" else "STAR", "subclass": table.text("subclass", row), **note,
+            "object_id": name,
+            "ra": value["ra"],
+            "dec": value["dec"],
+            "release": RELEASE,
+            "simulated": True,
+            "class": "GALAXY" if kind == "galaxy" else "STAR",
+            "subclass": table.text("subclass", row),
+            **note,
         }
         redshift = value["redshift"] if np.isfinite(value["redshift"]) else value["rv"] / C_KM_S
         lamost = Spectrum(
@@ -359,7 +380,7 @@ class _Sky:
             flux_unit="W m-2 nm-1",
             meta={**meta, "layout": "demo-sampled", "phot_g_mean_mag": value["g_mag"]},
         )
-        hidden = (*_INTERNAL, "snr", "ra", "dec")
+        hidden = (*INTERNAL, "snr", "ra", "dec")
         catalogue: dict[str, Any] = {k: v for k, v in value.items() if k not in hidden and np.isfinite(v)}
         words = {k: table.text(k, row) for k in ("component", "companion", "anomaly")}
         catalogue |= {k: word for k, word in words.items() if word} | {"source": "true values of the simulation"}
