@@ -2,6 +2,6 @@
 
 from specviz.session.jobs import Job, JobRunner
 from specviz.session.session import Session
-from specviz.session.state import Notice, Recent, State, WorkItem
+from specviz.session.state import Asked, Notice, Progress, Recent, State, WorkItem
 
-__all__ = ["Job", "JobRunner", "Notice", "Recent", "Session", "State", "WorkItem"]
+__all__ = ["Asked", "Job", "JobRunner", "Notice", "Progress", "Recent", "Session", "State", "WorkItem"]

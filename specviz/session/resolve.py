@@ -1,39 +1,60 @@
-"""From what a person gives (text, a path, bytes, a Star) to a :class:`~specviz.spectra.star.Star`."""
+"""From what a person gives (text, a path, bytes, a Star, a candidate) to a :class:`~specviz.spectra.star.Star`."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from specviz.errors import NotFoundError, SpecvizError
+from specviz.archives.protocol import Candidate
+from specviz.archives.transport.monitor import Monitor
+from specviz.errors import NotFoundError, ReadError, SpecvizError
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
+
+#: Texts that are meant as files: never sent to a service, whether or not there is such a file.
+_PATH = re.compile(
+    r"[~/\\.]|[a-zA-Z]:[\\/]|.*\.(fits?|fz|gz|csv|ecsv|vot|xml|txt|dat|avro|npy|h5|hdf5|parquet)$", re.IGNORECASE
+)
+_SELECT = re.compile(r"\s*select\s", re.IGNORECASE)
 
 
 def describe(target: Any) -> str:
     """How a target is written in the search box and in the line of code."""
-    if isinstance(target, Star):
+    if isinstance(target, (Star, Candidate)):
         return target.name
     if isinstance(target, Spectrum):
         return str(target.meta.get("object_id") or "spectrum")
     if isinstance(target, Path):
         return target.name
-    return str(target)
+    return str(getattr(target, "text", target))
 
 
-def resolve(target: Any, *, allow_paths: bool = True) -> Star:
+def title(target: Any) -> str:
+    """How a target is called in a list; a row of a table may have a name beside the text that finds it."""
+    return str(getattr(target, "name", None) or describe(target))
+
+
+def resolve(target: Any, *, sky: Any = None, allow_paths: bool = True, monitor: Monitor | None = None) -> Star:
     """Find the star that is meant.
 
     Parameters
     ----------
-    target : Star, Spectrum, path or str
-        A string is the name of a demo star (``demo 42``), or a path where ``allow_paths``.
+    target : Star, Spectrum, Candidate, Target, path or str
+        A string is the name of a demo star (``demo 42``), a path where ``allow_paths``, or whatever ``sky`` knows.
+    sky : Sky, optional
+        Asked for texts and candidates (:class:`specviz.archives.finder.Sky`).
     allow_paths : bool
         False where the person is not the owner of this machine (``specviz serve``): files are then only read from
         uploads.
+    monitor : Monitor, optional
+        Hears of the progress, and stops it.
 
     Raises
     ------
+    AmbiguousError
+        The name may mean several stars.
     SpecvizError
         With what to do, if nothing fits.
     """
@@ -45,36 +66,50 @@ def resolve(target: Any, *, allow_paths: bool = True) -> Star:
         raise SpecvizError("A list opens as a work list", remedy="Give one star at a time here")
     if isinstance(target, Path):
         return _from_path(target)
+    if isinstance(target, Candidate):
+        return _demo(target.name) or _ask(sky, target, monitor)
+    if not isinstance(target, str) and hasattr(target, "text"):  # a row of a table: never the path of a file
+        return resolve(str(target.text), sky=sky, allow_paths=False, monitor=monitor)
     text = str(target).strip().strip("'\"")
     if not text:
-        raise NotFoundError("No name was given", expected="a demo star (demo 42) or a spectrum file")
-    from specviz.archives.demo import DemoArchive
+        raise NotFoundError("No name was given", expected="a star's name, its coordinates, or a spectrum file")
+    demo = _demo(text)
+    if demo is not None:
+        return demo
+    path = existing(text) if allow_paths else None
+    if path is not None:
+        return _from_path(path)
+    if sky is None or _PATH.match(text) or len(text) > 300 or not text.isprintable():
+        raise _nothing(text, sky, allow_paths)
+    return _ask(sky, text, monitor)
 
-    demo = DemoArchive()
-    hits = demo.resolve(text)
-    if hits:
-        return demo.fetch(hits[0].name)
-    if allow_paths:
+
+def existing(text: str) -> Path | None:
+    """The file that a text names, if there is one."""
+    try:
         path = Path(text).expanduser()
-        try:
-            there = path.exists()
-        except OSError:  # a name that no file system takes, such as one of 5,000 letters
-            there = False
-        if there:
-            return _from_path(path)
-    near = demo.near(text)
-    raise NotFoundError(
-        f"No star or file called “{text[:80]}” on this machine",
-        expected="a demo star such as “demo 42”" + (", or the path of a spectrum file" if allow_paths else ""),
-        remedy=("Did you mean " + " or ".join(near) + "? " if near else "")
-        + "Names are not looked up online in this version: open a file instead",
-    )
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # a name that no file system takes: 5,000 letters, a NUL, ~nobody
+        return None
 
 
-def _from_path(path: Path) -> Star:
-    from specviz.spectra.readers import read
+def is_query(text: str) -> bool:
+    """Whether a text is a question in ADQL, to be asked of a service's tables."""
+    return _SELECT.match(text) is not None
 
-    return read(path)
+
+def split_names(text: str) -> list[str]:
+    """Names separated by lines, semicolons or commas; coordinates such as ``284.4, +41.3`` stay whole."""
+    from specviz.archives.names import parse
+
+    names = []
+    for line in re.split(r"[\n;]+", text):
+        whole = " ".join(line.split())
+        if "," in whole and parse(whole).kind == "coordinates":
+            names.append(whole)
+        else:
+            names += [" ".join(part.split()) for part in whole.split(",")]
+    return list(dict.fromkeys(n for n in names if n))
 
 
 def from_bytes(name: str, data: bytes) -> list[Star]:
@@ -82,3 +117,59 @@ def from_bytes(name: str, data: bytes) -> list[Star]:
     from specviz.spectra.readers import read_bytes
 
     return read_bytes(data, name)
+
+
+def stars_or_targets(name: str, data: bytes) -> tuple[list[Star], Sequence[Any]]:
+    """The stars in a file, or else the targets that it lists.
+
+    Raises
+    ------
+    ReadError
+        It holds neither.
+    """
+    from specviz.archives.targets import read_targets
+
+    try:
+        return from_bytes(name, data), ()
+    except ReadError:
+        targets = read_targets(data, name)
+        if not targets:
+            raise
+        return [], targets
+
+
+def _ask(sky: Any, which: str | Candidate, monitor: Monitor | None) -> Star:
+    if sky is None:
+        raise _nothing(describe(which), sky, False)
+    found: Star = sky.fetch(which, monitor)
+    return found
+
+
+def _demo(text: str) -> Star | None:
+    if not text.lower().startswith("demo"):
+        return None
+    from specviz.archives.demo import DemoArchive
+
+    demo = DemoArchive()
+    hits = demo.resolve(text)
+    return demo.fetch(hits[0].name) if hits else None
+
+
+def _nothing(text: str, sky: Any, allow_paths: bool) -> NotFoundError:
+    from specviz.archives.demo import DemoArchive
+
+    near = DemoArchive().near(text)
+    expected = "a demo star such as “demo 42”"
+    if sky is not None:
+        expected = "a star's name, a Gaia or LAMOST id, coordinates, a demo star such as “demo 42”"
+    return NotFoundError(
+        f"No star or file called “{text[:80]}” on this machine",
+        expected=expected + (", or the path of a spectrum file" if allow_paths else ""),
+        remedy="Did you mean " + " or ".join(near) + "?" if near else "",
+    )
+
+
+def _from_path(path: Path) -> Star:
+    from specviz.spectra.readers import read
+
+    return read(path)

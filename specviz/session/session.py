@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import logging
-import threading
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from specviz.errors import CancelledError, SpecvizError
-from specviz.session.jobs import Job, JobRunner
-from specviz.session.resolve import describe, from_bytes, resolve
-from specviz.session.state import Notice, Recent, State, WorkItem
-from specviz.spectra.star import Star
+from specviz.archives.protocol import Candidate
+from specviz.errors import SpecvizError
+from specviz.session import outcome, work
+from specviz.session.jobs import Job
+from specviz.session.resolve import describe, is_query, split_names
+from specviz.session.running import Running
+from specviz.session.state import Asked, Notice, State
 
 _log = logging.getLogger(__name__)
-RECENT = 12  # stars remembered in the menu
-NEIGHBOURS = 50  # similar stars asked for
-QUICK = 0.25  # seconds after which a running job is announced
-SLOW = 1.5  # seconds after which a running job gets words and a Cancel button
-
-Listener = Callable[[State, State], None]
 
 
-class Session:
+class Session(Running):
     """State, jobs and history of one exploring person.
 
     Parameters
@@ -35,8 +27,11 @@ class Session:
         sessions.
     index : callable, optional
         ``index(engine, survey)`` gives the similarity index (built on the first call, kept by the caller).
+    sky : Sky, optional
+        Finds stars by name (:class:`specviz.archives.finder.Sky`); of this session alone, since it can be switched
+        offline. Without one only demo stars and files can be opened.
     allow_paths : bool
-        Whether text may name a file of this machine.
+        Whether text may name a file of this machine, or be a question to a service's tables.
     expecting : bool
         A star will be asked for right after the views are built, so they skip the first screen. (Asking before would
         make the imports of the model compete with the building of the views.)
@@ -53,116 +48,131 @@ class Session:
         engine: Any,
         index: Callable[[Any, str], Any] | None = None,
         *,
+        sky: Any = None,
         allow_paths: bool = True,
         expecting: bool = False,
     ) -> None:
-        self.engine, self.allow_paths = engine, allow_paths
-        self._index = index
-        self._state = State(model=str(getattr(engine, "name", "")))
-        self._lock = threading.RLock()
-        self._depth = 0
-        self._timers: list[threading.Timer] = []  # say after a while that the job at hand runs
-        self._expecting = expecting
-        self._at: int | None = None  # row of the work list that was asked for last
-        self._listeners: list[Listener] = []
-        self._jobs = JobRunner(self._finished)
-        self._idle = threading.Event()
-        self._idle.set()
-        self._ready: dict[int, tuple[Any, Any]] = {}  # work-list position -> (star, report) computed ahead
-
-    # ------------------------------------------------------------------ reading and listening
-    @property
-    def state(self) -> State:
-        return self._state
-
-    @property
-    def expecting(self) -> bool:
-        """A star was asked for, or soon will be, and is not here yet."""
-        return self._expecting or self._jobs.current is not None
-
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener(old, new)`` after each change; gives back the function that ends it."""
-        with self._lock:
-            self._listeners.append(listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                if listener in self._listeners:
-                    self._listeners.remove(listener)
-
-        return unsubscribe
-
-    def wait(self, timeout: float = 60.0) -> State:
-        """Block until no foreground job runs (for scripts and tests)."""
-        if not self._idle.wait(timeout):
-            raise SpecvizError(f"Still busy after {timeout:.0f} s: {self._state.busy}")
-        return self._state
-
-    def _update(self, **changes: Any) -> None:
-        with self._changing():
-            self._state = replace(self._state, **changes)
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """Change the state under the lock; tell the listeners after the outermost change, without it.
-
-        A listener waits for its display's own lock, and a display's callback waits for this one: were listeners called
-        with
-        the lock held, the two could wait for each other.
-        """
-        with self._lock:
-            old = self._state
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-            listeners = tuple(self._listeners) if self._depth == 0 and self._state is not old else ()
-            new = self._state
-        for listener in listeners:
-            try:
-                listener(old, new)
-            except Exception:  # noqa: BLE001 - a view that cannot draw must not stop the others, nor the job
-                _log.exception("a view failed to draw")
+        super().__init__(engine, index, sky, allow_paths, expecting)
+        if sky is not None and not sky.online:
+            self._update(**self._offline())
 
     # ------------------------------------------------------------------ asking for stars
     def open(self, target: Any) -> Job:
-        """Show a star: a Star, Spectrum, path, or text (see :func:`specviz.session.resolve.resolve`)."""
+        """Show a star: a Star, Spectrum, path, Candidate, or text (see :func:`specviz.session.resolve.resolve`).
+
+        A file that lists stars becomes the work list; a question in ADQL adds its rows to it.
+        """
+        if isinstance(target, str) and is_query(target):
+            return self.add_targets(target)
         name = describe(target)
+        return self._start(self._opening(name), lambda job: self._open(job, target), name, target)
+
+    def open_bytes(self, name: str, data: bytes, *, add: bool = False) -> Job:
+        """Show a star from an uploaded file; one that holds or lists several fills the work list and shows the first.
+
+        With ``add``, what is in it comes after the rows that are there.
+        """
+        return self._start(f"Reading {name[:60]}", lambda job: self._read(job, name, data, add=add), name, None)
+
+    def attach(self, survey: str, name: str, data: bytes) -> Job:
+        """Add the spectrum of a survey from an uploaded file to the star on screen."""
+        star = self._state.star
         return self._start(
-            f"Opening {name[:60]}",
-            lambda job: self._load(job, lambda: resolve(target, allow_paths=self.allow_paths)),
-            name,
-            target,
+            f"Reading {name[:60]}",
+            lambda job: self._attach(job, star, survey, name, data),
+            self._state.target or name,
+            self._state.source.target if self._state.source is not None else None,
+            self._state.position,
         )
 
-    def open_bytes(self, name: str, data: bytes) -> Job:
-        """Show a star from an uploaded file; one that holds several fills the work list and shows the first."""
+    def pick(self, candidate: Candidate | int) -> Job | None:
+        """Show one of the candidates (or any other); a row of the work list that was ambiguous keeps the choice."""
+        state = self._state
+        if isinstance(candidate, int):
+            if not 0 <= candidate < len(state.candidates):
+                return None
+            candidate = state.candidates[candidate]
+        if candidate.archive == "recent":
+            return self.open_recent(candidate.name)
+        position = state.question.position if state.question is not None and candidate in state.candidates else None
+        if position is None or not 0 <= position < len(state.work):
+            return self.open(candidate)
+        self._update(work=work.retargeted(state.work, position, candidate))
+        return self.go(position)
 
-        def work(job: Job) -> dict[str, Any]:
-            stars: list[Star] = []
+    def open_recent(self, name: str) -> Job | None:
+        """Show a star again that was shown before."""
+        found = next((r for r in self._state.recent if r.name == name), None)
+        return None if found is None else self.open(found.target)
 
-            def first() -> Star:
-                stars.extend(from_bytes(name, data))
-                return stars[0]
+    def retry(self, asked: Asked | None = None) -> Job | None:
+        """Ask again: for ``asked``, else for what did not come, else for the star on screen."""
+        state = self._state
+        asked = asked or state.retry or state.source
+        if asked is None:
+            return None
+        if not state.online:
+            self.set_online(True)
+        position = asked.position
+        if position is not None and position < len(state.work) and state.work[position].target is asked.target:
+            self._ready.pop(position, None)
+            return self.go(position)
+        return self.open(asked.target)
 
-            found = self._load(job, first)
-            if len(stars) > 1:
-                found["work"] = tuple(
-                    WorkItem(s.name, s, "current" if i == 0 else "waiting") for i, s in enumerate(stars)
-                )
-                found["position"] = self._at = 0
-            return found
+    def suggest(self, text: str, n: int = 8) -> tuple[Candidate, ...]:
+        """What a person may mean who has typed so far: stars of late, then what the sky has at hand. No network."""
+        words = " ".join(text.split()).lower()
+        if not words:
+            return ()
+        found = [Candidate(r.name, "recent", "shown before") for r in self._state.recent if words in r.name.lower()][:3]
+        if self.sky is not None:
+            try:
+                found += self.sky.suggest(text, n)
+            except SpecvizError:  # a damaged cache is told of when something is fetched, not at each letter
+                _log.warning("no suggestions for %r", text[:80], exc_info=True)
+        return tuple({c.name: c for c in reversed(found)}[name] for name in dict.fromkeys(c.name for c in found))[:n]
 
-        return self._start(f"Reading {name[:60]}", work, name, None)
-
+    # ------------------------------------------------------------------ the work list
     def set_work(self, targets: Sequence[Any]) -> None:
         """Fill the work list and show its first row."""
         self._ready.clear()
         self._at = None
-        self._update(work=tuple(WorkItem(describe(t), t) for t in targets), position=None)
+        self._update(work=work.rows_of(targets), position=None)
         if targets:
             self.go(0)
+
+    def add_targets(self, what: Any) -> Job:
+        """Add stars to the work list: names (separated by commas or lines), a table, or a question in ADQL."""
+        many = not isinstance(what, str)
+        name = "the list" if many else what[:40]
+
+        def ask(job: Job) -> dict[str, Any]:
+            from specviz.archives.targets import query_targets, targets_of
+
+            job.step("Asking")
+            if many:
+                return dict(targets=list(targets_of(what)), add=True)
+            if not is_query(what):
+                return dict(targets=split_names(what), add=True)
+            if not self.allow_paths:
+                raise SpecvizError("Tables cannot be asked here", expected="names of stars, separated by commas")
+            return dict(targets=list(query_targets(what)), add=True)
+
+        return self._start("Making the list", ask, name, what)
+
+    def _listed(self, targets: Sequence[Any], add: bool) -> None:
+        """A job found a list of stars: it becomes the work list, or is added to it."""
+        if not targets:
+            self.tell(Notice("warning", "No stars", "The list is empty"))
+            return
+        if not add:
+            self.set_work(targets)
+            return
+        with self._changing():
+            first, shown = len(self._state.work), self._state.star is not None
+            self._update(work=(*self._state.work, *work.rows_of(targets)))
+        if first == 0 or not shown:
+            self.go(first)
 
     def add_examples(self, n: int = 24) -> None:
         """Put the first ``n`` demo stars on the work list."""
@@ -173,18 +183,23 @@ class Session:
     def go(self, position: int) -> Job | None:
         """Show row ``position`` of the work list."""
         with self._changing():
-            work = self._state.work
-            if not 0 <= position < len(work):
+            rows = self._state.work
+            if not 0 <= position < len(rows):
                 return None
             here, self._at = self._at, position
-        item = work[position]
-        ahead = self._ready.pop(position, None)
-
-        def work_(job: Job) -> dict[str, Any]:
-            return self._load(job, lambda: resolve(item.target, allow_paths=self.allow_paths), known=ahead)
-
+        item = rows[position]
+        preparing = self._jobs.ahead
+        if preparing is not None and (preparing.position != position or preparing.target is not item.target):
+            preparing = None
         ahead_of = position + (1 if here is None or position >= here else -1)
-        return self._start(f"Opening {item.name[:60]}", work_, item.name, item.target, position, ahead_of)
+        return self._start(
+            self._opening(item.name),
+            lambda job: self._row(job, position, item.target, preparing),
+            describe(item.target),
+            item.target,
+            position,
+            ahead_of,
+        )
 
     def next(self) -> Job | None:
         """The next row of the work list."""
@@ -194,6 +209,7 @@ class Session:
         """The row before."""
         return self.go((self._at or 0) - 1)
 
+    # ------------------------------------------------------------------ similar stars, notices, network
     def choose(self, row: int | None) -> None:
         """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
         with self._changing():
@@ -202,7 +218,7 @@ class Session:
                 self._update(neighbour=None, neighbour_star=None)
                 return
             try:
-                star = self._reference().neighbour_star(int(table["row"][row]))
+                star = self._reference(self._state.report).neighbour_star(int(table["row"][row]))
             except SpecvizError as error:
                 self._update(notice=Notice("error", "The similar star could not be shown", str(error)))
                 return
@@ -214,154 +230,52 @@ class Session:
         return None if star is None else self.open(star)
 
     def cancel(self) -> None:
-        """Stop the running job; what is on screen stays."""
-        self._jobs.cancel()
+        """Stop the running job; what is on screen stays. Does not wait for the work to notice."""
+        with self._changing():
+            job = self._jobs.give_up()
+            if job is not None:
+                self._fail(job, outcome.STOPPED)
+        if job is None:
+            return
+        self._idle_if_nothing_runs()
+        job.cancel()  # after the words: they must not wait for whatever has to be let go
+        self._jobs.drop_ahead()
 
     def dismiss(self) -> None:
-        """Close the notice."""
-        self._update(notice=None)
+        """Close the notice and the list of candidates."""
+        if not self._state.online:
+            self._quiet_offline = True
+        self._update(notice=None, candidates=(), question=None)
 
     def tell(self, notice: Notice) -> None:
         """Show a notice."""
         self._update(notice=notice)
 
+    def set_online(self, online: bool) -> None:
+        """Ask archives, or do not: then the demo sky and what was fetched before answer."""
+        if self.sky is None:
+            return
+        self.sky.online = bool(online)
+        self._quiet_offline = False
+        if not online:
+            self._update(**self._offline())
+            return
+        told = self._state.notice
+        self._update(online=True, notice=None if told is not None and "online" in told.actions else told)
+
+    def reconnect(self) -> Job | None:
+        """Ask the archives again, and for what they could not be asked."""
+        self.set_online(True)
+        if self._state.retry is not None or outcome.unanswered(self._state.star):
+            return self.retry()
+        self.dismiss()
+        return None
+
     def close(self) -> None:
         """End the jobs and forget the listeners."""
-        for timer in self._timers:
-            timer.cancel()
         self._jobs.close()
         with self._lock:
             self._listeners.clear()
             self._ready.clear()
             self._state = State(model=self._state.model)
         self._idle.set()
-
-    # ------------------------------------------------------------------ jobs
-    def _start(
-        self,
-        title: str,
-        work: Callable[[Job], dict[str, Any]],
-        name: str,
-        target: Any,
-        position: int | None = None,
-        ahead: int | None = None,
-    ) -> Job:
-        job = Job(title, work, name=name, target=target, position=position, ahead=ahead)
-        with self._changing():  # one step: a job that ends meanwhile must see that it is no longer the last
-            for timer in self._timers:
-                timer.cancel()
-            self._jobs.start(job)
-            self._idle.clear()
-            self._expecting = False
-            if not self.engine.loaded:  # this one takes seconds: say so at once
-                self._announce(job)
-            self._timers = [
-                threading.Timer(QUICK, self._announce, (job,)),
-                threading.Timer(SLOW, self._announce, (job,), {"slow": True}),
-            ]
-        for timer in self._timers:
-            timer.daemon = True
-            timer.start()
-        return job
-
-    def _announce(self, job: Job, slow: bool = False) -> None:
-        """Tell that a job runs. Most end before this is due, and one drawing a star is quicker than two."""
-        with self._changing():
-            if job is self._jobs.current and not job.finished.is_set():
-                changes: dict[str, Any] = dict(busy=job.title, slow=slow)
-                if job.position is not None:
-                    changes |= dict(work=self._rows(job.position, "current"), position=job.position)
-                self._update(**changes)
-
-    def _load(self, job: Job, get: Callable[[], Star], known: tuple[Any, Any] | None = None) -> dict[str, Any]:
-        """Star, report and neighbours: the state changes of one load. Runs on the worker's thread."""
-        job.step("Reading")
-        star, report = known if known is not None else (get(), None)
-        if report is None and not self.engine.loaded and job is self._jobs.current:
-            # The first star of a kernel: the data are on screen while torch is still being imported.
-            self._update(star=star, report=None, neighbours=None, neighbour=None, neighbour_star=None, target=job.name)
-        job.step("Running the model")
-        report = report if report is not None else self.engine.analyse(star, cancel=lambda: job.cancelled)
-        job.step("Looking for similar stars")
-        return dict(star=star, report=report, neighbours=self._similar(star, report))
-
-    def _similar(self, star: Star, report: Any) -> Any:
-        if self._index is None or report.embedding is None:
-            return None
-        return self._reference(report).search(report.embedding, k=NEIGHBOURS, exclude=star.name)
-
-    def _reference(self, report: Any = None) -> Any:
-        """The similarity index of the survey that leads the report."""
-        if self._index is None:
-            raise SpecvizError("There is no reference catalogue in this session")
-        report = report if report is not None else self._state.report
-        return self._index(
-            self.engine, "gaia_xp" if report is not None and report.survey == "gaia_xp" else "lamost_lrs"
-        )
-
-    def _prefetch(self, position: int) -> None:
-        with self._lock:
-            if not 0 <= position < len(self._state.work) or position in self._ready or not self.engine.loaded:
-                return
-            item = self._state.work[position]
-
-        def ahead(job: Job) -> None:
-            star = resolve(item.target, allow_paths=self.allow_paths)
-            self._ready[position] = (star, self.engine.analyse(star))
-            while len(self._ready) > 4:
-                self._ready.pop(next(iter(self._ready)))
-
-        self._jobs.later(Job(f"Preparing {item.name[:60]}", ahead))
-
-    def _finished(self, job: Job) -> None:
-        name = job.name
-        if name is None:  # prefetched: kept in _ready; an error will be met, and shown, when the row is opened
-            return
-        with self._changing():
-            if self._jobs.current is not None:  # a newer request came in while this one ended
-                return
-            for timer in self._timers:
-                timer.cancel()
-            position = job.position
-            if job.error is None:
-                changes = dict(
-                    job.result, busy="", slow=False, notice=None, neighbour=None, neighbour_star=None, target=name
-                )
-                star = job.result["star"]
-                recent = Recent(star.name, job.target if job.target is not None else star)
-                changes["recent"] = (recent, *(r for r in self._state.recent if r.name != recent.name))[:RECENT]
-                problem = job.result["report"].problem
-                if problem:
-                    changes["notice"] = Notice("warning", "No result for this spectrum", problem)
-                if position is not None:
-                    changes |= dict(work=self._rows(position, "current", job.result["report"]), position=position)
-                elif "work" not in changes and self._state.position is not None:
-                    changes["position"] = self._at = None
-            elif isinstance(job.error, CancelledError):
-                changes = dict(
-                    busy="", slow=False, notice=Notice("info", "Stopped", "What was on screen is unchanged.")
-                )
-            else:
-                text, details = str(job.error), ""
-                if not isinstance(job.error, SpecvizError):
-                    text = f"{type(job.error).__name__}: {text}. This is a fault of specviz; the rest goes on working."
-                    details = "".join(traceback.format_exception(job.error))
-                changes = dict(busy="", slow=False, notice=Notice("error", f"{job.title} did not work", text, details))
-                if position is not None:
-                    changes |= dict(work=self._rows(position, "failed", None, text), position=position)
-            self._update(**changes)
-        with self._lock:  # after the listeners: who waits for the star finds it drawn
-            if self._jobs.current is None:
-                self._idle.set()
-        if job.ahead is not None:
-            self._prefetch(job.ahead)
-
-    def _rows(self, position: int, status: Any, report: Any = None, problem: str = "") -> tuple[WorkItem, ...]:
-        """The work list with ``position`` as the row at hand; the one before it is done."""
-        rows = [replace(w, status="done") if w.status == "current" else w for w in self._state.work]
-        if 0 <= position < len(rows):
-            row = replace(rows[position], status=status, problem=problem)
-            if report is not None and report.anomaly is not None:
-                row = replace(row, percentile=report.anomaly.percentile)
-            rows[position] = row
-        return tuple(rows)

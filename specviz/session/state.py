@@ -7,19 +7,26 @@ from typing import Any, Literal
 
 from specviz.analysis.quality import headline_flags
 from specviz.analysis.report import Anomaly, Posterior, QualityFlag, Reason, Report
+from specviz.archives.protocol import Candidate, Outcome
+from specviz.archives.transport.monitor import Step
 from specviz.spectra.star import Star
 
 #: The nouns that views draw; they take them from here, since a view knows no room but this one and ``spectra``.
 __all__ = [
     "Anomaly",
+    "Asked",
+    "Candidate",
     "Notice",
+    "Outcome",
     "Posterior",
+    "Progress",
     "QualityFlag",
     "Reason",
     "Recent",
     "Report",
     "Star",
     "State",
+    "Step",
     "WorkItem",
     "headline_flags",
 ]
@@ -27,12 +34,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Notice:
-    """One line for the person: what happened, and what to do. ``details`` is shown only on request."""
+    """One line for the person: what happened, and what to do. ``details`` is shown only on request.
+
+    ``actions`` are offered as buttons: "retry" asks the same again, "online" asks the archives again, "file" opens a
+    file instead.
+    """
 
     level: Literal["info", "warning", "error"]
     title: str
     text: str = ""
     details: str = ""
+    actions: tuple[Literal["retry", "online", "file"], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,23 @@ class Recent:
 
     name: str
     target: Any = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for: how it is called, what opens it, and its row in the work list if it stands there."""
+
+    name: str
+    target: Any = field(compare=False)
+    position: int | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one service is doing, and for how many whole seconds it has been at it."""
+
+    step: Step
+    seconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,16 @@ class State:
         Title of the running job, "" when idle.
     slow : bool
         The job has run long enough for words and a way to stop it.
+    steps : tuple of Progress
+        What each service does for the running job, in the order in which they were asked; kept up while ``slow``.
+    candidates : tuple of Candidate
+        What ``question``, the name that was asked for, may mean; empty when nothing has to be chosen.
+    online : bool
+        Whether archives are asked. When not, ``kept`` stars that were fetched before can still be opened.
+    source : Asked or None
+        What brought the star on screen; asking for it again asks the services that failed.
+    retry : Asked or None
+        What was asked for last and did not come.
     """
 
     target: str = ""
@@ -82,6 +121,13 @@ class State:
     neighbour_star: Star | None = None
     busy: str = ""
     slow: bool = False
+    steps: tuple[Progress, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    question: Asked | None = None
+    online: bool = True
+    kept: int | None = None
+    source: Asked | None = None
+    retry: Asked | None = None
     notice: Notice | None = None
     recent: tuple[Recent, ...] = ()
     work: tuple[WorkItem, ...] = ()

@@ -156,7 +156,7 @@ def test_the_next_row_is_prepared_and_not_analysed_twice(make_session: Any) -> N
 def test_upload_with_several_stars_fills_the_work_list(make_session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     session = make_session()
     stars = [resolve("demo 5"), resolve("demo 6")]
-    monkeypatch.setattr("specviz.session.session.from_bytes", lambda _name, _data: stars)
+    monkeypatch.setattr("specviz.session.resolve.from_bytes", lambda _name, _data: stars)
     session.open_bytes("two.csv", b"...")
     state = session.wait()
     assert state.star.name == "demo 5" and [w.name for w in state.work] == ["demo 5", "demo 6"]

@@ -1,0 +1,139 @@
+"""``Loading``: what a session's jobs do on their threads, from a target to star, report and neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from specviz.errors import FileTooLargeError, ReadError, SpecvizError
+from specviz.session import outcome, work
+from specviz.session.jobs import Job, JobRunner
+from specviz.session.keeper import Keeper
+from specviz.session.resolve import describe, existing, resolve, stars_or_targets
+from specviz.session.state import State
+from specviz.spectra.star import Star
+
+NEIGHBOURS = 50  # similar stars asked for
+AHEAD = 4  # stars kept that were prepared
+Known = tuple[Star, Any]  # a star and its report
+
+
+class Loading(Keeper):
+    """The working half of :class:`specviz.session.session.Session`; every method runs on a worker's thread."""
+
+    _jobs: JobRunner
+
+    def __init__(
+        self, state: State, engine: Any, index: Callable[[Any, str], Any] | None, sky: Any, allow_paths: bool
+    ) -> None:
+        super().__init__(state)
+        self.engine, self.sky, self.allow_paths = engine, sky, allow_paths
+        self._index = index
+        self._ready: dict[int, tuple[Any, Known]] = {}  # work-list position -> (its target, star and report)
+
+    def _show_early(self, job: Job, star: Star) -> None:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ kinds of work
+    def _open(self, job: Job, target: Any) -> dict[str, Any]:
+        """Star, report and neighbours of a target; a file that is no spectrum may list targets."""
+        try:
+            return self._load(job, self._fetch(job, target))
+        except FileTooLargeError:
+            raise
+        except ReadError:
+            path = target if isinstance(target, Path) else None
+            if path is None and isinstance(target, str) and self.allow_paths:
+                path = existing(target.strip().strip("'\""))
+            if path is None:
+                raise
+            from specviz.archives.targets import read_targets
+
+            targets = read_targets(path.read_bytes(), path.name)
+            if not targets:
+                raise
+            return dict(targets=targets, add=False)
+
+    def _read(self, job: Job, name: str, data: bytes, *, add: bool) -> dict[str, Any]:
+        """The same of an upload."""
+        job.step("Reading")
+        stars, targets = stars_or_targets(name, data)
+        if not stars or add:
+            return dict(targets=targets or stars, add=add)
+        found = self._load(job, lambda: stars[0])
+        if len(stars) > 1:
+            found["work"], found["position"] = work.opened(stars), 0
+        return found
+
+    def _attach(self, job: Job, star: Star | None, survey: str, name: str, data: bytes) -> dict[str, Any]:
+        """The star on screen with one more spectrum, from an upload."""
+        job.step("Reading")
+        stars, _ = stars_or_targets(name, data)
+        spectrum = next((s.spectra[survey] for s in stars if survey in s.spectra), None)
+        if spectrum is None:
+            held = ", ".join(sorted({k for s in stars for k in s.spectra})) or "a list of stars"
+            wanted = {"gaia_xp": "a Gaia XP spectrum", "lamost_lrs": "a LAMOST spectrum"}.get(survey, survey)
+            raise SpecvizError(f"{name[:60]} holds something else ({held})", expected=wanted)
+        return self._load(job, lambda: stars[0] if star is None else star.with_spectrum(spectrum))
+
+    def _row(self, job: Job, position: int, target: Any, preparing: Job | None) -> dict[str, Any]:
+        """A row of the work list; one that is being prepared is waited for, so that services are asked once."""
+        if preparing is not None:
+            job.steps = preparing.steps
+            while not preparing.finished.wait(0.02):
+                job.step("Waiting for what was begun")
+            job.steps = dict(preparing.steps)
+        kept = self._ready.pop(position, None)
+        known = kept[1] if kept is not None and kept[0] is target else None
+        return self._load(job, self._fetch(job, target), known=known)
+
+    def _preparation(self, position: int, target: Any) -> Job:
+        """The job that fetches and analyses a row before it is asked for."""
+
+        def ahead(job: Job) -> None:
+            star = resolve(target, sky=self.sky, allow_paths=self.allow_paths, monitor=job.monitor)
+            job.step("Running the model")
+            report = self.engine.analyse(star, cancel=lambda: job.cancelled)
+            if outcome.unanswered(star):  # asked again when it is opened, where the person sees it
+                return
+            self._ready[position] = (target, (star, report))
+            while len(self._ready) > AHEAD:
+                self._ready.pop(next(iter(self._ready)), None)
+
+        return Job(f"Preparing {describe(target)[:60]}", ahead, target=target, position=position)
+
+    # ------------------------------------------------------------------ their parts
+    def _fetch(self, job: Job, target: Any) -> Callable[[], Star]:
+        return lambda: resolve(target, sky=self.sky, allow_paths=self.allow_paths, monitor=job.monitor)
+
+    def _load(self, job: Job, get: Callable[[], Star], known: Known | None = None) -> dict[str, Any]:
+        """Star, report and neighbours: the state changes of one load."""
+        job.step("Reading")
+        star, report = known if known is not None else (get(), None)
+        job.step("Running the model")
+        if report is None and not self.engine.loaded:
+            # The first star of a kernel: the data are on screen while torch is still being imported.
+            self._show_early(job, star)
+        report = report if report is not None else self.engine.analyse(star, cancel=lambda: job.cancelled)
+        job.step("Looking for similar stars")
+        return dict(star=star, report=report, neighbours=self._similar(star, report))
+
+    def _similar(self, star: Star, report: Any) -> Any:
+        if self._index is None or report.embedding is None:
+            return None
+        return self._reference(report).search(report.embedding, k=NEIGHBOURS, exclude=star.name)
+
+    def _reference(self, report: Any = None) -> Any:
+        """The similarity index of the survey that leads the report."""
+        if self._index is None:
+            raise SpecvizError("There is no reference catalogue in this session")
+        return self._index(
+            self.engine, "gaia_xp" if report is not None and report.survey == "gaia_xp" else "lamost_lrs"
+        )
+
+    def _kept(self) -> int | None:
+        """How many stars were fetched before; None if that is not known."""
+        kept = getattr(self.sky, "kept", None)
+        kept = kept() if callable(kept) else kept
+        return int(kept) if isinstance(kept, int) else None
