@@ -242,7 +242,7 @@ def test_damaged_tables_and_long_ones_are_said(tmp_path: Path) -> None:
         read_targets(b"# %ECSV 1.0\n# ---\n# datatype: [oops\nname\nVega\n", "a.ecsv")
     made().write(tmp_path / "t.xml", format="votable")
     with pytest.raises(ReadError):
-        read_targets((tmp_path / "t.xml").read_bytes()[:1000], "cut.xml")
+        read_targets((tmp_path / "t.xml").read_bytes()[:-30], "cut.xml")
     with pytest.raises(ReadError, match="entities"):
         read_targets(b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><VOTABLE></VOTABLE>', "a.xml")
     pytest.importorskip("pyarrow")
