@@ -13,7 +13,7 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from specviz.analysis.report import Report
-    from specviz.api import analyse, load_model, open, open_all, similar, translate
+    from specviz.api import analyse, get, load_model, open, open_all, similar, translate
     from specviz.app import explore, serve
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "open": "specviz.api",
     "open_all": "specviz.api",
+    "get": "specviz.api",
     "analyse": "specviz.api",
     "translate": "specviz.api",
     "similar": "specviz.api",
@@ -39,6 +40,7 @@ _ROOMS = {
 __all__ = [
     "open",
     "open_all",
+    "get",
     "analyse",
     "translate",
     "similar",

@@ -1,4 +1,4 @@
-"""What a notebook calls: ``specviz.open``, ``analyse``, ``translate``, ``similar``, ``load_model``."""
+"""What a notebook calls: ``specviz.open``, ``get``, ``analyse``, ``translate``, ``similar``, ``load_model``."""
 
 from __future__ import annotations
 
@@ -73,6 +73,67 @@ def open_all(path: str | Path) -> list[Star]:
     from specviz.spectra.readers import read_all
 
     return read_all(_path(path))
+
+
+def get(
+    name: Any,
+    *,
+    release: str = "DR3",
+    lamost_release: str | None = None,
+    light_curve: bool = False,
+    again: bool = False,
+    progress: Callable[[Any], None] | None = None,
+    cancel: Any = None,
+    **unknown: Any,
+) -> Any:
+    """Fetch a star from the archives: its LAMOST and Gaia XP spectra, catalogue values, identifiers.
+
+    SIMBAD tells what a name means; LAMOST, Gaia and (where asked) MAST are then asked at the same time. What was
+    fetched is kept on this machine (``specviz cache``), and is what is given where there is no network.
+
+    Parameters
+    ----------
+    name : str, Candidate, or a list of them
+        ``"HD 140283"``, ``"Gaia DR3 4345775217221821312"``, ``"obsid 353301001"``, ``"TIC 25155310"``,
+        ``"KIC 8098300"``, a designation of 2MASS or LAMOST, a position (ICRS), or a demo star (``"demo 42"``).
+    release : str
+        Gaia data release of a source id that says none, and of the spectra.
+    lamost_release : str, optional
+        Such as ``"dr10/v2.0"``; by default the newest public one.
+    light_curve : bool
+        Ask MAST for a Kepler or TESS light curve too.
+    again : bool
+        Ask even for what was fetched before.
+    progress : callable(Step), optional
+        Hears what each service is doing, in bytes.
+    cancel : threading.Event or callable() -> bool, optional
+        Stops at any moment.
+
+    Returns
+    -------
+    Star, or a list of them for a list
+        ``star.meta["services"]`` says how asking each service went. In a list, a star that could not be fetched is one
+        without spectra whose ``meta["error"]`` says why.
+
+    Raises
+    ------
+    AmbiguousError
+        Several stars may be meant; its ``candidates`` can be passed to this function.
+    NotFoundError
+        Nobody knows the name, or there is no spectrum.
+    ArchiveError
+        The services could not be asked: OfflineError, ServiceDownError, LoginRequiredError and so on.
+
+    Examples
+    --------
+    >>> star = specviz.get("HD 140283")  # doctest: +SKIP
+    >>> specviz.explore(star)            # doctest: +SKIP
+    """
+    _refuse("get", unknown, ("release", "lamost_release", "light_curve", "again", "progress", "cancel"))
+    from specviz.archives.finder import get as fetch
+
+    asked: dict[str, Any] = dict(release=release, lamost_release=lamost_release, light_curve=light_curve)
+    return fetch(name, **asked, again=again, progress=progress, cancel=cancel)
 
 
 def analyse(

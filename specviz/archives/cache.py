@@ -18,6 +18,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +106,12 @@ class Cache:
             return None
         return found[0]
 
-    def look(self, key: Key) -> tuple[bytes, float] | None:
+    def peek(self, key: Key) -> bytes | None:
+        """As :meth:`get`, without counting as a use."""
+        found = self.look(key, use=False)
+        return None if found is None else found[0]
+
+    def look(self, key: Key, *, use: bool = True) -> tuple[bytes, float] | None:
         """Bytes and time of fetching, however old."""
         path = self.path(key)
         try:
@@ -121,8 +128,9 @@ class Cache:
         if len(body) != head["length"] or hashlib.sha256(body).hexdigest() != head["sha256"]:
             self._remove(path)
             return None
-        with contextlib.suppress(OSError):  # the time of last use; a read-only cache still serves
-            os.utime(path)
+        if use:
+            with contextlib.suppress(OSError):  # the time of last use; a read-only cache still serves
+                os.utime(path)
         return body, float(head["fetched"])
 
     def put(self, key: Key, data: bytes) -> None:
@@ -193,7 +201,8 @@ class Cache:
             except SpecvizError:  # kept by an older version, perhaps: as good as none
                 self.forget(key)
                 found = None
-        if found is not None and (max_age is None or time.time() - found[1] <= max_age):
+        wanted = 0.0 if _fresh.get() else max_age
+        if found is not None and (wanted is None or time.time() - found[1] <= wanted):
             current().step(key.service, "found in the cache", len(found[0]), len(found[0]))
             return found[0]
         try:
@@ -220,10 +229,10 @@ class Cache:
         return fresh[0] if fresh else read_table(data)
 
     # ------------------------------------------------------------------ the whole
-    def entries(self) -> list[Entry]:
-        """Every entry, the one used last first. Reads only the first line of each file."""
+    def entries(self, service: str = "") -> list[Entry]:
+        """Every entry (of one service), the one used last first. Reads only the first line of each file."""
         found = []
-        for path in self._files(".bin"):
+        for path in self._files(".bin", _plain(service) or "*"):
             try:
                 with path.open("rb") as file:
                     head, _ = _split(file.read(_HEAD))
@@ -241,9 +250,7 @@ class Cache:
     def clear(self, service: str | None = None, *, older_than: float | None = None) -> int:
         """Remove entries (of one service, or used longer than ``older_than`` seconds ago) and tell how many."""
         removed = 0
-        for entry in self.entries():
-            if service is not None and entry.key.service != service:
-                continue
+        for entry in self.entries(service or ""):
             if older_than is not None and time.time() - entry.used < older_than:
                 continue
             self._remove(entry.path)
@@ -269,10 +276,10 @@ class Cache:
             total, removed = total - size, removed + 1
         return removed
 
-    def _files(self, suffix: str) -> Iterator[Path]:
+    def _files(self, suffix: str, service: str = "*") -> Iterator[Path]:
         # Another process may remove a folder while it is listed.
         with contextlib.suppress(OSError):
-            yield from self.folder.glob(f"*/*/*/*{suffix}")
+            yield from self.folder.glob(f"{service}/*/*/*{suffix}")
 
     def _stats(self) -> list[tuple[Path, int, float]]:
         found = []
@@ -286,6 +293,19 @@ class Cache:
     def _remove(path: Path) -> None:
         with contextlib.suppress(OSError):  # gone already, or open elsewhere (Windows): prune will meet it again
             path.unlink(missing_ok=True)
+
+
+_fresh: ContextVar[bool] = ContextVar("specviz fresh", default=False)
+
+
+@contextmanager
+def fresh(yes: bool = True) -> Iterator[None]:
+    """In the block services are asked even for what is kept (it still stands in for one that cannot be reached)."""
+    token = _fresh.set(yes or _fresh.get())
+    try:
+        yield
+    finally:
+        _fresh.reset(token)
 
 
 def table_bytes(table: Table) -> bytes:
