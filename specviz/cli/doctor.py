@@ -36,13 +36,15 @@ def add_parser(commands: Any) -> None:
         help="versions, devices, doors that will work, and clashes",
         description="Look at this installation and say what will work. The exit status is 1 when something will not.",
     )
+    parser.add_argument("--online", action="store_true", help="also ask each archive whether it is there")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print every finding; 1 if there is trouble."""
     trouble = 0
-    for title, look in SECTIONS.items():
+    sections = {**SECTIONS, "Services": services} if arguments.online else SECTIONS
+    for title, look in sections.items():
         print(title)
         for finding in look():
             mark = {"ok": "  ok      ", "note": "  note    ", "trouble": "  TROUBLE "}[finding.kind]
@@ -140,14 +142,63 @@ def models() -> Iterator[Finding]:
 
 def storage() -> Iterator[Finding]:
     """Where fetched spectra and journals are kept, and whether that can be written."""
-    from platformdirs import user_cache_path, user_data_path
+    from platformdirs import user_data_path
 
-    for what, folder in (("cache", user_cache_path("specviz")), ("journals", user_data_path("specviz"))):
+    from specviz.archives.cache import default_folder
+
+    for what, folder in (("cache", default_folder()), ("journals", user_data_path("specviz", appauthor=False))):
         existing = next(p for p in (folder, *folder.parents) if p.exists())
         if os.access(existing, os.W_OK):
             yield Finding("ok", f"{what}: {folder}")
         else:
             yield Finding("note", f"{what}: {folder} cannot be written; nothing will be kept there")
+
+
+def archives() -> Iterator[Finding]:
+    """What the archives will be asked with; asks nobody."""
+    from specviz.archives.cache import cache
+    from specviz.archives.lamost.tokens import find_token
+    from specviz.archives.transport import endpoints, online
+
+    if not online():
+        yield Finding("note", "SPECVIZ_OFFLINE is set: no service is asked")
+    try:
+        for service, address in endpoints().items():
+            yield Finding("note", f"SPECVIZ_ENDPOINTS sends {service} to {address}")
+        token = find_token()
+    except SpecvizError as error:
+        yield Finding("trouble", str(error))
+        return
+    yield Finding("ok", "a LAMOST token was found" if token else "no LAMOST token: public releases only")
+    entries = cache().entries()
+    yield Finding("ok", f"{len(entries)} fetched things, {sum(e.size for e in entries) / 1e6:.1f} MB (specviz cache)")
+
+
+#: A small question that each service answers at once: the availability document of the Virtual Observatory (VOSI 1.1),
+#: or a listing. MAST's own interface has neither.
+_PING = {
+    "lamost": "https://www.lamost.org/openapi/dr_versions",
+    "gaia": "https://gea.esac.esa.int/tap-server/tap/availability",
+    "gaia_aip": "https://gaia.aip.de/tap/availability",
+    "simbad": "https://simbad.cds.unistra.fr/simbad/sim-tap/availability",
+    "vizier": "https://tapvizier.cds.unistra.fr/TAPVizieR/tap/availability",
+}
+
+
+def services() -> Iterator[Finding]:
+    """Does each service answer? One small question each."""
+    import time
+
+    from specviz.archives.transport import request, title
+
+    for service, address in _PING.items():
+        began = time.monotonic()
+        try:
+            request(service, "GET", address, timeout=20)
+        except SpecvizError as error:  # somebody else's trouble: the rest of specviz works without
+            yield Finding("note", f"{title(service)}: {error}")
+        else:
+            yield Finding("ok", f"{title(service)} answers in {time.monotonic() - began:.1f} s")
 
 
 def doors() -> Iterator[Finding]:
@@ -165,6 +216,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
     "Devices": devices,
     "Models": models,
     "Storage": storage,
+    "Archives": archives,
     "Doors": doors,
 }
 

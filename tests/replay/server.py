@@ -317,11 +317,26 @@ def shared_replies() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def table() -> str:
+    """The Markdown table of docs/archives.md: which reply was recorded, which is built by hand."""
+    lines = ["| service | request | reply | from |", "|---|---|---|---|"]
+    for service, routes in sorted(load_routes(shared_replies()).items()):
+        for route in routes:
+            where = "recorded" if route.recorded else "built by hand"
+            pattern = route.pattern.replace("|", "\\|")
+            lines.append(f"| {service} | `{route.method} {pattern}` | {where} | {route.note.replace('|', '/')} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Serve until the program is ended."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--table", action="store_true", help="print which replies were recorded, and end")
     arguments = parser.parse_args()
+    if arguments.table:
+        sys.stdout.write(table() + "\n")
+        return
     with ReplayServer(shared_replies(), arguments.port) as server:
         sys.stdout.write(f"{server.base}\n")
         sys.stdout.flush()
