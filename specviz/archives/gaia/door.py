@@ -29,7 +29,7 @@ from typing import Any
 from specviz.archives.gaia.words import error_words, refuse_error_document
 from specviz.archives.transport import session, title
 from specviz.archives.votables import UNREADABLE
-from specviz.errors import BadReplyError, QueryError
+from specviz.errors import BadReplyError, QueryError, SpecvizError
 
 HOST = "gea.esac.esa.int"
 #: Bytes that a zip of products may unpack to: 1000 XP_CONTINUOUS take about 40 MB.
@@ -239,6 +239,8 @@ def load_data(ids: Sequence[str], *, retrieval: str, release: str, structure: st
                 format="votable",
                 avoid_datatype_check=True,  # names of a coming release are the server's to judge
             )
+        except SpecvizError:  # OptionError is a TypeError too
+            raise
         except UNREADABLE as error:
             if "data_structure" in str(error).lower():  # a coming client may know only the other vocabulary
                 raise QueryError(str(error), service="gaia", status=400) from error
