@@ -194,6 +194,7 @@ def group_repeats(observations: Sequence[Observation], radius_arcsec: float = _G
     have different Gaia ids.
     """
     parent = list(range(len(observations)))
+    ids = [{o.gaia_source_id} - {None} for o in observations]
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -201,24 +202,23 @@ def group_repeats(observations: Sequence[Observation], radius_arcsec: float = _G
             i = parent[i]
         return i
 
+    def join(i: int, j: int) -> None:
+        i, j = root(i), root(j)
+        if i != j:
+            parent[j] = i
+            ids[i] |= ids[j]
+
     for key in ("uid", "gaia_source_id"):
         seen: dict[str, int] = {}
         for i, one in enumerate(observations):
             value = getattr(one, key)
             if value:
-                parent[root(i)] = root(seen.setdefault(value, i))
-    placed = [i for i, o in enumerate(observations) if o.ra is not None and o.dec is not None]
-    for at, i in enumerate(placed):
-        one = observations[i]
-        others = placed[at + 1 :]
-        if not others:
-            break
-        ra, dec = (np.array([getattr(observations[j], k) for j in others], float) for k in ("ra", "dec"))
-        for j, apart in zip(others, separation(ra, dec, one.ra, one.dec), strict=True):
-            two = observations[j]
-            differ = one.gaia_source_id and two.gaia_source_id and one.gaia_source_id != two.gaia_source_id
-            if apart <= radius_arcsec and not differ:
-                parent[root(j)] = root(i)
+                join(seen.setdefault(value, i), i)
+    # Nearest pairs first: a visit without a Gaia id goes to the star it is nearest to, and ties no two stars together.
+    for i, j in _pairs(observations, radius_arcsec):
+        known, others = ids[root(i)], ids[root(j)]
+        if not known or not others or known & others:
+            join(i, j)
     groups: dict[int, list[Observation]] = {}
     for i, one in enumerate(observations):
         groups.setdefault(root(i), []).append(one)
@@ -228,6 +228,17 @@ def group_repeats(observations: Sequence[Observation], radius_arcsec: float = _G
         return min((o.separation for o in group if o.separation is not None), default=math.inf)
 
     return sorted(made, key=lambda g: (not any(o.matched_by == "gaia" for o in g), nearest(g), g[0].obsid))
+
+
+def _pairs(observations: Sequence[Observation], radius_arcsec: float) -> list[tuple[int, int]]:
+    """Pairs within a radius, nearest first."""
+    placed = [i for i, o in enumerate(observations) if o.ra is not None and o.dec is not None]
+    ra, dec = (np.array([getattr(observations[i], k) for i in placed], float) for k in ("ra", "dec"))
+    found = []
+    for at, i in enumerate(placed[:-1]):
+        apart = separation(ra[at + 1 :], dec[at + 1 :], ra[at], dec[at])
+        found += [(float(apart[k]), i, placed[at + 1 + k]) for k in np.flatnonzero(apart <= radius_arcsec)]
+    return [(i, j) for _, i, j in sorted(found)]
 
 
 def _number(value: Any) -> float | None:

@@ -121,7 +121,7 @@ def merged(star: Star, row: Observation | None, obsid: int, release: Release, no
     catalogue could not be read, ``meta["catalogue_note"]`` says why.
     """
     identifiers = row.identifiers if row is not None else (Identifier("LAMOST", release.label, str(obsid)),)
-    meta: dict[str, Any] = {**star.meta, "release": release.label}
+    meta: dict[str, Any] = {k: v for k, v in star.meta.items() if k != "path"} | {"release": release.label}
     if row is not None:
         kept = ("uid", "gaia_source_id", "gaia_release", "class_", "subclass", "obsdate", "designation")
         meta |= {f"lamost_{k.rstrip('_')}": v for k in kept if (v := getattr(row, k))}
