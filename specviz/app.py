@@ -11,12 +11,16 @@ import traitlets
 
 from specviz import __version__, api
 from specviz.analysis.engine import Engine
+from specviz.archives.finder import Sky
 from specviz.doors.doc_host import DocHost
 from specviz.errors import SpecvizError
 from specviz.session.session import Session
 from specviz.session.state import Notice, State
 from specviz.views.explorer import ExplorerView, Surroundings
 from specviz.views.palette import PALETTES
+
+#: Columns of a table in memory, by kind: astropy, arrow, pandas.
+_TABLE_MARKS = ("colnames", "column_names", "iloc")
 
 
 def surroundings(engine: Engine) -> Surroundings:
@@ -98,6 +102,8 @@ def _listen(door: Any, view: ExplorerView, session: Session) -> None:
     """Wire what a person does to the widget as a whole; ``door`` is a DocHost or a served page's Inbox."""
     door.on_key(lambda press: None if press.field else view.key(press.key), keys=view.KEYS)
     door.on_file(lambda name, data: session.open_bytes(name, data))
+    door.on_attach(view.attach)
+    door.on_act(view.act)
 
     def trouble(text: str, error: BaseException | None) -> None:
         known = isinstance(error, SpecvizError)
@@ -116,6 +122,10 @@ def _targets(x: Any) -> list[Any]:
     """What was asked for, one by one: a folder stands for the files in it."""
     if x is None:
         return []
+    if any(hasattr(x, mark) for mark in _TABLE_MARKS):
+        from specviz.archives.targets import targets_of
+
+        return list(targets_of(x))
     if isinstance(x, (list, tuple)):
         return [t for item in x for t in _targets(item)]
     if isinstance(x, (str, Path)) and Path(x).expanduser().is_dir():
@@ -134,19 +144,32 @@ def _fill(session: Session, targets: list[Any]) -> None:
         session.set_work(targets)
 
 
-def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto", theme: str = "auto") -> Explorer:
+def explore(
+    x: Any = None,
+    *,
+    model: str = "specclip-small",
+    device: str = "auto",
+    theme: str = "auto",
+    online: bool = True,
+    locals: Sequence[Any] = (),
+) -> Explorer:
     """Explore a star: spectra, posterior, prediction for the other survey, similar stars, how odd it is.
 
     Parameters
     ----------
-    x : str, path, Star, Spectrum, or a list of them, optional
-        A demo star (``"demo 42"``), a spectrum file, a folder, or a list that becomes the work list. Nothing: the
-        first screen.
+    x : str, path, Star, Spectrum, Candidate, a table, or a list of them, optional
+        A name (``"HD 140283"``, ``"Gaia DR3 2130529983160050560"``, ``"demo 42"``), a spectrum file, a folder; or what
+        becomes the work list: a list, an astropy table or pandas data frame that names stars, the path of such a
+        table. Nothing: the first screen.
     model : str
         A name of ``specviz models list``.
     device : {"auto", "cpu", "cuda", "mps"}
     theme : {"auto", "light", "dark"}
         "auto" follows JupyterLab.
+    online : bool
+        Ask archives for names. When not, the demo sky, files, and what was fetched before can be opened.
+    locals : sequence of Archive
+        Spectra of yours that names are looked up in first (:class:`specviz.archives.local.LocalArchive`).
 
     Returns
     -------
@@ -162,7 +185,7 @@ def explore(x: Any = None, *, model: str = "specclip-small", device: str = "auto
     """
     engine = api.default_engine(model, device)
     targets = _targets(x)
-    session = Session(engine, api.demo_catalog, expecting=bool(targets))
+    session = Session(engine, api.demo_catalog, sky=Sky(online=online, locals=locals), expecting=bool(targets))
     explorer = Explorer(session, surroundings(engine), theme=theme)
     _fill(session, targets)
     return explorer
@@ -176,15 +199,17 @@ def serve(
     browser: bool = False,
     model: str = "specclip-small",
     device: str = "auto",
+    online: bool = True,
     **options: Any,
 ) -> Any:
     """Serve the Explorer to browsers; sessions are isolated, the model is shared.
 
-    Visitors open demo stars and upload files; they cannot name files of this machine.
+    Visitors look stars up by name and upload files; they cannot name files of this machine, nor ask its archives'
+    tables.
 
     Parameters
     ----------
-    paths : path, Star, or a list of them, optional
+    paths : path, name, Star, or a list of them, optional
         Shown to every visitor: one is opened, several are the work list.
     port : int
         0 takes a free one; the address is written to the log.
@@ -192,7 +217,7 @@ def serve(
         The default is reached from this machine only.
     browser : bool
         Open the page here.
-    model, device
+    model, device, online
         As in :func:`explore`.
     **options
         As of :func:`specviz.doors.serve`.
@@ -209,10 +234,11 @@ def serve(
 
     engine = api.default_engine(model, device)
     world = surroundings(engine)
-    stars = [resolve(p) for p in _targets(paths)]
+    stars = [resolve(p, sky=Sky(online=online)) for p in _targets(paths)]
 
     def page(inbox: Any) -> Any:
-        session = Session(engine, api.demo_catalog, allow_paths=False, expecting=bool(stars))
+        sky = Sky(online=online)  # of this visitor: one who goes offline must not take the others along
+        session = Session(engine, api.demo_catalog, sky=sky, allow_paths=False, expecting=bool(stars))
         view = ExplorerView(session, world)
         doc = curdoc()
         view.connect(lambda draw: doc.add_next_tick_callback(draw))

@@ -15,6 +15,16 @@ function isTextField(el) {
 
 const isPressable = (el) => el?.tagName === "BUTTON" || el?.tagName === "A" || el?.tagName === "SUMMARY" || (el?.tagName === "INPUT" && !isTextField(el));
 
+function findDeep(root, selector) {
+  const here = root.querySelector(selector);
+  if (here) return here;
+  for (const el of root.querySelectorAll("*")) {
+    const deeper = el.shadowRoot && findDeep(el.shadowRoot, selector);
+    if (deeper) return deeper;
+  }
+  return null;
+}
+
 export function widthClass(width) {
   return WIDTHS.find(([least]) => width >= least)[1];
 }
@@ -29,6 +39,14 @@ function listenKeys(holder, send, wanted) {
     if (isPressable(target) && (event.key === "Enter" || event.key === " ")) return;      // the button takes it
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const keys = wanted();
+    const named = field || key.length !== 1 || keys.includes(key) ? null : findDeep(holder, `[aria-keyshortcuts="${CSS.escape(key)}"]`);
+    if (named != null) {                        // "/" goes to the search field here: what is typed next must arrive in it
+      const input = named.shadowRoot?.querySelector("input") ?? named;
+      event.preventDefault();
+      input.focus();
+      input.select?.();
+      return;
+    }
     if (!keys.includes(key) && !keys.includes("*")) return;
     if (keys.includes(key) && !field) event.preventDefault();
     send({ op: "key", key, shift: event.shiftKey, repeat: event.repeat, field });
@@ -67,7 +85,8 @@ export function listenWidth(holder, send) {
   return () => { clearTimeout(timer); observer.disconnect(); };
 }
 
-async function sendFiles(files, send) {
+// "to" says what the files are for ("gaia_xp": that spectrum of the star on screen); files that were dropped are for nothing special.
+async function sendFiles(files, send, to = "") {
   const total = files.reduce((sum, file) => sum + file.size, 0);
   if (total > FILE_LIMIT) {
     send({ op: "refused", names: files.map((file) => file.name), size: total, limit: FILE_LIMIT });
@@ -78,7 +97,7 @@ async function sendFiles(files, send) {
     const data = await file.arrayBuffer();
     const count = Math.max(1, Math.ceil(data.byteLength / PIECE));
     for (let index = 0; index < count; index++) {
-      await send({ op: "file", id, name: file.name, size: data.byteLength, index, count }, [data.slice(index * PIECE, (index + 1) * PIECE)]);
+      await send({ op: "file", id, to, name: file.name, size: data.byteLength, index, count }, [data.slice(index * PIECE, (index + 1) * PIECE)]);
     }
   }
 }
@@ -110,6 +129,27 @@ function listenDrop(target, holder, send, failed) {
   };
 }
 
+// What a button in our HTML says in data-sv-act ("retry", "pick 3") is sent when it is pressed; HTML needs no model for each.
+// "file", with or without a word, opens the browser's file chooser and sends what was chosen.
+function listenActs(holder, send, failed) {
+  const choose = (to) => {
+    const input = Object.assign(document.createElement("input"), { type: "file", multiple: to === "", hidden: true });
+    holder.append(input);
+    input.addEventListener("change", () => { input.remove(); sendFiles([...input.files], send, to).catch(failed); });
+    input.addEventListener("cancel", () => input.remove());
+    input.click();
+  };
+  const onClick = (event) => {
+    const act = event.composedPath().find((node) => node.dataset?.svAct != null)?.dataset.svAct;
+    if (act == null) return;
+    const [name, ...words] = act.split(" ");
+    if (name === "file") choose(words.join(" "));
+    else send({ op: "act", act });
+  };
+  holder.addEventListener("click", onClick);
+  return () => holder.removeEventListener("click", onClick);
+}
+
 export const errorText = (error) => String(error?.stack ?? error?.message ?? error);
 
 // Errors of our own scripts, which carry a name of ours in their stack (runtime.js and assets.py put it there).
@@ -129,7 +169,7 @@ function listenErrors(failed) {
 export function listen(holder, { send, keys, drop = holder, errors = true }) {
   const failed = (error) => send({ op: "error", text: errorText(error) });
   holder.tabIndex = 0;
-  const stops = [listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed)];
+  const stops = [listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
   if (errors) stops.push(listenErrors(failed));
   return () => { for (const stop of stops) stop(); };
 }

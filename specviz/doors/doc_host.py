@@ -233,6 +233,14 @@ class DocHost(anywidget.AnyWidget):
         """See :meth:`Inbox.on_file`."""
         return self.inbox.on_file(callback)
 
+    def on_attach(self, callback: Callable[[str, str, bytes], None]) -> Remove:
+        """See :meth:`Inbox.on_attach`."""
+        return self.inbox.on_attach(callback)
+
+    def on_act(self, callback: Callable[[str], None]) -> Remove:
+        """See :meth:`Inbox.on_act`."""
+        return self.inbox.on_act(callback)
+
     def on_focus(self, callback: Callable[[bool], None]) -> Remove:
         """See :meth:`Inbox.on_focus`."""
         return self.inbox.on_focus(callback)

@@ -99,6 +99,14 @@ class Inbox:
         """Call ``callback(name, data)`` for each file dropped on the widget; ``name`` has no folder in it."""
         return self._add("file", callback)
 
+    def on_attach(self, callback: Callable[[str, str, bytes], None]) -> Remove:
+        """Call ``callback(to, name, data)`` for a file that was chosen for something (``data-sv-act="file to"``)."""
+        return self._add("attach", callback)
+
+    def on_act(self, callback: Callable[[str], None]) -> Remove:
+        """Call ``callback(act)`` when a button is pressed whose HTML says ``data-sv-act="act"``."""
+        return self._add("act", callback)
+
     def on_focus(self, callback: Callable[[bool], None]) -> Remove:
         """Call ``callback(active)`` when the widget gets or loses the keyboard."""
         return self._add("focus", callback)
@@ -134,6 +142,8 @@ class Inbox:
             self._call("size", self.width)
         elif op == "focus":
             self._call("focus", bool(content["active"]))
+        elif op == "act":
+            self._call("act", str(content["act"]))
         elif op == "file":
             self._piece(content, buffers)
         elif op == "refused":
@@ -179,7 +189,10 @@ class Inbox:
         if len(data) != size:
             self.report(SpecvizError(f"{name} arrived with {len(data)} of {size} bytes", remedy="Drop the file again"))
             return
-        self._call("file", name, data)
+        if content.get("to"):
+            self._call("attach", str(content["to"]), name, data)
+        else:
+            self._call("file", name, data)
 
     def _call(self, subject: str, *args: Any) -> None:
         for callback in list(self._callbacks.get(subject, ())):

@@ -134,6 +134,13 @@ class Loading(Keeper):
 
     def _kept(self) -> int | None:
         """How many stars were fetched before; None if that is not known."""
-        kept = getattr(self.sky, "kept", None)
-        kept = kept() if callable(kept) else kept
-        return int(kept) if isinstance(kept, int) else None
+        store = getattr(self.sky, "cache", None)
+        if store is None:
+            return None
+        from specviz.archives.known import known
+
+        return len(known(store))
+
+    def _reachable(self) -> bool:
+        """Whether archives may be asked: not switched off here, nor for the whole process."""
+        return self.sky is None or bool(getattr(self.sky, "reachable", self.sky.online))

@@ -67,13 +67,15 @@ def resolve(target: Any, *, sky: Any = None, allow_paths: bool = True, monitor: 
     if isinstance(target, Path):
         return _from_path(target)
     if isinstance(target, Candidate):
-        return _demo(target.name) or _ask(sky, target, monitor)
-    if not isinstance(target, str) and hasattr(target, "text"):  # a row of a table: never the path of a file
-        return resolve(str(target.text), sky=sky, allow_paths=False, monitor=monitor)
+        return (_demo(target.name) if sky is None else None) or _ask(sky, target, monitor)
+    if not isinstance(target, str) and hasattr(target, "text"):  # a row of a table of targets
+        if not target.text:
+            raise NotFoundError(f"{title(target)[:60]} names no star", remedy=str(target.note))
+        return resolve(str(target.text), sky=sky, allow_paths=allow_paths, monitor=monitor)
     text = str(target).strip().strip("'\"")
     if not text:
         raise NotFoundError("No name was given", expected="a star's name, its coordinates, or a spectrum file")
-    demo = _demo(text)
+    demo = _demo(text) if sky is None else None
     if demo is not None:
         return demo
     path = existing(text) if allow_paths else None

@@ -165,7 +165,7 @@ class Running(Loading):
         if self.sky is not None:
             if outcome.all_offline(star):
                 self.sky.online = False
-            changes |= dict(online=True) if self.sky.online else self._offline()
+            changes |= dict(online=True) if self._reachable() else self._offline()
         problem = job.result["report"].problem
         if problem and (self._state.online or star.spectra):
             changes["notice"] = outcome.no_spectrum(star, problem)

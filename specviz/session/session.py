@@ -53,7 +53,7 @@ class Session(Running):
         expecting: bool = False,
     ) -> None:
         super().__init__(engine, index, sky, allow_paths, expecting)
-        if sky is not None and not sky.online:
+        if not self._reachable():
             self._update(**self._offline())
 
     # ------------------------------------------------------------------ asking for stars
@@ -257,7 +257,7 @@ class Session(Running):
             return
         self.sky.online = bool(online)
         self._quiet_offline = False
-        if not online:
+        if not self._reachable():
             self._update(**self._offline())
             return
         told = self._state.notice

@@ -160,7 +160,9 @@ def icon_button(label: str, icon: str, on_click: Callable[[], Any] | CustomJS, *
 
 def segmented(labels: Sequence[str], active: int, on_change: Callable[[int], Any]) -> RadioButtonGroup:
     """One of a few, side by side."""
-    widget = RadioButtonGroup(labels=list(labels), active=active, margin=0, stylesheets=[sheet(stylesheet.HIDE + stylesheet.SEGMENTED)])
+    widget = RadioButtonGroup(
+        labels=list(labels), active=active, margin=0, stylesheets=[sheet(stylesheet.HIDE + stylesheet.SEGMENTED)]
+    )
     widget.on_change("active", lambda _attr, _old, new: on_change(new))
     return widget
 
@@ -172,12 +174,13 @@ def select(options: Sequence[tuple[str, str]], value: str, on_change: Callable[[
 
 
 def search(placeholder: str, on_enter: Callable[[str], Any], *, height: int = 32) -> TextInput:
-    """A search field; ``on_enter`` gets the text when the person presses Enter."""
+    """A search field; ``on_enter`` gets the text when the person presses Enter. The door gives it the focus at "/"."""
     widget = TextInput(
         placeholder=placeholder,
         margin=0,
         sizing_mode="stretch_width",
         stylesheets=[sheet(stylesheet.search_field(height))],
+        html_attributes={"aria-keyshortcuts": "/"},
     )
     # Not the change of `value`: leaving the field is no question, and Enter on the same text asks again.
     widget.on_event("value_submit", lambda event: on_enter(event.value) if event.value.strip() else None)

@@ -7,12 +7,14 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from specviz.session.session import Session
 from specviz.session.state import State
 from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
+from specviz.views.candidates import CandidateList
 from specviz.views.controls import column, models, shared_sheets
 from specviz.views.figures import cursor
 from specviz.views.first_run import FirstRun, readiness
@@ -61,7 +63,7 @@ class ExplorerView:
         self.session, self._world = session, world
         self._dispatch: Dispatch = lambda draw: draw()
         self._drawn, self._drawing = State(), threading.RLock()
-        self.notice, self.busy = NoticeBar(session), BusyLine()
+        self.notice, self.busy = NoticeBar(), BusyLine()
         self.bar: TopBar | None = None
         self._panels: list[Any] = []
         self._first: FirstRun | None = None
@@ -69,7 +71,8 @@ class ExplorerView:
         self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])
         state = session.state
         if state.star is None and not session.expecting and not state.work:
-            self._first = FirstRun(session, world.examples, readiness(world.model, world.n_reference))
+            ready = partial(readiness, world.model, world.n_reference)
+            self._first = FirstRun(session, world.examples, ready)
             self.layout.children = models([self.busy.root, self.notice.root, self._first.root, self.footer.root])
         else:
             self._build()
@@ -88,6 +91,7 @@ class ExplorerView:
 
     def _build_panels(self) -> None:
         self.bar = TopBar(self.session, self._world.model)
+        self.candidates = CandidateList("36px")
         self.summary = Summary()
         self.lamost, self.xp = LamostPanel(), XpPanel()
         cursor(self.lamost.figure, self.lamost.strip, self.xp.figure, self.xp.strip)
@@ -99,6 +103,7 @@ class ExplorerView:
         self.work = WorkList(self.session)
         self._panels = [
             self.bar,
+            self.candidates,
             self.summary,
             self.lamost,
             self.xp,
@@ -111,6 +116,7 @@ class ExplorerView:
         self.layout.children = models(
             [
                 self.bar.root,
+                self.candidates.root,
                 self.busy.root,
                 self.notice.root,
                 self.summary.root,
@@ -144,7 +150,8 @@ class ExplorerView:
             self._build()
             old = State()
         self._drawn = new
-        for part in (self.busy, self.notice, self.footer, *self._panels):
+        first = [] if self._first is None else [self._first]
+        for part in (self.busy, self.notice, self.footer, *first, *self._panels):
             try:
                 part.update(old, new)
             except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
@@ -168,9 +175,14 @@ class ExplorerView:
         self.xp.x_range.update(start=self.xp.x_range.reset_start, end=self.xp.x_range.reset_end)
 
     def key(self, key: str) -> bool:
-        """Act on a key pressed while the widget has the focus; tells whether it meant anything."""
+        """Act on a key pressed while the widget has the focus; tells whether it meant anything.
+
+        ("/" is not among them: the door gives the focus to the search field, so that nothing typed after it is lost.)
+        """
         if not self._panels:
-            return False
+            if key == "Escape":
+                self._escape()
+            return key == "Escape"
         actions: dict[str, Callable[[], Any]] = {
             "ArrowLeft": self.session.previous,
             "ArrowRight": self.session.next,
@@ -179,13 +191,54 @@ class ExplorerView:
             "l": lambda: self._toggle(self.lamost.lines.control),
             "m": lambda: self._toggle(self.lamost.chips["model"]),
             "Enter": self.session.open_neighbour,
-            "Escape": lambda: self.session.choose(None),
+            "Escape": self._escape,
         }
         action = actions.get(key)
         if action is None:
             return False
         action()
         return True
+
+    def _escape(self) -> None:
+        """Stop what runs; else close what lies over the page; else take the overlay away."""
+        state = self.session.state
+        if state.busy:
+            self.session.cancel()
+        elif state.candidates:
+            self.session.dismiss()
+        else:
+            self.session.choose(None)
+
+    def act(self, act: str) -> None:
+        """Act on a button of the views' HTML (``data-sv-act``): a word, and for some what it is about."""
+        word, _, about = act.partition(" ")
+        session, state = self.session, self.session.state
+        actions: dict[str, Callable[[], Any]] = {
+            "cancel": session.cancel,
+            "retry": session.retry,
+            "again": lambda: session.retry(state.source),
+            "online": session.reconnect,
+            "dismiss": session.dismiss,
+            "open": lambda: session.open(about),
+            "pick": lambda: session.pick(int(about)) if about.isdecimal() else None,
+            "details": lambda: self._details(about),
+        }
+        action = actions.get(word)
+        if action is not None:
+            action()
+
+    def _details(self, about: str) -> None:
+        panels: dict[str, Any] = {}
+        if self._panels:
+            panels = {"gaia_xp": self.xp.message, "lamost_lrs": self.lamost.message}
+        panels.get(about, self.notice).toggle_details()
+
+    def attach(self, to: str, name: str, data: bytes) -> None:
+        """Take a file that was chosen for something: the work list, or a spectrum that the star on screen lacks."""
+        if to == "work":
+            self.session.open_bytes(name, data, add=True)
+        else:
+            self.session.attach(to, name, data)
 
     KEYS = ("ArrowLeft", "ArrowRight", "z", "n", "l", "m", "Enter", "Escape")
 

@@ -1,4 +1,4 @@
-"""The first screen: one question, one field, three ways in (name, file, example). Everything on it works without a
+"""The first screen: one question, one field, three ways in (name, file or list, example). Files and examples need no
 network."""
 
 from __future__ import annotations
@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from specviz.session.state import State
 from specviz.spectra.star import Star
 from specviz.views import formats, icons, spectrum_data, stylesheet
+from specviz.views.candidates import CandidateList
 from specviz.views.controls import button, column, file_input, html, row, search
 from specviz.views.formats import text
+from specviz.views.progress import CANCEL, words_html
+from specviz.views.suggest import Suggestions
+from specviz.views.top_bar import PLACEHOLDER, submit
 
 _FRAME = """
 :host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; padding:
@@ -31,6 +36,18 @@ _OVER = """
 """
 
 
+#: Asked when a name is typed.
+ARCHIVES = ("LAMOST", "Gaia", "SIMBAD", "VizieR", "MAST")
+_NAMES = ("HD 140283", "Gaia DR3 2130529983160050560", "18 57 32.80 +41 18 07.2")
+_UNDER = ":host { overflow: hidden; } .sv-words, .line { font-size: 12px; line-height: 18px; max-height: 36px; overflow: hidden; } .line { white-space: nowrap; text-overflow: ellipsis; }"
+#: What can be typed, to press instead.
+EXAMPLES = (
+    '<div class="line"><span class="sv-quiet">For example</span>'
+    + "".join(f'&ensp;<button class="sv-button sv-link" data-sv-act="open {name}">{name}</button>' for name in _NAMES)
+    + "</div>"
+)
+
+
 class FirstRun:
     """Asks which star.
 
@@ -39,18 +56,30 @@ class FirstRun:
     session : Session
     examples : callable
         ``examples() -> [(title, Star), ...]``: three stars that need no network.
-    ready : str
-        HTML of the readiness line.
+    ready : callable
+        ``ready(online) -> str``: HTML of the readiness line.
     """
 
-    def __init__(self, session: Any, examples: Callable[[], Sequence[tuple[str, Star]]], ready: str) -> None:
-        field = search("Demo star (try “demo 42”) or the path of a spectrum file", session.open, height=44)
+    def __init__(
+        self, session: Any, examples: Callable[[], Sequence[tuple[str, Star]]], ready: Callable[[bool], str]
+    ) -> None:
+        self._ready = ready
+        field = self.field = search(PLACEHOLDER, lambda typed: submit(session, self.suggestions, typed), height=44)
         field.name = "first-search"
-        show = button(
-            "Show",
-            lambda: session.open(field.value_input or field.value),
-            css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }",
-        )
+        self.suggestions = Suggestions(field, session.suggest)
+        self.candidates = CandidateList("52px")
+
+        def shown() -> None:
+            typed = field.value_input or field.value
+            if typed.strip():
+                submit(session, self.suggestions, typed)
+
+        show = button("Show", shown, css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }")
+        # One line under the field, always there: examples while nothing goes on, then what the archives do.
+        self.words = html(EXAMPLES, classes=["sv-grow"], css=_UNDER)
+        self.cancel = html(CANCEL.replace(" sv-bar", ""))
+        self.cancel.visible = False
+        self.ready = html(ready(True), css=":host { padding: 28px 0 14px; font-size: 13px; }")
         cards = [self._card(session, title, star) for title, star in examples()]
         drop = file_input(session.open_bytes, css=stylesheet.DROP_ZONE)
         middle = column(
@@ -58,8 +87,12 @@ class FirstRun:
                 "Which star?",
                 css=":host { font-size: 22px; line-height: 28px; font-weight: 600; padding-bottom: 12px; }",
             ),
-            row(column(field, classes=["sv-grow"]), show),
-            html("", css=":host { height: 16px; }"),
+            column(
+                row(column(field, classes=["sv-grow"], css=":host { overflow: visible; }"), show),
+                row(self.cancel, self.words, css=":host { height: 44px; }"),
+                self.candidates.root,
+                css=":host { position: relative; overflow: visible; z-index: 2; }",
+            ),
             drop,
             html(
                 '<span class="sv-quiet">Start from an example (simulated; no network needed)</span>',
@@ -69,10 +102,20 @@ class FirstRun:
                 *cards,
                 css=":host { flex-wrap: wrap !important; gap: 12px !important; align-items: stretch !important; }",
             ),
-            html(ready, css=":host { padding: 28px 0 14px; font-size: 13px; }"),
+            self.ready,
             classes=["sv-middle"],
         )
         self.root = column(middle, css=_FRAME, classes=["sv-first"])
+
+    def update(self, old: State, new: State) -> None:
+        """Draw what changed between two states."""
+        self.candidates.update(old, new)
+        if new.slow != old.slow:
+            self.cancel.visible = new.slow
+        if new.slow or old.slow:
+            self.words.object = words_html(new) or EXAMPLES
+        if new.online != old.online or new.kept != old.kept:
+            self.ready.object = self._ready(new.online)
 
     @staticmethod
     def _card(session: Any, title: str, star: Star) -> Any:
@@ -122,11 +165,15 @@ def sparkline(wave: Any, flux: Any, good: Any, *, width: int = 220, height: int 
     )
 
 
-def readiness(model: str, stars: int) -> str:
+def readiness(model: str, stars: int, online: bool) -> str:
     """What is there to work with, in one line."""
     tick = f'<span style="color:var(--jp-success-color1, #388e3c)">{icons.svg("check", 15)}</span>'
+    if online:
+        archives = f"{tick} Archives: {', '.join(ARCHIVES)} asked by name"
+    else:
+        mark = f'<span style="color:{stylesheet.WARN_TEXT}">{icons.svg("offline", 15)}</span>'
+        archives = f"{mark} Offline: archives are not asked"
     return (
         f'<div style="display:flex;gap:6px 24px;flex-wrap:wrap"><span>{tick} Model: {text(model)}, built in</span>'
-        f"<span>{tick} Example sky: {formats.count(stars)} simulated stars</span>"
-        f'<span class="sv-quiet">Online archives are not asked in this version</span></div>'
+        f"<span>{tick} Example sky: {formats.count(stars)} simulated stars</span><span>{archives}</span></div>"
     )

@@ -16,6 +16,7 @@ from specviz.views.figures import MARKS, cursor_readout, labels, light, mark, si
 from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
+from specviz.views.service_message import ServiceMessage
 
 RESIDUAL = 6.0  # sigma, fixed scale of the residual strip
 EMPTY: NDArray[np.float64] = np.empty(0)
@@ -47,6 +48,8 @@ class LamostPanel:
         )
         self.strip.y_range.start, self.strip.y_range.end = -RESIDUAL, RESIDUAL
         self.strip.yaxis.ticker = FixedTicker(ticks=[-5, 0, 5])
+        self.figure.xaxis.axis_label = "Vacuum wavelength (Å)"  # seen when the strip gives way to a message
+        self.message = ServiceMessage("lamost_lrs", ("lamost",), self.figure, self.strip)
         chips = self._draw()
         self._readout = readout()
         cursor_readout([self.figure, self.strip], self.data, self.model, self._readout, unit="A", decimals=3)
@@ -58,7 +61,7 @@ class LamostPanel:
             "sv-lamost",
             controls=[self.switch, self.lines.control, icon_button("Reset LAMOST zoom", "reset", reset)],
             sub=[*chips, self._note, spacer(), self._readout],
-            body=[self.figure, self.strip],
+            body=[self.figure, self.strip, self.message.root],
             note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
         )
 
@@ -191,13 +194,16 @@ class LamostPanel:
 
     def _set_normalised(self, active: int) -> None:
         self._normalised = bool(active)
-        self.figure.yaxis.axis_label = "Flux / continuum" if active else "Flux (relative)"
         if self._state.star is not None:
             self._draw_star(reset=False)
 
     def _draw_star(self, *, reset: bool) -> None:
         curves = spectrum_data.optical_curves(self._state.star, self._state.report, normalised=self._normalised)
         self._curves = curves
+        predicted = curves is not None and bool(curves.predicted["x"].size)
+        self.message.update(self._state, predicted=predicted)
+        observed = spectrum_data.optical(self._state.star) is not None
+        self._chips(observed=observed or self._state.star is None, predicted=predicted)
         if curves is None:
             for source in (
                 self.data,
@@ -225,12 +231,17 @@ class LamostPanel:
         inside, beyond = spectrum_data.residual_columns(curves.residual, RESIDUAL)
         self.residual.data, self.beyond.data = light(inside), light(beyond)
         self.frame.fact(curves.fact)
-        predicted = self.chips["predicted"]
-        has = len(curves.predicted["x"]) > 0
-        predicted.label = "Predicted from XP" if has else "Predicted from XP: needs XP"
-        predicted.disabled = not has
+        if self.figure.yaxis[0].axis_label != curves.label:
+            self.figure.yaxis[0].axis_label = curves.label
         self._note.object = f'<span class="sv-quiet" style="font-size:12px">{curves.note}</span>' if curves.note else ""
         self._draw_similar()
+
+    def _chips(self, *, observed: bool, predicted: bool) -> None:
+        seen, made = self.chips["observed"], self.chips["predicted"]
+        lacks = "not received" if self.message.root.visible else "not available"
+        seen.label = "Observed ± 1 σ" if observed else f"Observed: {lacks}"
+        made.label = "Predicted from XP" if predicted else "Predicted from XP: needs XP"
+        seen.disabled, made.disabled = not observed, not predicted
 
     def _draw_similar(self) -> None:
         curves = self._curves

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from specviz.session.state import State
-from specviz.views import icons, stylesheet
-from specviz.views.controls import button, column, html, icon_button, row, sheet
+from specviz.session.state import Notice, State
+from specviz.views import icons
+from specviz.views.controls import column, html, row, show
 from specviz.views.formats import text
 
-_CSS = """
-:host { border: 1px solid var(--jp-border-color2); border-left: 3px solid TONE; background: var(--jp-layout-color1);
-padding: 6px 8px 6px 12px; border-radius: 2px; }
-"""
 TONES = {"info": "var(--jp-brand-color1)", "warning": "var(--jp-warn-color0)", "error": "var(--jp-error-color1)"}
+_CSS = """
+:host { border: 1px solid var(--jp-border-color2); border-left: 3px solid var(--tone); padding: 6px 8px 6px 12px; border-radius: 2px;
+  background: color-mix(in srgb, var(--tone) 7%, var(--jp-layout-color1)); }
+:host > .sv-actions { align-self: flex-start; }
+@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }
+""" + "".join(f':host([data-level="{level}"]) {{ --tone: {tone}; }}\n' for level, tone in TONES.items())
+_BUTTONS = {
+    "retry": ("retry", "Try again"),
+    "online": ("online", "Try again"),
+    "file": ("file", "Use a file"),
+    "details": ("details", "Details"),
+}
+_DETAILS = "pre { white-space: pre-wrap; font-family: var(--jp-code-font-family); font-size: 12px; line-height: 17px; margin: 0; padding: 8px 12px; max-height: 240px; overflow: auto; }"
 
 
 class NoticeBar:
     """Shown only when there is something to say."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self) -> None:
         self.words = html("", classes=["sv-grow"])
-        self.details = html(
-            "",
-            classes=["sv-details"],
-            css="pre { white-space: pre-wrap; font-family: var(--jp-code-font-family); font-size: 12px; max-height: 240px; overflow: auto; }",
-        )
-        self._more = button("Details", self._toggle)
-        self._bars = row(
-            self.words,
-            self._more,
-            icon_button("Close notice", "close", session.dismiss),
-            css=_CSS.replace("TONE", TONES["warning"]),
-        )
-        self.root = column(self._bars, self.details, classes=["sv-notice"], visible=False)
+        self.actions = html("", classes=["sv-actions"], css=":host { display: flex; } div { display: flex; gap: 8px; }")
+        self.details = html("", classes=["sv-details"], css=_DETAILS)
+        self._bar = row(self.words, self.actions, css=_CSS)
+        self.root = column(self._bar, self.details, classes=["sv-notice"])
+        show(self.root, False)
         self.details.visible = False
 
-    def _toggle(self) -> None:
+    def toggle_details(self) -> None:
+        """Show or hide what is known beside the one line."""
         self.details.visible = not self.details.visible
 
     def update(self, old: State, new: State) -> None:
@@ -44,15 +44,33 @@ class NoticeBar:
         notice = new.notice
         if notice is old.notice:
             return
-        self.root.visible = notice is not None
+        show(self.root, notice is not None)
         self.details.visible = False
         if notice is None:
             return
-        icon = {"info": "info", "warning": "warning", "error": "error"}[notice.level]
-        self._bars.stylesheets = [sheet(stylesheet.ROW + _CSS.replace("TONE", TONES[notice.level]))]
-        self.words.object = f'<div role="status" aria-live="polite"><span style="color:{TONES[notice.level]}">{icons.svg(icon)}</span>&ensp;<b>{text(notice.title, 160)}.</b> {text(notice.text, 600)}</div>'
-        self._more.visible = bool(notice.details)
+        self._bar.html_attributes = {"data-level": notice.level}
+        self.words.object = words_html(notice, "offline" if "online" in notice.actions else notice.level)
+        self.actions.object = actions_html(notice)
         self.details.object = f"<pre>{text(notice.details, 6000)}</pre>" if notice.details else ""
+
+
+def words_html(notice: Notice, icon: str) -> str:
+    """Icon, title and text of a notice; a screen reader says them when they come."""
+    return (
+        f'<div role="status" aria-live="polite"><span style="color:{TONES[notice.level]}">{icons.svg(icon)}</span>&ensp;'
+        f"<b>{text(notice.title, 160).rstrip('.')}.</b> {text(notice.text, 600)}</div>"
+    )
+
+
+def actions_html(notice: Notice) -> str:
+    """The buttons of a notice."""
+    kinds = [*notice.actions, *(["details"] if notice.details else [])]
+    buttons = "".join(
+        f'<button class="sv-button{" sv-flat" if kind == "details" else ""}" data-sv-act="{_BUTTONS[kind][0]}">{_BUTTONS[kind][1]}</button>'
+        for kind in kinds
+    )
+    close = f'<button class="sv-button sv-flat" style="padding:0 4px" data-sv-act="dismiss" aria-label="Close notice">{icons.svg("close", 14)}</button>'
+    return f"<div>{buttons}{close}</div>"
 
 
 _BUSY_CSS = """

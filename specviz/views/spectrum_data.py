@@ -25,6 +25,7 @@ OPTICAL = ("lamost_lrs", "sdss", "other")
 #: instead.
 _GAP = (5690.0, 6110.0)
 XP_UNIT = 1e-16  # W m-2 nm-1
+NORMALISED = "Flux / continuum"
 
 
 def _empty(*names: str) -> Columns:
@@ -45,6 +46,7 @@ class OpticalCurves:
     level: NDArray[np.float64]  # what normalised curves are multiplied with: the continuum, or 1
     x_range: tuple[float, float]
     y_range: tuple[float, float]
+    label: str  # of the y axis
     fact: str = ""
     note: str = ""
 
@@ -83,13 +85,13 @@ def display_continuum(spectrum: Spectrum) -> NDArray[np.float64]:
 
 
 def optical_curves(star: Star | None, report: Report | None, *, normalised: bool) -> OpticalCurves | None:
-    """Columns of the LAMOST panel; None if the star has no optical spectrum.
+    """Columns of the LAMOST panel; None if the star has no optical spectrum and none is predicted.
 
     Relative flux is divided by its median, so that the axis reads near 1 whatever the pipeline's unit was.
     """
     spectrum = optical(star)
     if spectrum is None:
-        return None
+        return _prediction_alone(report)
     wave, good = spectrum.wavelength, spectrum.good
     level = display_continuum(spectrum)
     already = bool(spectrum.meta.get("normalised"))
@@ -130,8 +132,31 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
         level=scale,
         x_range=_x_range(wave),
         y_range=y_limits(flux[good] if good.any() else flux[shown]),
+        label=NORMALISED if normalised else "Flux (relative)",
         fact=_fact(spectrum),
         note=_note(spectrum, good),
+    )
+
+
+def _prediction_alone(report: Report | None) -> OpticalCurves | None:
+    """What a model expects of a LAMOST spectrum that is not there: relative to the continuum, which is not known."""
+    made = None if report is None else report.predictions.get("lamost_lrs")
+    if made is None:
+        return None
+    wave, y, s = np.asarray(made.wavelength, float), np.asarray(made.flux, float), np.asarray(made.sigma, float)
+    return OpticalCurves(
+        data=_empty("x", "y", "e", "low", "high"),
+        model=_empty("x", "y"),
+        predicted=dict(x=wave, y=y, low=y - s, high=y + s),
+        continuum=dict(x=wave[[0, -1]], y=np.ones(2)),
+        masks=_empty("left", "right"),
+        residual=_empty("x", "y"),
+        wavelength=wave,
+        level=np.ones_like(wave),
+        x_range=(3690.0, 9110.0),
+        y_range=y_limits(y),
+        label=NORMALISED,
+        fact="predicted, not observed",
     )
 
 

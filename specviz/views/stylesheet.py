@@ -27,6 +27,14 @@ TEXT = f"""
 b {{ font-weight: 600; }}
 sub {{ font-size: 75%; line-height: 0; vertical-align: -0.25em; }}
 a {{ color: var(--jp-content-link-color, #0067b1); text-decoration: none; cursor: pointer; }}
+.sv-button {{ font: inherit; font-size: 12px; line-height: 22px; height: 24px; padding: 0 8px; border-radius: 2px; cursor: pointer;
+  white-space: nowrap; background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); }}
+.sv-button:hover {{ background: var(--jp-layout-color2); }}
+.sv-button.sv-bar {{ font-size: 13px; height: 32px; line-height: 30px; padding: 0 10px; }}
+.sv-button.sv-flat {{ border-color: transparent; background: none; }}
+.sv-button.sv-link {{ border: none; background: none; color: var(--jp-content-link-color, #0067b1); padding: 0 2px; }}
+.sv-button.sv-link:hover {{ text-decoration: underline; }}
+.sv-button:focus-visible {{ outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }}
 """
 
 ROOT = f"""
@@ -138,6 +146,19 @@ none; }}
 16px; z-index: 1;
   background: currentColor; -webkit-mask: {mask_url("search")} center / contain no-repeat; mask: {mask_url("search")}
   center / contain no-repeat; }}
+.bk-input-group::after {{ content: "/"; position: absolute; right: 10px; top: {height // 2 - 9}px; width: 16px; height: 16px; line-height: 15px;
+  text-align: center; font-size: 11px; font-family: var(--jp-code-font-family); color: {QUIET}; border: 1px solid var(--jp-border-color2);
+  border-radius: 2px; pointer-events: none; }}
+.bk-input-group:focus-within::after {{ display: none; }}
+.sv-list {{ position: absolute; z-index: 30; left: 0; right: 0; top: {height + 2}px; margin: 0; padding: 4px 0; list-style: none;
+  min-width: 320px; max-height: 264px; overflow: auto; background: var(--jp-layout-color1); border: 1px solid var(--jp-border-color1); border-radius: 2px; }}
+.sv-list[hidden] {{ display: none; }}
+.sv-list li {{ display: flex; gap: 12px; justify-content: space-between; align-items: baseline; line-height: 28px; height: 28px; padding: 0 12px;
+  font-size: 13px; color: var(--jp-ui-font-color1); cursor: pointer; }}
+.sv-list li > span:first-child {{ flex: 0 0 auto; max-width: 60%; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.sv-list li > span:last-child {{ flex: 0 1 auto; font-size: 12px; color: {QUIET}; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.sv-list li:hover {{ background: var(--jp-layout-color2); }}
+.sv-list li[aria-selected="true"] {{ background: var(--sv-selected); }}
 """
 
 
@@ -160,9 +181,9 @@ input {{ position: absolute; inset: 0; width: 100%; height: 32px; opacity: 0; cu
 DROP_ZONE = f"""
 :host {{ width: 100%; height: 78px; font-family: var(--jp-ui-font-family); position: relative; overflow: hidden; box-sizing: border-box;
   border: 1px dashed var(--jp-border-color1); background: var(--jp-layout-color2); border-radius: 2px; }}
-:host::before {{ content: "Drop FITS files here or click to choose"; position: absolute; left: 48px; top: 16px; font-size: 13px; font-weight: 600;
+:host::before {{ content: "Drop spectra or a list of stars here, or click to choose"; position: absolute; left: 48px; top: 16px; font-size: 13px; font-weight: 600;
   color: var(--jp-ui-font-color1); pointer-events: none; }}
-:host::after {{ content: "LAMOST DR1 to DR10, Gaia XP, SDSS, or a CSV with wavelength and flux. Files stay on this machine."; position: absolute;
+:host::after {{ content: "FITS of LAMOST, Gaia XP, SDSS; CSV with wavelength and flux; CSV, VOTable or ECSV of names. Files stay on this machine."; position: absolute;
   left: 48px; top: 40px; right: 12px; font-size: 12px; color: {QUIET}; pointer-events: none; white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; }}
 :host(:hover) {{ border-color: var(--jp-brand-color1); }}

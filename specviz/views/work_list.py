@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, TextAreaInput
 
 from specviz.session.state import State
 from specviz.views import formats
 from specviz.views.anomaly_panel import shown_percentile
-from specviz.views.controls import button, html, icon_button, row, show
+from specviz.views.controls import button, column, html, icon_button, row, sheet, show
 from specviz.views.panel_frame import PanelFrame
-from specviz.views.tables import TEXT, column, table
+from specviz.views.stylesheet import QUIET
+from specviz.views.tables import TEXT, table
+from specviz.views.tables import column as table_column
 
 _FIELDS = ("icon", "name", "percentile", "tone")
 _ICON = '<svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke-width="1.6"><path d="<%- value %>" stroke="<%- tone %>"/></svg>'
@@ -22,29 +24,52 @@ _ICONS = {
     "done": ("M2.5 8.5l3.5 3.5 7.5-8", "var(--jp-success-color1, #388e3c)"),
     "failed": ("M8 1.8L15 14H1zM8 6.2v4M8 11.6v.6", "var(--jp-warn-color0, #e65100)"),
 }
+_AREA = f"""
+:host {{ font-family: var(--jp-ui-font-family); }}
+textarea.bk-input {{ font: inherit; font-size: 12px; line-height: 16px; height: 56px; padding: 4px 8px; resize: none; border-radius: 2px; box-shadow: none;
+  background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); }}
+textarea.bk-input::placeholder {{ color: {QUIET}; opacity: 1; }}
+textarea.bk-input:focus {{ border-color: var(--jp-brand-color1); outline: 1px solid var(--jp-brand-color1); box-shadow: none; }}
+"""
 
 
 class WorkList:
-    """Rows to go through; a click shows one, the arrows step. Empty: one sentence and one action."""
+    """Rows to go through; a click shows one, the arrows step; a field adds stars. Empty: one sentence and one action."""
 
     def __init__(self, session: Any) -> None:
         self._session, self._quiet = session, False
         self.source = ColumnDataSource({k: [] for k in _FIELDS})
         self.source.selected.on_change("indices", self._clicked)
         columns = [
-            column("icon", "", 26, template=_ICON, sortable=False),
-            column("name", "Star", 180, template=TEXT, sortable=False),
-            column("percentile", "Anomaly percentile", 110, template=_NUMBER, sortable=False),
+            table_column("icon", "", 26, template=_ICON, sortable=False),
+            table_column("name", "Star", 180, template=TEXT, sortable=False),
+            table_column("percentile", "Anomaly percentile", 110, template=_NUMBER, sortable=False),
         ]
         self.table = table(
-            self.source, columns, height=244, row_height=28, tint="var(--sv-selected)", name="work-table"
+            self.source, columns, height=176, row_height=28, tint="var(--sv-selected)", name="work-table"
         )
         self.empty = html(
-            '<span class="sv-quiet">No stars yet. Open a file with several stars, or add the example stars.</span>'
+            '<span class="sv-quiet">No stars yet. Drop a list, add names below, or add the example stars.</span>'
         )
         self._add = button("Add example stars", session.add_examples)
         self._actions = row(self._add, css=":host { padding-top: 8px; }")
         self.progress = html("", css=":host { padding: 2px 0; }")
+        self.field = TextAreaInput(
+            placeholder="Names, separated by commas or lines, or an ADQL query: SELECT …",
+            name="add-stars",
+            margin=0,
+            max_length=20_000,
+            sizing_mode="stretch_width",
+            stylesheets=[sheet(_AREA)],
+        )
+        adding = column(
+            button("Add stars", self._added),
+            html(
+                '<button class="sv-button" data-sv-act="file work">Add table…</button>', css="button { width: 84px; }"
+            ),
+            css=":host { flex: none !important; gap: 8px !important; width: 84px !important; }",
+        )
+        adding.children[0].stylesheets = [*adding.children[0].stylesheets, sheet(".bk-btn { width: 84px; }")]
         self.frame = PanelFrame(
             "Work list",
             "sv-work",
@@ -52,13 +77,29 @@ class WorkList:
                 icon_button("Previous star", "previous", session.previous),
                 icon_button("Next star", "next", session.next),
             ],
-            body=[self.progress, self.empty, self._actions, self.table],
+            body=[
+                self.progress,
+                self.empty,
+                self._actions,
+                self.table,
+                row(
+                    column(self.field, classes=["sv-grow"]),
+                    adding,
+                    css=":host { padding-top: 8px; align-items: flex-start; }",
+                ),
+            ],
         )
         self.progress.visible = False
 
     def _clicked(self, _attr: str, _old: Any, new: list[int]) -> None:
         if new and not self._quiet:
             self._session.go(int(new[0]))
+
+    def _added(self) -> None:
+        typed = self.field.value_input or self.field.value
+        if typed.strip():
+            self._session.add_targets(typed)
+            self.field.value = self.field.value_input = ""
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""

@@ -13,6 +13,7 @@ from specviz.views.controls import chip, icon_button, readout, spacer
 from specviz.views.figures import MARKS, cursor_readout, labels, light, mark, sigma_zone, spectrum_figure
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
+from specviz.views.service_message import ServiceMessage
 
 RESIDUAL = 3.5
 EMPTY = np.empty(0)
@@ -34,7 +35,9 @@ class XpPanel:
         self.strip = spectrum_figure(
             self.x_range, height=112, name="xp-residual", x_label="Wavelength (nm)", y_label="O − M (σ)"
         )
-        self.strip.xaxis.formatter = CustomJSTickFormatter(code=_NM)
+        self.figure.xaxis.axis_label = "Wavelength (nm)"  # seen when the strip gives way to a message
+        for fig in (self.figure, self.strip):
+            fig.xaxis.formatter = CustomJSTickFormatter(code=_NM)
         self.strip.y_range.start, self.strip.y_range.end = -RESIDUAL, RESIDUAL
         self.strip.yaxis.ticker = FixedTicker(ticks=[-3, 0, 3])
         for fig in (self.figure, self.strip):
@@ -78,13 +81,14 @@ class XpPanel:
         }
         self._readout = readout()
         cursor_readout([fig, strip], self.data, self.predicted, self._readout, unit="nm", decimals=2)
+        self.message = ServiceMessage("gaia_xp", ("gaia", "gaia_aip"), fig, strip)
         reset = CustomJS(args={"fig": fig}, code="fig.reset.emit()")
         self.frame = PanelFrame(
             "Gaia XP",
             "sv-xp",
             controls=[icon_button("Reset XP zoom", "reset", reset)],
             sub=[*self.chips.values(), spacer(), self._readout],
-            body=[fig, strip],
+            body=[fig, strip, self.message.root],
         )
 
     def _bracket(self, fig: Any) -> None:
@@ -113,6 +117,7 @@ class XpPanel:
         if new.star is old.star and new.report is old.report:
             return
         curves = spectrum_data.xp_curves(new.star, new.report)
+        self.message.update(new, predicted=curves is not None and bool(curves.predicted["x"].size))
         if curves is None:
             for source in (self.data, self.predicted, self.residual):
                 source.data = dict.fromkeys(source.data, EMPTY)
@@ -141,7 +146,8 @@ class XpPanel:
 
     def _chips(self, *, observed: bool, predicted: bool, kind: str) -> None:
         seen, made = self.chips["observed"], self.chips["predicted"]
-        seen.label = "Observed ± 1 σ" if observed else "Observed: not available"
+        lacks = "not received" if self.message.root.visible else "not available"
+        seen.label = "Observed ± 1 σ" if observed else f"Observed: {lacks}"
         made.label = {"Predicted": "Predicted from LAMOST", "Reconstructed": "Reconstructed from XP"}.get(
             kind, "Predicted: needs a spectrum"
         )

@@ -95,3 +95,15 @@ def test_a_failing_callback_is_logged_told_and_stops_no_other(caplog: pytest.Log
     assert told == ["No star. Name one."] and len(notices) == 1
     inbox.receive({"op": "error", "text": "TypeError: x is not a function\n  at specviz/doc_host.js"})
     assert told[-1] == "TypeError: x is not a function"
+
+
+def test_buttons_in_html_and_files_that_are_for_something() -> None:
+    inbox = Inbox()
+    seen: list[object] = []
+    inbox.on_act(seen.append)
+    inbox.on_file(lambda name, data: seen.append((name, data)))
+    inbox.on_attach(lambda to, name, data: seen.append((to, name, data)))
+    inbox.receive({"op": "act", "act": "pick 3"})
+    inbox.receive(piece(0, 1, 2) | {"to": ""}, [b"ab"])
+    inbox.receive(piece(0, 1, 2) | {"to": "gaia_xp"}, [b"cd"])
+    assert seen == ["pick 3", ("a.fits", b"ab"), ("gaia_xp", "a.fits", b"cd")]
