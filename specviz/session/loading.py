@@ -10,7 +10,7 @@ from specviz.errors import FileTooLargeError, ReadError, SpecvizError
 from specviz.session import outcome, work
 from specviz.session.jobs import Job, JobRunner
 from specviz.session.keeper import Keeper
-from specviz.session.resolve import describe, existing, resolve, stars_or_targets
+from specviz.session.resolve import describe, existing, resolve, stars_or_targets, targets_in
 from specviz.session.state import State
 from specviz.spectra.star import Star
 
@@ -48,9 +48,7 @@ class Loading(Keeper):
                 path = existing(target.strip().strip("'\""))
             if path is None:
                 raise
-            from specviz.archives.targets import read_targets
-
-            targets = read_targets(path.read_bytes(), path.name)
+            targets = targets_in(path.name, path.read_bytes())
             if not targets:
                 raise
             return dict(targets=targets, add=False)

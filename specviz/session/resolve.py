@@ -17,6 +17,7 @@ from specviz.spectra.star import Star
 _PATH = re.compile(
     r"[~/\\.]|[a-zA-Z]:[\\/]|.*\.(fits?|fz|gz|csv|ecsv|vot|xml|txt|dat|avro|npy|h5|hdf5|parquet)$", re.IGNORECASE
 )
+_LIST = re.compile(r"\.(csv|tsv|ecsv|txt|dat|lst|list|tab|tbl|vot|votable|xml|fits?|parquet|pq)(\.gz)?$", re.IGNORECASE)
 _SELECT = re.compile(r"\s*select\s", re.IGNORECASE)
 
 
@@ -104,13 +105,20 @@ def split_names(text: str) -> list[str]:
     """Names separated by lines, semicolons or commas; coordinates such as ``284.4, +41.3`` stay whole."""
     from specviz.archives.names import parse
 
-    names = []
+    def is_position(text: str) -> bool:
+        try:
+            return parse(text).kind == "coordinates"
+        except SpecvizError:  # no name at all, such as a number: it is told of when it is opened
+            return False
+
+    names: list[str] = []
     for line in re.split(r"[\n;]+", text):
-        whole = " ".join(line.split())
-        if "," in whole and parse(whole).kind == "coordinates":
-            names.append(whole)
-        else:
-            names += [" ".join(part.split()) for part in whole.split(",")]
+        parts = [" ".join(part.split()) for part in line.split(",")]
+        while parts:
+            two = ", ".join(parts[:2])
+            take = 2 if len(parts) > 1 and not is_position(parts[0]) and is_position(two) else 1
+            names.append(", ".join(parts[:take]))
+            parts = parts[take:]
     return list(dict.fromkeys(n for n in names if n))
 
 
@@ -129,15 +137,25 @@ def stars_or_targets(name: str, data: bytes) -> tuple[list[Star], Sequence[Any]]
     ReadError
         It holds neither.
     """
-    from specviz.archives.targets import read_targets
-
     try:
         return from_bytes(name, data), ()
     except ReadError:
-        targets = read_targets(data, name)
+        targets = targets_in(name, data)
         if not targets:
             raise
         return [], targets
+
+
+def targets_in(name: str, data: bytes) -> Sequence[Any]:
+    """The targets that a file lists; none if its name does not say that it is a table or a text.
+
+    Any short text reads as a list of names, and names are sent to services: a file that was not made for it must not be.
+    """
+    if not _LIST.search(name):
+        return ()
+    from specviz.archives.targets import read_targets
+
+    return read_targets(data, name) or ()
 
 
 def _ask(sky: Any, which: str | Candidate, monitor: Monitor | None) -> Star:

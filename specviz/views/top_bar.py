@@ -23,9 +23,10 @@ _BADGE = (
 _BADGE_CSS = f".sv-offline {{ color: {stylesheet.WARN_TEXT}; border-color: currentColor; }}"
 _ROW = """
 :host > .sv-search { flex: 0 1 380px !important; min-width: 140px; overflow: visible; }
+:host([data-busy]) > .sv-grow { flex: 1 1 300px; }
 @container (max-width: 1199px) { :host([data-busy]) > .sv-model { display: none; } }
-@container (max-width: 919px) { :host > .sv-model { display: none; } }
-@container (max-width: 699px) { :host([data-busy]) > .sv-file, :host([data-busy]) > .sv-recent { display: none; } }
+@container (max-width: 919px) { :host > .sv-model, :host([data-busy]) > .sv-recent { display: none; } }
+@container (max-width: 699px) { :host([data-busy]) > .sv-file { display: none; } }
 """
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from astropy.table import Table
 from specviz.analysis.engine import Engine
 from specviz.archives.demo import DemoArchive
 from specviz.session.session import Session
+
+sys.path.insert(0, str(Path(__file__).parent))  # fake_sky, for this folder, tests/views and tests/ui
 
 
 class SmallIndex:
