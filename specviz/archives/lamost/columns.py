@@ -34,6 +34,7 @@ _TEXT = frozenset(
 _SENTINELS = (-9999.0, -999.0)
 _WHOLE = re.compile(r"[+-]?\d{1,19}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf(inity)?)", re.I)
+_HEADING = re.compile(r"[A-Za-z_][\w .()*/+-]{0,80}", re.A)
 _PREFIX = re.compile(r"^(?:med_)?catalogue_(?=[a-z])")
 
 
@@ -69,18 +70,22 @@ def read_csv(body: bytes, what: str) -> Table:
     lines = list(csv.reader(io.StringIO(text, newline="")))
     lines = [line for line in lines if line]
     if not lines:
-        return _table({})
+        raise _no_table(what)
     if re.match(r"(?i)\s*(error|exception|traceback|invalid|internal server)\b", lines[0][0]):
         raise error_for(text, what)
     header, rows = [name.strip() for name in lines[0]], lines[1:]
-    if any(len(row) != len(header) for row in rows):
-        raise BadReplyError(
-            f"The table that LAMOST sent for {what} has rows of different length",
-            service=SERVICE,
-            status=200,
-            remedy="Try again: the answer may have been cut short",
-        )
+    if not all(_HEADING.fullmatch(name) for name in header) or any(len(row) != len(header) for row in rows):
+        raise _no_table(what)
     return _table({name: [row[i] for row in rows] for i, name in enumerate(header)})
+
+
+def _no_table(what: str) -> BadReplyError:
+    return BadReplyError(
+        f"LAMOST did not send a whole table for {what}",
+        service=SERVICE,
+        status=200,
+        remedy="Try again: the answer may have been cut short",
+    )
 
 
 def mended(table: Table) -> Table:
