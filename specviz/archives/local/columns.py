@@ -66,6 +66,11 @@ class Part:
     survey: str
     names: Mapping[str, str]
 
+    @property
+    def borrows(self) -> bool:
+        """Whether the wavelength is that of no survey while the flux is one's: it may belong to another."""
+        return "wave" in self.names and taken_apart(self.names["wave"])[0] != taken_apart(self.names["flux"])[0]
+
 
 def plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -125,11 +130,11 @@ def release_in(name: str) -> str:
 def spectrum_of(
     file: str,
     star: str,
-    survey: str,
+    part: Part,
     flux: NDArray[Any],
     *,
     wave: NDArray[Any] | None = None,
-    wave_name: str = "wavelength",
+    unit: str = "",
     ivar: NDArray[Any] | None = None,
     error: NDArray[Any] | None = None,
     mask: NDArray[Any] | None = None,
@@ -143,10 +148,12 @@ def spectrum_of(
     ----------
     file, star : str
         For messages, and the name of the object.
-    survey : str
-        What names say; "" to find out from the wavelengths.
+    part : Part
+        What its columns are called, and whose they are; survey "" to find out from the wavelengths.
     flux, wave, ivar, error, mask : arrays (n,) or (n, 1)
-        Wavelength in the unit that ``wave_name`` says, else by range as in text files; mask True or not 0 = bad.
+        Mask True or not 0 = bad.
+    unit : str
+        Of the wavelength; where it is not said, by range as in text files.
     layout : str
         For ``meta``.
 
@@ -161,6 +168,11 @@ def spectrum_of(
     n = held["flux"].size
     if n > MAX_PIXELS:
         raise ReadError(f"{where}: {n:,} pixels", expected=f"at most {MAX_PIXELS:,}")
+    survey = part.survey
+    if wave is not None:
+        wave = _numbers(wave, where, "wavelength")
+        if wave.size != n and part.borrows and n in _GRIDS:
+            wave = None
     if wave is None:
         if n not in _GRIDS:
             raise NotASpectrumError(
@@ -169,15 +181,14 @@ def spectrum_of(
             )
         survey, wave, label = _GRIDS[n][0], _GRIDS[n][1], "wavelength"
     else:
-        label = f"loglam {wave_name}" if "log" in wave_name.lower() else wave_name
-        wave = _numbers(wave, where, "wavelength")
+        name = part.names.get("wave", "wavelength")
+        label = f"{'loglam' if 'log' in name.lower() else 'wavelength'}{f' [{unit}]' if unit else ''}"
     for name, values in held.items():
         if values.size != wave.size:
             raise ReadError(f"{where}: {values.size} values of {name} and {wave.size} wavelengths", expected="as many")
-    bare = label.split("[", 1)[-1] if "[" in label else ""
-    header = [f"{'loglam' if 'log' in label.lower() else 'wavelength'}{f' [{bare}' if bare else ''}", *held]
     content = Content(where, b"-", path)
-    spectrum = text.star_of(content, [wave, *held.values()], header, label, layout=layout).spectra
+    words = part.names.get("wave", "").replace("_", " ")  # it may say “air”
+    spectrum = text.star_of(content, [wave, *held.values()], [label, *held], words, layout=layout).spectra
     (one,) = spectrum.values()
     return _of_survey(one, survey, {**(meta or {}), "object_id": star})
 

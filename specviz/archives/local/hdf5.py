@@ -169,8 +169,7 @@ class Hdf5:
         return part.survey or survey_of(where.rsplit("/", 1)[-1]) or _BY_PIXELS.get(shape[1], "")
 
     def _nothing(self, f: Any) -> NotASpectrumError:
-        held: list[str] = []
-        f.visit(lambda name: held.append(name) if len(held) < 8 else None)
+        held = list(f)[:8]
         return NotASpectrumError(
             f"{self.path.name}: no spectra found; it holds {', '.join(held) or 'nothing'}",
             expected="a dataset called flux (or spectra) of shape (stars, pixels), or a group a star with a flux in it",
@@ -253,8 +252,8 @@ class Hdf5:
         flux = np.asarray(arrays.pop("flux"))
         normalised = flux.size == _NORMALISED and part.survey == "lamost_lrs"
         return spectrum_of(
-            self.path.name, star, part.survey, flux, wave_name=f"{name} [{unit}]" if unit else name,
-            path=str(self.path), layout="hdf5", meta={"normalised": True} if normalised else None, **arrays,
+            self.path.name, star, part, flux, unit=unit, path=str(self.path), layout="hdf5",
+            meta={"normalised": True} if normalised else None, **arrays,
         )  # fmt: skip
 
 

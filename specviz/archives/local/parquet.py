@@ -187,8 +187,9 @@ class Parquet:
                 raise ReadError(f"{self.path.name}, {name}: no {part.names['flux']} in this row")
             arrays = {kind: values for kind, values in arrays.items() if values.ndim or kind == "wave"}
             flux = arrays.pop("flux")
-            spectrum = spectrum_of(self.path.name, name, part.survey, flux, path=str(self.path), layout="parquet",
-                                   wave_name=part.names.get("wave", "wavelength"), **arrays)  # fmt: skip
+            spectrum = spectrum_of(
+                self.path.name, name, part, flux, path=str(self.path), layout="parquet", **arrays
+            )
             spectra[spectrum.survey] = spectrum
         return spectra
 
