@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specviz.archives.gaia import Gaia, door, spectra
-from specviz.archives.gaia.queries import BATCH
+from specviz.archives.gaia import Gaia, door, queries, spectra
 from specviz.archives.transport import Monitor, offline, watching
 from specviz.errors import (
     BadReplyError,
@@ -139,17 +138,31 @@ def test_only_sources_without_anything(replay: Any) -> None:
     assert repr(found) == "<XpResult Gaia DR3: 0 spectra, 1 missing, 0 failed>"
 
 
-def test_a_long_list_goes_in_batches_with_the_release_in_each(replay: Any) -> None:
-    ids = [2_000_000_000_000_000_000 + k for k in range(1200)]
+def test_a_long_list_goes_in_batches_with_the_release_in_each(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert queries.BATCH <= 1000
+    monkeypatch.setattr(queries, "BATCH", 40)
+    ids = [2_000_000_000_000_000_000 + k for k in range(100)]
     found = Gaia().xp(ids, "continuous")
     assert [int(one) for one in found.spectra] == ids and not found.missing
     forms = _requests(replay)
-    assert [len(f["ID"].split(",")) for f in forms] == [BATCH, BATCH, 200] and BATCH <= 1000
+    assert [len(f["ID"].split(",")) for f in forms] == [40, 40, 20]
     assert {f["RELEASE"] for f in forms} == {"Gaia DR3"} and {f["USE_ZIP_ALWAYS"] for f in forms} == {"true"}
-    coefficients = found.spectra[str(ids[777])].spectra["gaia_xp"].meta["bp_coefficients"]
-    rng = np.random.default_rng(ids[777] % 2**32)
+    coefficients = found.spectra[str(ids[77])].spectra["gaia_xp"].meta["bp_coefficients"]
+    rng = np.random.default_rng(ids[77] % 2**32)
     rng.normal(size=(55, 55))
     np.testing.assert_array_equal(coefficients, 800.0 * 0.7 ** np.arange(55) * (1 + 0.05 * rng.normal(size=55)))
+
+
+def test_a_service_that_is_down_is_not_asked_for_every_batch(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "BATCH", 10)
+    ids = [2_000_000_000_000_000_000 + k for k in range(50)]
+    Gaia().xp(ids[:10], "sampled")
+    asked = len(_requests(replay))
+    replay.fault("status", "gaia/data-server", times=-1, status=503)
+    found = Gaia().xp(ids, "sampled")
+    assert len(found.spectra) == 10 and len(found.failed) == 40
+    assert {type(error) for error in found.failed.values()} == {ServiceDownError}
+    assert len(_requests(replay)) - asked == 3  # the tries of one request
 
 
 def test_the_vocabulary_that_works_is_remembered(replay: Any) -> None:

@@ -7,10 +7,10 @@ Sources that have no such product are left out without a word (astroquery issue 
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -22,7 +22,7 @@ from specviz.spectra.readers.tables import to_id
 from specviz.spectra.star import Star
 
 _NAMED = re.compile(r"Gaia[ _](E?DR\d+)[ _](\d{4,20})(?!\d)")
-_FORMATS = {"f4": "E", "f8": "D", "i1": "I", "i2": "I", "i4": "J", "i8": "K", "u1": "B", "b1": "L"}
+_FORMATS = {"f4": "E", "f8": "D", "i2": "I", "i4": "J", "i8": "K", "u1": "B"}
 
 
 @dataclass(frozen=True)
@@ -120,20 +120,25 @@ def split_rows(rows: list[dict[str, Any]]) -> dict[tuple[str, str], bytes]:
 
 def pack(columns: Mapping[str, Any]) -> bytes:
     """One row of numbers and arrays as a FITS table; types are kept to the bit, what is empty or text is left out."""
-    from astropy.io import fits
-
-    made = []
+    layout, row = [], []
     for name, value in columns.items():
         cell = np.asarray(value)
         letter = _FORMATS.get(cell.dtype.str[1:])
         if letter is None or cell.size == 0 or cell.ndim > 1:
             continue
-        width = str(cell.size) if cell.ndim else ""
-        made.append(fits.Column(name, f"{width}{letter}", array=cell[None]))
-    table = fits.BinTableHDU.from_columns(made)
-    stream = io.BytesIO()
-    fits.HDUList([fits.PrimaryHDU(), table]).writeto(stream)
-    return stream.getvalue()
+        layout.append((name, f"{cell.size if cell.ndim else ''}{letter}"))
+        row.append(cell.astype(cell.dtype.newbyteorder(">")).tobytes())
+    data = b"".join(row)
+    return _head(tuple(layout)) + data + b"\0" * (-len(data) % 2880)
+
+
+@lru_cache(maxsize=64)
+def _head(layout: tuple[tuple[str, str], ...]) -> bytes:
+    """Headers of a FITS file with one row of these columns: the same for a thousand sources, and slow to make."""
+    from astropy.io import fits
+
+    table = fits.BinTableHDU.from_columns([fits.Column(name, form) for name, form in layout], nrows=1)
+    return "".join(header.tostring() for header in (fits.PrimaryHDU().header, table.header)).encode("ascii")
 
 
 # ------------------------------------------------------------------------------------------------ the two shapes
