@@ -149,7 +149,7 @@ def stars_or_targets(name: str, data: bytes) -> tuple[list[Star], Sequence[Any]]
 def targets_in(name: str, data: bytes) -> Sequence[Any]:
     """The targets that a file lists; none if its name does not say that it is a table or a text.
 
-    Any short text reads as a list of names, and names are sent to services: a file that was not made for it must not be.
+    Any short text reads as a list of names, and names are sent to services; a file that was not meant so must not be.
     """
     if not _LIST.search(name):
         return ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from specviz.analysis.engine import Engine
 from specviz.archives.demo import DemoArchive
 from specviz.session.session import Session
 from specviz.views.explorer import ExplorerView, Surroundings
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "session"))  # fake_sky
 
 
 class _Map:
@@ -58,9 +62,9 @@ def world() -> Surroundings:
 def make_view(fake_model_class: Any, world: Surroundings) -> Iterator[Callable[..., ExplorerView]]:
     made: list[ExplorerView] = []
 
-    def make(target: Any = None) -> ExplorerView:
+    def make(target: Any = None, **options: Any) -> ExplorerView:
         index = _Index()
-        session = Session(Engine(fake_model_class(), samples=500), lambda _engine, _survey: index)
+        session = Session(Engine(fake_model_class(), samples=500), lambda _engine, _survey: index, **options)
         if target is not None:
             session.open(target)
             session.wait()
