@@ -52,7 +52,8 @@ def download(asker: Asker, name: str, folder: Path, survey: str, overwrite: bool
     except OSError as error:
         raise ReadError(f"{path} cannot be written: {error.strerror}", remedy="Choose another folder") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.exists():
+            part.unlink()
     return path
 
 
