@@ -298,7 +298,10 @@ def _link(group: Any, name: str) -> Any:
     link = group.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
         return None  # another file is not part of this one
-    return group.get(name, getclass=True, default=None)
+    try:
+        return group.get(name, getclass=True, default=None)
+    except KeyError:
+        return None  # a soft link that leads nowhere
 
 
 def _spectra_in(group: Any, h5py: Any) -> list[tuple[str, Any]]:
