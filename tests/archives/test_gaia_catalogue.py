@@ -7,9 +7,10 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from specviz.archives.gaia import Gaia, queries
+from specviz.archives.gaia import Gaia, Neighbour, queries
 from specviz.archives.gaia.releases import release_of, source_ids_of
 from specviz.archives.gaia.source import moved, separation
 from specviz.archives.protocol import Archive
@@ -166,8 +167,10 @@ def test_ids_in_every_spelling() -> None:
     many = [5, "Gaia DR3 6", "DR3 7", ("DR3", 8), Identifier("Gaia", "DR3", "9"), "Gaia EDR3 10", 5]
     assert source_ids_of(many, dr3) == ["5", "6", "7", "8", "9", "10"]
     assert source_ids_of(("DR3", "5937083312263887616"), dr3) == ["5937083312263887616"]
+    assert source_ids_of([Neighbour("DR3", "11"), np.int64(12)], dr3) == ["11", "12"]
+    assert source_ids_of(np.array([13, 14]), dr3) == ["13", "14"]
     assert source_ids_of((5, 6), dr3) == ["5", "6"] and source_ids_of("5", dr3) == ["5"]
-    for bad in ("HD 1", "", "0", -3, "9999999999999999999", None, "Gaia DR1 5"):
+    for bad in ("HD 1", "", "0", -3, "9999999999999999999", None, np.float64(5.0), "Gaia DR1 5"):
         with pytest.raises(OptionError):
             source_ids_of([bad], dr3)
     with pytest.raises(OptionError, match="DR9"):

@@ -31,7 +31,7 @@ from specviz.spectra.xp_calibration import band_of_meta, xp_covariance
 GOOD, NOTHING, ABSENT, SAMPLED_ONLY, FAST, RED_ONLY = (str(1_000_000_000_000_000_000 + k) for k in range(1, 7))
 RECORDED = "5937083312263887616"
 COMING = ("910000000000000001", "910000000000000002")
-TROUBLE = [str(990_000_000_000_000_000 + k) for k in range(1, 6)]
+TROUBLE = [str(990_000_000_000_000_000 + k) for k in range(1, 8)]
 DR4_COEFFICIENTS, DR4_SAMPLED = "4000000000000000001", "4000000000000000002"
 
 
@@ -214,7 +214,7 @@ def test_ids_of_another_release_are_refused(replay: Any) -> None:
     (TROUBLE[1], QueryError, "Number of sources exceeds the maximum allowed"),
     (TROUBLE[2], BadReplyError, "sends Gaia DR2 where Gaia DR3 was asked for"),
     (TROUBLE[3], QueryError, "Invalid value for ID"),
-    (TROUBLE[4], BadReplyError, "damaged|not the zip"),
+    (TROUBLE[4], BadReplyError, "damaged|not the zip"), (TROUBLE[6], BadReplyError, "cannot be read"),
 ])  # fmt: skip
 def test_a_wrong_answer_is_told_in_the_archives_words_and_not_kept(
     replay: Any, source: str, error: type[Exception], words: str
@@ -224,6 +224,10 @@ def test_a_wrong_answer_is_told_in_the_archives_words_and_not_kept(
             Gaia().xp(source, "continuous")
     found = Gaia().xp([source, NOTHING], "continuous")
     assert isinstance(found.failed[source], error) and found.missing == (NOTHING,)
+
+
+def test_a_file_that_is_no_table_does_no_harm(replay: Any) -> None:
+    assert list(Gaia().xp(TROUBLE[5], "continuous").spectra) == [TROUBLE[5]]
 
 
 @pytest.mark.parametrize(("fault", "error"), [
@@ -281,7 +285,9 @@ def test_an_old_spectrum_is_better_than_none(replay: Any, monkeypatch: pytest.Mo
     fresh = Gaia().xp(GOOD).spectra[GOOD]
     monkeypatch.setattr(spectra, "PRODUCT_AGE", -1.0)
     replay.fault("status", "gaia", times=-1, status=503)
-    assert Gaia().xp(GOOD).spectra[GOOD].spectra["gaia_xp"].flux[0] == fresh.spectra["gaia_xp"].flux[0]
+    found = Gaia().xp(GOOD)
+    assert found.spectra[GOOD].spectra["gaia_xp"].flux[0] == fresh.spectra["gaia_xp"].flux[0] and found.kept == (GOOD,)
+    assert Gaia().fetch(GOOD).meta["services"]["gaia"].status == "kept"
 
 
 def test_cancel_reaches_a_slow_data_request(replay: Any) -> None:

@@ -11,7 +11,8 @@ Sources of the small sky (release DR3 unless said otherwise):
 1000000000000000006     coefficients with RP only
 910000000000000001, 02  as 1...01, on a server that knows only the coming vocabulary (DATAMODEL_GAIA)
 990000000000000001      answered with text instead of a zip, 02 with an error document at status 200, 03 with a product
-                        of DR2, 04 refused with 400 in either vocabulary, 05 with a damaged zip
+                        of DR2, 04 refused with 400 in either vocabulary, 05 with a damaged zip, 06 with a file more
+                        that is no table, 07 with a zip of something else
 2000000000000000000...  1,200 sources with coefficients
 4000000000000000001     DR4: coefficients on other bases; ...02: sampled
 ======================  ==============================================================================================
@@ -70,7 +71,7 @@ def _sky() -> dict[int, dict[str, Any]]:
 
 #: Served by the coming server, and those that make trouble (see above); below 2^63.
 NEW_ONLY = (910_000_000_000_000_001, 910_000_000_000_000_002)
-TROUBLE = tuple(990_000_000_000_000_000 + k for k in range(1, 6))
+TROUBLE = tuple(990_000_000_000_000_000 + k for k in range(1, 8))
 SKY = _sky()
 BULK = tuple(2_000_000_000_000_000_000 + k for k in range(1200))  # 1,200 sources with coefficients, for batches
 DR4 = (4_000_000_000_000_000_001, 4_000_000_000_000_000_002)
@@ -223,6 +224,10 @@ def _trouble(number: int, source: int, kind: str) -> Answer:
         return Answer(zipped({f"{kind}-Gaia DR2 {source}.xml": votable([coefficients(source)])}))
     if number == 4:
         return Answer(b"Invalid value for ID: not a source of this release", 400, "text/plain")
+    if number == 6:
+        return Answer(zipped({"README.txt": b"hello", "XP_CONTINUOUS_RAW.xml": votable([coefficients(source)])}))
+    if number == 7:
+        return Answer(zipped({"XP_CONTINUOUS_RAW.xml": b"<VOTABLE><this is no XML"}))
     whole = zipped({"XP_CONTINUOUS_RAW.xml": votable([coefficients(source)])})
     middle = len(whole) // 3
     return Answer(whole[:middle] + b"\0" * 40 + whole[middle + 40 :], content_type="application/zip")

@@ -289,11 +289,12 @@ class Gaia:
         failed: dict[str, SpecvizError] = {}
         unknown = [one for one in ids if all(spectra.kept(release, p, one) is None for p in products)]
         published, notes = self._published(unknown) if products else ({}, [])
-        left = list(ids)
+        left, kept = list(ids), list[str]()
         for product in products:
             ask = [one for one in left if published.get(one, {}).get(product) is not False]
             got = spectra.fetch(release, product, ask)
             notes += got.notes
+            kept += got.kept
             failed |= got.failed
             found |= spectra.stars(release, product, got.data, failed)
             left = [one for one in left if one not in got.data and one not in got.failed]
@@ -301,7 +302,8 @@ class Gaia:
         if failed and not found and not missing:
             raise next(iter(failed.values()))
         order = [one for one in ids if one in found]
-        return result(release.name, {one: found[one] for one in order}, missing, failed, tuple(dict.fromkeys(notes)))
+        said = tuple(dict.fromkeys(notes))
+        return result(release.name, {one: found[one] for one in order}, missing, failed, said, tuple(kept))
 
     def _published(self, ids: list[str]) -> tuple[dict[str, dict[str, bool | None]], list[str]]:
         """Which products the catalogue says are published, so that none is asked for in vain."""

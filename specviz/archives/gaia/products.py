@@ -41,6 +41,8 @@ class XpResult:
         Sources whose spectrum could not be had, and why: another try may help, or the spectrum cannot be used.
     notes : tuple of str
         What a person should know, such as that another archive stepped in.
+    kept : tuple of str
+        Sources whose spectrum is an old one, because the archive could not be asked now.
     """
 
     release: str
@@ -48,6 +50,7 @@ class XpResult:
     missing: tuple[str, ...] = ()
     failed: Mapping[str, SpecvizError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("spectra", "failed"):
@@ -95,6 +98,8 @@ def split(files: Mapping[str, list[Any]], release: str) -> dict[tuple[str, str],
                 service="gaia",
                 remedy="Try again later; if it stays so, the archive has changed",
             )
+        if isinstance(tables, str):  # of a file that is no table astroquery leaves the path
+            continue
         for table in tables if isinstance(tables, list) else [tables]:
             for source, columns in _sources(table, named[2] if named else None):
                 if source is None:

@@ -122,7 +122,7 @@ def source_id_of(given: Any, release: Release) -> str:
 
     Parameters
     ----------
-    given : int, str, Identifier or (release, source_id)
+    given : int, str, Identifier, (release, source_id), GaiaSource or Neighbour
         ``5937083312263887616``, "Gaia DR3 5937083312263887616", ``("DR3", 5937083312263887616)``. Bare digits are taken
         to be of ``release``. EDR3 and DR3 share their sources.
 
@@ -132,6 +132,7 @@ def source_id_of(given: Any, release: Release) -> str:
         If it is no source id, or one of another release.
     """
     named = ""
+    given = getattr(given, "identifier", given)
     if isinstance(given, Identifier):
         named, text = given.release, given.value
     elif isinstance(given, tuple | list) and len(given) == 2:

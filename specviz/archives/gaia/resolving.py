@@ -69,7 +69,9 @@ def star_of(source: GaiaSource, xp: XpResult | SpecvizError) -> Star:
     else:
         made = xp.spectra.get(source.source_id)
         words = f"{source.name} with its XP spectrum" if made is not None else f"{source.name}, no XP spectrum"
-        outcome = Outcome("found", "; ".join([words, *xp.notes]))
+        old = source.source_id in xp.kept
+        words += ", as it was fetched earlier" if old else ""
+        outcome = Outcome("kept" if old else "found", "; ".join([words, *xp.notes]))
     ra, dec = source.at_epoch(2000.0)
     return Star(
         source.name,

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from specviz.archives.gaia.releases import Release
+from specviz.errors import BadReplyError
+from specviz.spectra.readers.tables import to_id
 from specviz.spectra.star import Identifier
 
 _MAS = math.pi / 180.0 / 3.6e6
@@ -176,12 +178,19 @@ def separation(ra: float, dec: float, other_ra: float, other_dec: float) -> floa
 
 
 def source_of(row: Mapping[str, Any], release: Release) -> GaiaSource:
-    """A source from a row of the catalogue (columns by lower-case name, None where null)."""
+    """A source from a row of the catalogue (columns by lower-case name, None where null).
+
+    Raises
+    ------
+    BadReplyError
+        The row does not say which source it is, or where.
+    """
     number = lambda name: _number(row.get(name))  # noqa: E731
-    ra, dec = number("ra"), number("dec")
-    assert ra is not None and dec is not None, "the catalogue has a position for every source"
+    ra, dec, source_id = number("ra"), number("dec"), to_id(row.get("source_id"))
+    if ra is None or dec is None or source_id is None:
+        raise BadReplyError(f"A row of {release.table} has no source_id, ra or dec", service="gaia")
     return GaiaSource(
-        source_id=str(int(row["source_id"])),
+        source_id=source_id,
         release=release.name,
         ra=ra,
         dec=dec,

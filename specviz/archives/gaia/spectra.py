@@ -19,7 +19,8 @@ from specviz.archives.gaia import door, queries
 from specviz.archives.gaia.products import split, split_rows
 from specviz.archives.gaia.releases import Release
 from specviz.archives.transport import current, title
-from specviz.errors import ArchiveError, QueryError, ServiceDownError, SpectrumError, SpecvizError
+from specviz.archives.votables import UNREADABLE
+from specviz.errors import ArchiveError, BadReplyError, QueryError, ServiceDownError, SpectrumError, SpecvizError
 from specviz.spectra.readers import read_bytes
 from specviz.spectra.readers.content import content_of
 from specviz.spectra.readers.tables import to_array, to_number
@@ -39,12 +40,13 @@ RVS_WAVELENGTH_NM = np.round(846.0 + 0.01 * np.arange(2401), 2)
 
 @dataclass
 class Fetched:
-    """Products by source id, ids that have none, ids that failed with the reason, and notes for the person."""
+    """Products by source id, ids that have none, ids that failed with the reason, notes, and ids of old products."""
 
     data: dict[str, bytes] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     failed: dict[str, SpecvizError] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
 
 
 def key_of(release: Release, product: str, source: str) -> Key:
@@ -93,6 +95,7 @@ def fetch(release: Release, product: str, ids: Sequence[str]) -> Fetched:
                 out.failed[source] = trouble
             else:
                 _file(out, source, old)
+                out.kept.append(source)
                 current().step("gaia", "kept", len(old), len(old))
     return out
 
@@ -142,7 +145,16 @@ def _data(release: Release, product: str, batch: Sequence[str]) -> dict[tuple[st
             continue
         with _lock:
             _working = structure
-        return split(files, release.name)
+        try:
+            return split(files, release.name)
+        except SpecvizError:
+            raise
+        except UNREADABLE as error:
+            raise BadReplyError(
+                f"The products of {title('gaia')} are not laid out as they should be ({type(error).__name__})",
+                service="gaia",
+                remedy="Try again later; if it stays so, the archive has changed its format",
+            ) from error
     assert first is not None
     raise first
 
