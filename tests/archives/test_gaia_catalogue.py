@@ -113,6 +113,8 @@ def test_a_cone_gives_the_nearest_first_at_the_epoch_of_the_position(replay: Any
     assert at_2000[0].separation == pytest.approx(16 * math.hypot(3, 5) / 1000, rel=1e-3)
     assert Gaia().cone(10.0, 20.0, 5.0, limit=1)[0].source_id == GOOD
     assert Gaia().cone(200.0, 80.0) == []
+    assert not any("async" in line for line in replay.log)
+    assert len(Gaia().cone(10.0, 20.0, 5.0, limit=1500)) == 2 and any("async" in line for line in replay.log)
 
 
 def test_a_fast_star_is_found_where_it_was(replay: Any) -> None:
@@ -252,11 +254,10 @@ def test_fetch_keeps_the_row_when_the_spectrum_fails(replay: Any) -> None:
 
 
 def test_a_name_goes_through_simbad(replay: Any) -> None:
-    """HD 140283 is Gaia DR3 6268770373590148224 in the replayed SIMBAD; Gaia's small sky does not have it."""
-    with pytest.raises(NotFoundError, match="HD 140283"):
-        Gaia().fetch("HD 140283")
-    assert (
-        any(line.startswith("POST simbad/") for line in replay.log)
-        and "6268770373590148224" in replay.asked[-1].form["QUERY"]
-    )
+    star = Gaia().fetch("hd140283")
+    assert star.name == "Gaia DR3 6268770373590148224" and list(star.spectra) == ["gaia_xp"]
+    assert (star.ra, star.dec) == pytest.approx((235.757904, -10.933499), abs=2e-6)  # SIMBAD's position, J2000
+    assert any(line.startswith("POST simbad/") for line in replay.log)
+    near = Gaia().resolve("235.757904 -10.933499")  # a star of 1.15 arcsec/yr is found where it was in J2000
+    assert [c.name for c in near] == [star.name]
     assert Gaia().resolve("no such star anywhere") == []

@@ -13,6 +13,7 @@ Sources of the small sky (release DR3 unless said otherwise):
 990000000000000001      answered with text instead of a zip, 02 with an error document at status 200, 03 with a product
                         of DR2, 04 refused with 400 in either vocabulary, 05 with a damaged zip, 06 with a file more
                         that is no table, 07 with a zip of something else
+6268770373590148224     HD 140283, with coefficients and sampled; others of ``ELSEWHERE`` likewise
 2000000000000000000...  1,200 sources with coefficients
 4000000000000000001     DR4: coefficients on other bases; ...02: sampled
 ======================  ==============================================================================================
@@ -62,6 +63,7 @@ def _sky() -> dict[int, dict[str, Any]]:
         first + 5: dict(ra=269.448503, dec=4.739420, pmra=-801.55, pmdec=10362.39, parallax=546.98,
                         phot_g_mean_mag=8.2, **bare),
         first + 6: dict(ra=32.0, dec=-5.0, has_xp_sampled=False),
+        **{one: dict(row) for one, row in ELSEWHERE.items()},
         RECORDED: dict(ra=251.51920772923995, dec=-51.50535255488219),
         **{one: dict(ra=200.0 + k, dec=-60.0, has_xp_sampled=False) for k, one in enumerate(RAW_RECORDED)},
     }  # fmt: skip
@@ -72,6 +74,15 @@ def _sky() -> dict[int, dict[str, Any]]:
 #: Served by the coming server, and those that make trouble (see above); below 2^63.
 NEW_ONLY = (910_000_000_000_000_001, 910_000_000_000_000_002)
 TROUBLE = tuple(990_000_000_000_000_000 + k for k in range(1, 8))
+#: Stars that the replayed SIMBAD and LAMOST know too: HD 140283 (2016), KIC 10424789, and of LAMOST's small sky.
+ELSEWHERE: dict[int, dict[str, Any]] = {
+    6268770373590148224: dict(ra=235.752857, dec=-10.934852, pmra=-1114.93, pmdec=-304.36, parallax=16.267,
+                              phot_g_mean_mag=7.04, bp_rp=0.79),
+    2086512227851023872: dict(ra=298.618740, dec=47.567960, pmra=0.0, pmdec=0.0, phot_g_mean_mag=13.9),
+    111222333444555666: dict(ra=150.0, dec=20.0, pmra=0.0, pmdec=0.0, **_LABELS),
+    222333444555666777: dict(ra=200.0, dec=-5.0 + 80.0 / 3600.0, pmra=0.0, pmdec=5000.0),  # 2016
+    2829000000000000001: dict(ra=341.064566, dec=19.566591, pmra=0.0, pmdec=0.0),
+}  # fmt: skip
 SKY = _sky()
 BULK = tuple(2_000_000_000_000_000_000 + k for k in range(1200))  # 1,200 sources with coefficients, for batches
 DR4 = (4_000_000_000_000_000_001, 4_000_000_000_000_000_002)
@@ -122,7 +133,7 @@ def rvs(source: int) -> dict[str, Any]:
 
 def product(kind: str, source: int) -> dict[str, Any] | None:
     first = 1_000_000_000_000_000_000
-    good = source == first + 1 or source in NEW_ONLY or source in BULK
+    good = source == first + 1 or source in NEW_ONLY or source in BULK or source in ELSEWHERE
     if kind == "XP_CONTINUOUS" and (good or source == first + 6):
         row = coefficients(source)
         empty = {k: np.ma.masked for k in row if k.startswith("bp_")} if source == first + 6 else {}
