@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -149,7 +149,9 @@ def position(name: str) -> Position | None:
         return None
     key = Key("mast", "", f"resolve:{words.casefold()}")
     params = {"input": words, "format": "json"}
-    data = cache().remember(key, lambda: _invoke("Mast.Name.Lookup", params), max_age=QUERY_AGE, check=_resolved)
+    data = cache().remember(
+        key, lambda: json.dumps(_invoke("Mast.Name.Lookup", params)).encode(), max_age=QUERY_AGE, check=_resolved
+    )
     found = _resolved(data)
     # The service may answer for several names at once: those asked for come first, and only those count.
     mine = [f for f in found if str(f.get("searchString", words)).casefold() == words.casefold()]
@@ -287,16 +289,17 @@ def _all_pages(service: str, params: Mapping[str, Any]) -> bytes:
     rows: list[Any] = []
     page, pages = 1, 1
     while page <= pages:
-        answer = json.loads(_invoke(service, params, page=page, check=_complete))
-        rows += answer["data"]
-        pages = int(_number((answer.get("paging") or {}).get("pagesFiltered")) or 1)
+        answer = _invoke(service, params, page=page)
+        rows += _data(answer)
+        paging = answer.get("paging")
+        told = _number(paging.get("pagesFiltered")) if isinstance(paging, dict) else None
+        # A page without rows is the last one, whatever the count says.
+        pages = int(told) if told and answer["data"] else page
         page += 1
     return json.dumps(rows).encode()
 
 
-def _invoke(
-    service: str, params: Mapping[str, Any], *, page: int = 1, check: Callable[[Any], None] | None = None
-) -> bytes:
+def _invoke(service: str, params: Mapping[str, Any], *, page: int = 1) -> dict[str, Any]:
     """One question; looks again while MAST is still working on it."""
     question = {"service": service, "params": dict(params), "format": "json", "pagesize": PAGE, "page": page}
     pause, waited = FIRST_LOOK, 0.0
@@ -310,9 +313,7 @@ def _invoke(
             said = " ".join(str(answer.get("msg") or "no reason given").split())[:300]
             raise QueryError(f"MAST refuses the question: {said}", service="mast", status=reply.status)
         if status != "EXECUTING":
-            if check is not None:
-                check(answer)
-            return reply.body
+            return answer
         if waited >= QUESTION_SECONDS:
             raise ServiceTimeoutError(
                 f"MAST has not answered within {QUESTION_SECONDS:.0f} s", service="mast", remedy="Try again later"
@@ -322,10 +323,11 @@ def _invoke(
         waited, pause = waited + pause, min(pause * 1.5, LONGEST_LOOK)
 
 
-def _complete(answer: Mapping[str, Any]) -> None:
+def _data(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     data = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
         raise BadReplyError("MAST answers without rows", service="mast", expected="a list of rows")
+    return data
 
 
 def _listed(data: bytes) -> list[dict[str, Any]]:

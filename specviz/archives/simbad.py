@@ -35,10 +35,11 @@ _COLUMNS = (
 _JOINS = (
     "LEFT JOIN ids ON ids.oidref = basic.oid LEFT JOIN mesFe_h ON mesFe_h.oidref = basic.oid AND mesFe_h.mespos = 1"
 )
+#: The shape, and the names of the upload, are those of astroquery's ``query_objects``.
 _LOOKUP = (
-    f"SELECT script_infos.object_number_id, {_COLUMNS} FROM TAP_UPLOAD.script_infos "
-    "LEFT JOIN ident ON script_infos.user_specified_id = ident.id "
-    f"LEFT JOIN basic ON basic.oid = ident.oidref {_JOINS}"
+    f"SELECT TAP_UPLOAD.script_infos.object_number_id, {_COLUMNS} FROM TAP_UPLOAD.script_infos "
+    "LEFT JOIN ident AS ident_upload ON TAP_UPLOAD.script_infos.user_specified_id = ident_upload.id "
+    f"LEFT JOIN basic ON basic.oid = ident_upload.oidref {_JOINS}"
 )
 _ARCHIVES = {"gaia": "Gaia", "kic": "KIC", "tic": "TIC", "epic": "EPIC", "tmass": "2MASS"}
 _RELEASE_ORDER = ("DR3", "DR2", "EDR3", "DR4")

@@ -15,7 +15,7 @@ from specviz.archives.cache import QUERY_AGE, Key, cache
 from specviz.archives.lamost.votables import mend
 from specviz.archives.transport import current, session, title
 from specviz.archives.votables import UNREADABLE, read_votable, refused
-from specviz.errors import ArchiveError, BadReplyError, OptionError, QueryError, ServiceTimeoutError
+from specviz.errors import ArchiveError, BadReplyError, OptionError, QueryError, ServiceTimeoutError, SpecvizError
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -174,6 +174,8 @@ def _ask_as_job(service: str, base: str, adql: str, maxrec: int, uploads: Mappin
         phase = _wait(service, job)
         words = job.job.errorsummary.message.content if phase == "ERROR" and job.job.errorsummary else ""
         address = job.result_uri if phase == "COMPLETED" else None
+    except SpecvizError:  # OptionError is a TypeError too, and means what it says
+        raise
     except pyvo.dal.DALAccessError as error:
         raise _ours(service, error) from error
     except UNREADABLE as error:

@@ -21,10 +21,11 @@ from specviz.errors import ArchiveError, BadReplyError, QueryError, ServiceDownE
 if TYPE_CHECKING:
     from astropy.table import Table
 
-#: What astropy and pyvo raise for bytes that are no VOTable (``VOTableSpecError`` is a SyntaxError).
+#: What astropy and pyvo raise for bytes that are no VOTable (``VOTableSpecError`` is a SyntaxError; some of astropy's
+#: warnings are raised whatever the filters say).
 UNREADABLE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, ExpatError, LookupError, OSError, SyntaxError, TypeError,
-    ValueError, struct.error,
+    ValueError, Warning, struct.error,
 )  # fmt: skip
 _DOWN = re.compile(r"not (?:currently )?reachable|no connection|couldn't connect|connect error|timed? ?out", re.I)
 _AGAIN = "Try again later; if it stays so, the service has changed"

@@ -126,7 +126,22 @@ def _ask(upload: Table, name: str, radius_arcsec: float) -> Table:
         raise BadReplyError(
             f"The answer of CDS XMatch has no angDist (it has {', '.join(found.colnames[:8])})", service="xmatch"
         )
+    if len(found) and not _belongs(found, upload):
+        raise BadReplyError("The answer of CDS XMatch does not belong to the rows that were sent", service="xmatch")
     return found
+
+
+def _belongs(found: Table, upload: Table) -> bool:
+    """Whether every line has a distance and the number of a row that was sent."""
+    rows, distances = found[_ROW], found["angDist"]
+    if (
+        rows.dtype.kind != "i"
+        or distances.dtype.kind not in "if"
+        or np.ma.is_masked(rows)
+        or np.ma.is_masked(distances)
+    ):
+        return False
+    return bool(np.isin(np.asarray(rows), np.asarray(upload[_ROW])).all())
 
 
 def _joined(parts: Sequence[Table], nearest: bool) -> Table:

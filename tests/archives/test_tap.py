@@ -100,7 +100,7 @@ def test_tables_travel_with_the_question(replay: Any) -> None:
 
 @pytest.mark.parametrize("maxrec", [10, 5000])
 def test_a_refusal_in_the_words_of_the_service(replay: Any, maxrec: int) -> None:
-    with pytest.raises(QueryError, match='SIMBAD refuses the question: ADQL parse error: .* "SELEC"') as caught:
+    with pytest.raises(QueryError, match=r'SIMBAD refuses the question: ADQL parse error: .* "SELEC"') as caught:
         tap.query("simbad", "SELEC * FROM basic", maxrec=maxrec)
     assert caught.value.service == "simbad"
 
@@ -240,3 +240,20 @@ def test_recorded_votables(shared: Path) -> None:
         read_votable((folder / "astroquery_vizier" / "no_server_error.xml").read_bytes(), "vizier")
     with pytest.raises(BadReplyError, match="no readable VOTable"):
         read_votable((folder / "astroquery_tap" / "jobs_list.xml").read_bytes(), "gaia")
+
+
+def test_gaia_at_once_and_as_a_job(replay: Any) -> None:
+    few = tap.query(None, "SELECT TOP 10 source_id FROM gaiadr3.gaia_source WHERE random_index < 100")
+    many = tap.query(None, "SELECT TOP 2400 source_id FROM gaiadr3.gaia_source WHERE random_index < 9999", maxrec=2400)
+    assert replay.log[0] == "POST gaia/tap-server/tap/sync"
+    assert replay.log[1] == "POST gaia/tap-server/tap/async"
+    assert replay.log[-1].startswith("DELETE gaia/tap-server/tap/async/")
+    assert (len(few), len(many)) == (10, 2400)
+    assert int(many["source_id"][9]) == int(few["source_id"][9])
+
+
+def test_lamost_is_asked_with_get_and_mended(replay: Any) -> None:
+    table = tap.query(None, "SELECT TOP 3 obsid FROM catalogue ORDER BY obsid", release="dr10/v2.0")
+    assert replay.log[0].startswith("GET lamost/dr10/v2.0/voservice/tap/sync?")
+    assert "obsid" in table.colnames
+    assert len(table) >= 1
