@@ -9,7 +9,7 @@ import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from specviz.archives.identity import Identity, merged, of_source
 from specviz.archives.protocol import Outcome
@@ -17,6 +17,9 @@ from specviz.archives.transport import current, title
 from specviz.errors import ArchiveError, NotFoundError, OfflineError, SpecvizError
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Identifier, LightCurve, Star
+
+if TYPE_CHECKING:
+    from specviz.archives.lamost import Observation
 
 #: Arcsec between the position of a name and the Gaia source that is taken for it.
 MATCH_RADIUS = 3.0
@@ -89,7 +92,10 @@ def _gaia(identity: Identity, release: str) -> Part:
         known = identity.identifier("Gaia", release)
         if known is not None:
             source = gaia.source(known.value)
-        elif identity.ra is not None and identity.dec is not None:
+        elif (older := identity.identifier("Gaia", "DR2")) is not None and release != "DR2":
+            heirs = gaia.neighbours(older.value, "DR2", release)
+            source = gaia.source(heirs[0].source_id) if heirs else None
+        if source is None and known is None and identity.ra is not None and identity.dec is not None:
             near = gaia.cone(identity.ra, identity.dec, MATCH_RADIUS, pm_ra=identity.pm_ra, pm_dec=identity.pm_dec)
             source = min(near, key=lambda s: s.g_mag if s.g_mag is not None else 99.0) if near else None
     if source is None:
@@ -117,21 +123,26 @@ def _lamost(identity: Identity, release: str | None) -> Part:
     from specviz.archives.lamost import Lamost
 
     lamost = Lamost(release)
-    found = [identity.observation] if identity.observation is not None else []
+    visits: list[Observation] = []
     if identity.ra is not None and identity.dec is not None:
         ids = tuple(i for i in identity.identifiers if i.archive == "Gaia")
-        visits = lamost.find(identity.ra, identity.dec, gaia_ids=ids, pm_ra=identity.pm_ra, pm_dec=identity.pm_dec)
-        found += [visit for visit in visits if visit.obsid not in {o.obsid for o in found}]
-    if not found:
+        try:
+            visits = lamost.find(identity.ra, identity.dec, gaia_ids=ids, pm_ra=identity.pm_ra, pm_dec=identity.pm_dec)
+        except ArchiveError:
+            if identity.obsid is None:
+                raise  # else the spectrum that was asked for can be had without the list of visits
+    obsid = identity.obsid if identity.obsid is not None else visits[0].obsid if visits else None
+    if obsid is None:
         return Part(outcome=Outcome("none", "LAMOST has not observed this star"))
-    star = lamost.spectrum(found[0].obsid)
-    several = f", the best of {len(found)}" if len(found) > 1 else ""
+    star = lamost.spectrum(obsid)
+    chosen = "of" if identity.obsid is not None else "the best of"
+    several = f", {chosen} {len(visits)} visits" if len(visits) > 1 else ""
     return Part(
         spectra=dict(star.spectra),
         identifiers=star.identifiers,
-        catalogue=dict(star.catalogue) or dict(found[0].catalogue),
-        meta={"observations": tuple(found)},
-        outcome=Outcome("found", f"obsid {found[0].obsid}{several}"),
+        catalogue=dict(star.catalogue),
+        meta={"observations": tuple(visits)},
+        outcome=Outcome("found", f"obsid {obsid}{several}"),
     )
 
 

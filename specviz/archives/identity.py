@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from specviz.archives.names import Parsed
-from specviz.archives.protocol import Candidate, Outcome
+from specviz.archives.protocol import Outcome
 from specviz.errors import AmbiguousError, ArchiveError, NotFoundError, OfflineError
 from specviz.spectra.star import Identifier
 
@@ -26,8 +26,9 @@ _FAINTER = 4.0
 class Identity:
     """One object: how it is called, where it is, and what is already known of it.
 
-    ``ra``, ``dec`` in degrees (ICRS, epoch J2000), proper motion in mas/yr (``pm_ra`` with cos dec). ``source`` and
-    ``observation`` are rows that were read on the way; ``asked`` how asking the services went.
+    ``ra``, ``dec`` in degrees (ICRS, epoch J2000), proper motion in mas/yr (``pm_ra`` with cos dec). ``source`` is the
+    row of Gaia that was read on the way, ``obsid`` the LAMOST spectrum that was asked for by its number; ``asked`` how
+    asking the services went.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Identity:
     sp_type: str = ""
     object_type: str = ""
     source: GaiaSource | None = None
-    observation: Observation | None = None
+    obsid: int | None = None
     asked: dict[str, Outcome] = field(default_factory=dict)
 
     def identifier(self, archive: str, release: str | None = None) -> Identifier | None:
@@ -113,18 +114,22 @@ def of_source(source: GaiaSource, name: str = "") -> Identity:
 def _by_obsid(value: str, lamost_release: str | None) -> Identity:
     from specviz.archives.lamost import Lamost
 
-    observation = Lamost(lamost_release).observation(int(value))
-    return of_observation(observation)
+    star = Lamost(lamost_release).spectrum(value)  # its file and its row of the catalogue, either may fail
+    outcome = Outcome("found", f"obsid {value}")
+    return Identity(
+        star.name, star.ra, star.dec, identifiers=star.identifiers, obsid=int(value), asked={"lamost": outcome}
+    )
 
 
 def of_observation(observation: Observation, name: str = "") -> Identity:
     """The identity that a row of the LAMOST catalogue gives."""
+    designation = f"LAMOST {observation.designation}" if observation.designation else ""
     return Identity(
-        name or observation.designation or f"obsid {observation.obsid}",
+        name or designation or f"LAMOST {observation.obsid}",
         observation.ra,
         observation.dec,
         identifiers=observation.identifiers,
-        observation=observation,
+        obsid=observation.obsid,
         asked={"lamost": Outcome("found", f"obsid {observation.obsid}")},
     )
 
@@ -157,7 +162,7 @@ def _by_name(parsed: Parsed) -> Identity:
         raise trouble
     near = simbad.suggest(parsed.label)
     if near:
-        choices = [candidate_of(one) for one in near]
+        choices = [one.candidate for one in near]
         raise AmbiguousError(
             f"SIMBAD knows no “{parsed.label}”, but names that begin so",
             choices,
@@ -185,23 +190,6 @@ def of_simbad(found: SimbadObject, parsed: Parsed | None = None) -> Identity:
         object_type=found.otype or "",
         asked={"simbad": Outcome("found", found.main_id)},
     )
-
-
-def candidate_of(found: SimbadObject) -> Candidate:
-    """A line of a list of choices."""
-    said = [word for word in (found.otype, found.sp_type) if word]
-    return Candidate(
-        found.main_id, "simbad", ", ".join(said), found.ra, found.dec, found.identifiers, found.pm_ra, found.pm_dec
-    )
-
-
-def source_candidate(source: GaiaSource) -> Candidate:
-    """A Gaia source as a line of a list of choices."""
-    said = [f"G {source.g_mag:.1f}"] if source.g_mag is not None else []
-    said += ["XP spectrum" if source.has_xp_continuous or source.has_xp_sampled else "no XP spectrum"]
-    identifier = Identifier("Gaia", source.release, str(source.source_id))
-    ra, dec = source.at_epoch(2000.0)
-    return Candidate(str(identifier), "gaia", ", ".join(said), ra, dec, (identifier,), source.pm_ra, source.pm_dec)
 
 
 def _by_position(parsed: Parsed, release: str, lamost_release: str | None) -> Identity:
@@ -232,6 +220,8 @@ def _by_position(parsed: Parsed, release: str, lamost_release: str | None) -> Id
 
 def _one_source(sources: list[GaiaSource], parsed: Parsed) -> Identity:
     """The brightest, unless another is nearly as bright: then the person chooses."""
+    from specviz.archives.gaia.resolving import candidate
+
     known = [s for s in sources if s.g_mag is not None] or sources
     brightest = min(known, key=lambda s: s.g_mag if s.g_mag is not None else 99.0)
     limit = (brightest.g_mag if brightest.g_mag is not None else 99.0) + _FAINTER
@@ -239,7 +229,7 @@ def _one_source(sources: list[GaiaSource], parsed: Parsed) -> Identity:
     if len(rivals) > 1:
         raise AmbiguousError(
             f"{len(rivals)} Gaia sources lie within {SEARCH_RADIUS:.0f}″ of {parsed.label}",
-            [source_candidate(s) for s in rivals],
+            [candidate(s) for s in rivals],
             remedy="Choose one by its source id",
         )
     return of_source(brightest, parsed.label if parsed.kind == "designation" else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,8 @@ def _get(arguments: argparse.Namespace) -> int:
     try:
         for done, name in enumerate(names):
             progress.show(done, name)
-            steps = Monitor(
-                lambda step, done=done, name=name: progress.show(done, f"{name}: {step.service} {step.words}")
-            )
             try:
-                star = sky.fetch(name, steps, again=arguments.again)
+                star = sky.fetch(name, Monitor(_teller(progress, done, name)), again=arguments.again)
             except SpecvizError as error:
                 progress.close()
                 complain(f"{name}: {error}")
@@ -57,6 +55,11 @@ def _get(arguments: argparse.Namespace) -> int:
     finally:
         progress.close()
     return TROUBLE if failed else OK
+
+
+def _teller(progress: Progress, done: int, name: str) -> Callable[[Any], None]:
+    """What a service is doing, on the line of progress."""
+    return lambda step: progress.show(done, f"{name}: {step.service} {step.words}")
 
 
 def _targets(word: str) -> list[str]:
