@@ -165,6 +165,25 @@ def test_a_service_that_is_down_is_not_asked_for_every_batch(replay: Any, monkey
     assert len(_requests(replay)) - asked == 3  # the tries of one request
 
 
+def test_a_batch_that_is_refused_does_not_stop_the_next(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "BATCH", 2)
+    found = Gaia().xp([TROUBLE[0], NOTHING, RED_ONLY, GOOD], "continuous")
+    assert list(found.spectra) == [GOOD] and found.missing == (NOTHING,)
+    assert {one: type(error) for one, error in found.failed.items()} == dict.fromkeys(
+        (TROUBLE[0], RED_ONLY), BadReplyError
+    )  # they were asked for together
+
+
+def test_gaia_at_aip_serves_the_rest_of_a_list(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "BATCH", 10)
+    ids = [2_000_000_000_000_000_000 + k for k in range(30)]
+    Gaia().sources(ids)
+    replay.fault("status", "gaia/data-server", times=-1, status=503)
+    found = Gaia().xp(ids)
+    assert len(found.spectra) == 30 and len(found.notes) == 1
+    assert len(_requests(replay)) == 3 and len(_requests(replay, "/tap/sync")) == 3  # tries of one request; batches
+
+
 def test_the_vocabulary_that_works_is_remembered(replay: Any) -> None:
     gaia = Gaia()
     assert gaia.xp(COMING[0], "continuous").spectra

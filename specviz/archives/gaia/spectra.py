@@ -47,6 +47,7 @@ class Fetched:
     failed: dict[str, SpecvizError] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    down: ServiceDownError | None = None  # ESA's archive: Gaia@AIP is asked for the rest of the list
 
 
 def key_of(release: Release, product: str, source: str) -> Key:
@@ -83,13 +84,13 @@ def fetch(release: Release, product: str, ids: Sequence[str]) -> Fetched:
     trouble: ArchiveError | None = None
     for start in range(0, len(ask), queries.BATCH):
         batch = ask[start : start + queries.BATCH]
-        if trouble is None:
-            try:
+        if trouble is None or isinstance(trouble, BadReplyError | QueryError):
+            try:  # a service that is down is not asked for every further batch; a batch that it refuses says little
                 _ask_and_keep(release, product, batch, out)
                 continue
             except ArchiveError as error:
                 trouble = error
-        for source in batch:  # a service that is down is not asked for every further batch
+        for source in batch:
             old = cache().get(key_of(release, product, source))
             if old is None or old == NONE:
                 out.failed[source] = trouble
@@ -110,8 +111,11 @@ def _file(out: Fetched, source: str, data: bytes) -> None:
 def _ask_and_keep(release: Release, product: str, batch: Sequence[str], out: Fetched) -> None:
     current().step("gaia", f"asking for {len(batch)} spectra" if len(batch) > 1 else "asking for the spectrum")
     try:
+        if out.down is not None:
+            raise out.down
         found = _data(release, product, batch)
     except ServiceDownError as error:
+        out.down = error
         if product != "xp_continuous" or release.name != "DR3":
             raise
         try:
