@@ -29,6 +29,8 @@ class Holding(Protocol):
 
     def register(self, depth: Depth) -> Register: ...
 
+    def glance(self) -> Register | None: ...
+
     def read(self, row: int, register: Register) -> Star: ...
 
 
@@ -106,8 +108,11 @@ class LocalArchive:
         return [register.candidate(row, self.name) for row in rows[:_SHOWN]]
 
     def near(self, text: str, n: int = 2) -> list[str]:
-        """Names that ``text`` may have meant, from file names alone: at once, whatever the folder's size."""
-        return self._held.register("names").near(str(text), n)
+        """Names that ``text`` may have meant, from file names and what is known of files: at once, also while another
+        thread looks at them.
+        """
+        register = self._held.glance()
+        return [] if register is None else register.near(str(text), n)
 
     def fetch(self, name: str) -> Star:
         """The star of that name, with the spectra of all surveys that are here.
@@ -122,6 +127,10 @@ class LocalArchive:
             If its file is damaged.
         """
         register, rows = self._rows(name)
+        if len(rows) > 1:  # their headers say whether they are one star
+            whole = self._held.register("headers")
+            rows = whole.best_first([r for row in rows if (r := whole.row_of(register, row)) is not None])
+            register = whole
         if not rows:
             near = ", ".join(self.near(name, 3))
             raise NotFoundError(
@@ -152,8 +161,10 @@ class LocalArchive:
 
     def _star(self, register: Register, row: int) -> Star:
         whole = self._held.register("headers") if register.mixed else register
-        if whole is not register:
-            row, register = whole.named(register.names[row])[0], whole
+        found = whole.row_of(register, row)
+        if found is None:
+            raise NotFoundError(f"{register.names[row]} is no longer in {self.path.name}", remedy="Ask again")
+        row, register = found, whole
         rows = [row, *register.partners(row)]
         first = register.best_first(rows)[0] if register.mixed else row
         star = self._held.read(first, register)

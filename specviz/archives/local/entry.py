@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One star in one file.
+    """One star in one file. Two are equal if they are the same row of the same file, however much is known of it.
 
     Parameters
     ----------
@@ -40,6 +40,12 @@ class Entry:
     dec: float = math.nan
     snr: float = math.nan
     designation: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and (self.place, self.row) == (other.place, other.row)
+
+    def __hash__(self) -> int:
+        return hash((self.place, self.row))
 
     def packed(self) -> dict[str, Any]:
         """What differs from the defaults, without the place, for JSON."""

@@ -27,12 +27,15 @@ from specviz.archives.local.peek import peek, read_entry
 from specviz.archives.local.register import Register, normal
 from specviz.archives.transport.monitor import current
 from specviz.errors import NotFoundError, ReadError, SpecvizError
+from specviz.spectra.readers.content import Content, load
 from specviz.spectra.star import Star
 
 #: Files of one archive; a whole data release has a hundred times as many.
 MAX_FILES = 200_000
 #: Seconds after which the folder is listed again when something asks.
 FRESH = 5.0
+#: Bytes of a table that is kept in memory after a star of it was read.
+_KEPT_TABLE = 32 * 2**20
 _FORMAT = 1
 Depth = Literal["names", "files", "headers"]
 DEPTHS: tuple[Depth, ...] = ("names", "files", "headers")
@@ -59,8 +62,8 @@ class Folder:
         self._listed = -FRESH - 1.0
         self._depth = -1
         self._register: Register | None = None
-        self._entries: list[Entry] = []
         self._unsaved = 0
+        self._table: tuple[str, tuple[int, int], Content] | None = None  # the table that was last read from
 
     @property
     def problems(self) -> dict[str, str]:
@@ -93,18 +96,24 @@ class Folder:
                 self._look(self._files if depth == "headers" else self._silent(), complete=depth != "names")
                 self._depth, self._register = wanted, None
             if self._register is None:
-                self._entries = self._known()
-                self._register = _registered(self._entries)
+                self._register = _registered(self._known())
             return self._register
+
+    def glance(self) -> Register | None:
+        """What is known without waiting: not while another thread looks at files, nor to list a folder again."""
+        register = self._register
+        if register is None and self._lock.acquire(blocking=False):
+            try:
+                register = self.register("names")
+            finally:
+                self._lock.release()
+        return register
 
     def read(self, row: int, register: Register) -> Star:
         """The star of a row."""
-        with self._lock:
-            if register is not self._register:
-                raise NotFoundError("The folder has changed", remedy="Ask again")
-            entry = self._entries[row]
+        entry: Entry = register.entries[row]
         try:
-            star = read_entry(self._root / entry.place, entry)
+            star = read_entry(self._content(entry), entry)
         except (ReadError, NotFoundError) as error:
             with self._lock:
                 self._failed[entry.place] = str(error)
@@ -112,6 +121,17 @@ class Folder:
         with self._lock:
             self._failed.pop(entry.place, None)
         return star
+
+    def _content(self, entry: Entry) -> Content:
+        """The file of an entry. A table of many sources is kept until another is read: the next star is often there."""
+        stamp = self._files.get(entry.place, (0, 0))
+        held = self._table
+        if entry.row >= 0 and held is not None and held[:2] == (entry.place, stamp):
+            return held[2]
+        content = load(self._root / entry.place)
+        if entry.row >= 0 and len(content.data) <= _KEPT_TABLE:
+            self._table = (entry.place, stamp, content)
+        return content
 
     # ------------------------------------------------------------------ listing
     def _list(self) -> None:
@@ -245,6 +265,7 @@ def _registered(entries: list[Entry]) -> Register:
         np.array([e.dec for e in entries], np.float64),
         np.array([e.snr for e in entries], np.float64),
         aliases,
+        entries,
     )
 
 

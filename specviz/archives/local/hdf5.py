@@ -94,8 +94,17 @@ class Hdf5:
             return dict(sorted(self._failed.items()))
 
     def refresh(self) -> None:
-        with self._lock:
-            self._stamp = None
+        """Nothing to do: every question looks whether the file is still the same."""
+
+    def glance(self) -> Register | None:
+        """What is known without waiting for another thread."""
+        register = self._register
+        if register is None and self._lock.acquire(blocking=False):
+            try:
+                register = self.register("names")
+            finally:
+                self._lock.release()
+        return register
 
     def register(self, depth: Depth) -> Register:
         """The stars; ``depth`` makes no difference."""
@@ -300,7 +309,7 @@ def _link(group: Any, name: str) -> Any:
         return None  # another file is not part of this one
     try:
         return group.get(name, getclass=True, default=None)
-    except KeyError:
+    except (KeyError, RuntimeError):
         return None  # a soft link that leads nowhere
 
 

@@ -62,12 +62,12 @@ def peek(path: Path, place: str, size: int) -> list[Entry]:
         raise ReadError(f"{name}: empty")
     if size > MAX_FILE:
         raise FileTooLargeError(f"{name}: {size / 2**20:.0f} MB", expected=f"at most {MAX_FILE // 2**20} MB")
-    head = _head(path)
+    head, packed = _head(path)
     if head.startswith((_HDF5, b"PAR1")):
         kind = "an HDF5 file" if head.startswith(_HDF5) else "a Parquet table"
         raise UnknownLayoutError(f"{name}: {kind}", remedy="Open it by itself, with LocalArchive and its own path")
     if head.startswith(b"SIMPLE  ="):
-        entry = _from_header(place, head)
+        entry = _from_header(place, head, math.inf if packed else size)
         if entry is not None:
             return [entry]
     elif head:
@@ -80,44 +80,46 @@ def peek(path: Path, place: str, size: int) -> list[Entry]:
     return [_from_star(place, star) for star in read_content(content)]
 
 
-def read_entry(path: Path, entry: Entry) -> Star:
-    """The star of an entry, with its spectrum.
+def read_entry(content: Content, entry: Entry) -> Star:
+    """The star of an entry, with its spectrum, from the content of its file.
 
     Raises
     ------
     ReadError, NotFoundError
         As the readers do.
     """
-    content = load(path)
     if entry.row >= 0:
         find(content)
         table = content.table
         if entry.row >= table.rows:
             raise ReadError(f"{content.name}: no row {entry.row + 1}; the file has changed", remedy="Look it up again")
-        content = RowContent(content.name, b"-", str(path), _one_row(table, entry.row))
+        content = RowContent(content.name, b"-", content.path, _one_row(table, entry.row))
     stars = read_content(content)
     if "error" in stars[0].meta:
         raise ReadError(str(stars[0].meta["error"]))
     return stars[0]
 
 
-def _head(path: Path) -> bytes:
+def _head(path: Path) -> tuple[bytes, bool]:
+    """The first bytes, unpacked, and whether they were packed."""
     try:
         with path.open("rb") as stream:
             raw = stream.read(_HEAD)
     except (OSError, ValueError) as error:
         raise ReadError(f"{path.name}: cannot be opened ({error})") from error
     if not raw.startswith(b"\x1f\x8b"):
-        return raw
+        return raw, False
     try:
-        return zlib.decompressobj(wbits=31).decompress(raw, _HEAD)
+        return zlib.decompressobj(wbits=31).decompress(raw, _HEAD), True
     except zlib.error as error:
         raise ReadError(f"{path.name}: damaged gzip ({error})", remedy="Fetch the file again") from error
 
 
 # ------------------------------------------------------------------------------------------------ headers
-def _from_header(place: str, head: bytes) -> Entry | None:
-    """The entry of a LAMOST or SDSS spectrum; None if the headers are of something else, or not whole."""
+def _from_header(place: str, head: bytes, size: float) -> Entry | None:
+    """The entry of a LAMOST or SDSS spectrum; None if the headers are of something else, or not whole, or claim more
+    than the file's ``size``.
+    """
     cards = _cards(head)
     if cards is None:
         return None
@@ -125,6 +127,8 @@ def _from_header(place: str, head: bytes) -> Entry | None:
     axes = cards.get("NAXIS")
     image = "COEFF0" in cards and "COEFF1" in cards and axes == "2"
     image &= bool({"OBSID", "LMJD", "PLANID"} & set(cards))
+    if image and _number(cards, "NAXIS1") * _number(cards, "NAXIS2") * abs(_number(cards, "BITPIX")) / 8 > size:
+        return None
     if image or {"WAVELENGTH", "FLUX", "IVAR"} <= columns:
         obsid = _number(cards, "OBSID")
         designation = cards.get("DESIG") or cards.get("DESIGNAT") or ""

@@ -58,6 +58,8 @@ class Register:
         Degrees; NaN where not known.
     aliases : mapping of str to rows
         Other names, made plain by :func:`normal`.
+    entries : sequence of length n, optional
+        Where the store finds each row; equal in two registers of the same store for the same spectrum.
     """
 
     names: Sequence[str]
@@ -70,6 +72,7 @@ class Register:
     dec: NDArray[np.float64]
     snr: NDArray[np.float64]
     aliases: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    entries: Sequence[Any] = ()
     _orders: dict[str, NDArray[np.intp]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -124,12 +127,12 @@ class Register:
 
     def _with_words(self, text: str) -> list[int]:
         """Rows in whose name the words stand one after the other: “HD 140283” is in ``hd140283_xp.csv``."""
-        wanted = re.sub(r"[^a-z0-9+-]", "", text.lower())
+        wanted = re.sub(r"[^a-z0-9+]", "", text.lower())
         if len(wanted) < 4:
             return []
         out = []
         for key, rows in self._by_name.items():
-            if wanted in re.sub(r"[^a-z0-9+-]", "", key) and _on_words(wanted, key):
+            if wanted in re.sub(r"[^a-z0-9+]", "", key) and _on_words(wanted, key):
                 out += rows
         return out
 
@@ -158,6 +161,14 @@ class Register:
 
     def _rank(self, row: int) -> int:
         return min((_FIRST.index(s) for s in self.surveys[self.survey_of[row]]), default=len(_FIRST))
+
+    def row_of(self, other: Register, row: int) -> int | None:
+        """Where a row of an earlier register is in this one."""
+        return row if other is self else self._places.get(other.entries[row])
+
+    @cached_property
+    def _places(self) -> dict[Any, int]:
+        return {entry: row for row, entry in enumerate(self.entries)}
 
     # ------------------------------------------------------------------ the same star
     @cached_property
@@ -241,7 +252,7 @@ def _vectors(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.fl
 
 def _on_words(wanted: str, name: str) -> bool:
     """Whether some of the words of a name, put together, are what is wanted."""
-    words = [w for w in re.split(r"[^a-z0-9+-]+|(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", name) if w]
+    words = [w for w in re.split(r"[^a-z0-9+]+|(?<=[a-z])(?=\d)|(?<=\d)(?=[a-z])", name) if w]
     for start in range(len(words)):
         joined = ""
         for word in words[start:]:
