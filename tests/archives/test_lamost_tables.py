@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specviz.archives.lamost import Lamost
+from specviz.archives.lamost import Lamost, asking
 from specviz.archives.lamost.releases import FALLBACK
 from specviz.archives.transport import offline
 from specviz.errors import (
@@ -72,7 +72,11 @@ def test_the_list_of_releases_is_away(replay: Any) -> None:
     replay.fault("status", "dr_versions", status=503, times=-1)
     lamost = Lamost()
     assert lamost.release == FALLBACK and repr(lamost) == "<Lamost newest public release>"  # not settled
+    asked = len(replay.log)
+    assert lamost.release == FALLBACK and len(replay.log) == asked  # not asked again at every step
+    assert len(lamost.query_region((150.0, 20.0), "3 arcsec")) == 4
     replay.faults.clear()
+    lamost._asker._away_until -= asking.AWAY  # half a minute later
     assert lamost.release.public
 
 

@@ -177,4 +177,6 @@ def test_a_token_does_not_show_itself() -> None:
             make(token)
     body = f"a?token={quote_plus(SECRET)}&b {SECRET} token=other".encode()
     assert token.scrub(body) == b"a?token=&b *** token="
+    escaped = rb'{"message": "Invalid token: s3cr3t\/t0ken+of=L"}'
+    assert token.scrub(escaped) == b'{"message": "Invalid token: ***"}'
     assert not Token("x" * 20).shows_in("nothing")

@@ -7,6 +7,7 @@ back (a body, an error) has been cleared of it before anybody else sees it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,12 +26,22 @@ from specviz.archives.lamost.releases import (
 from specviz.archives.lamost.replies import SERVICE, login_required, read_json
 from specviz.archives.lamost.tokens import Token, find_token
 from specviz.archives.transport import request
-from specviz.errors import ArchiveError, BadReplyError, LoginRequiredError, NotFoundError, QueryError, SpecvizError
+from specviz.errors import (
+    ArchiveError,
+    BadReplyError,
+    LoginRequiredError,
+    NotFoundError,
+    OfflineError,
+    QueryError,
+    SpecvizError,
+)
 
 if TYPE_CHECKING:
     from astropy.table import Table
 
 _T = TypeVar("_T")
+#: Seconds after a failure for which the list of releases is not asked for again.
+AWAY = 30.0
 
 
 class Asker:
@@ -47,6 +58,7 @@ class Asker:
     def __init__(self, release: str | Release | None = None, token: str | Token | None = None) -> None:
         self._wanted = parse(release) if release is not None else None
         self._release: Release | None = None
+        self._away_until = 0.0
         if self._wanted is not None and (self._wanted.version or not self._wanted.has_queries):
             self._release = self._wanted
         self._token = Token(token) if isinstance(token, str) and token.strip() else token  # never kept as text
@@ -58,10 +70,10 @@ class Asker:
             if self._wanted is not None:
                 self._release = choose(self._wanted, self.releases())
             else:
-                try:
-                    self._release = newest_public(self.releases())
-                except ArchiveError:
+                listed = self._listed()
+                if listed is None:
                     return FALLBACK  # what follows tells that the service is away; an older cache may still answer
+                self._release = newest_public(listed)
                 if self._release is None:
                     raise BadReplyError("LAMOST lists no public release", service=SERVICE, remedy="Name one: release=")
         return self._release
@@ -74,6 +86,18 @@ class Asker:
     def releases(self) -> list[Release]:
         """Every release that the service lists, oldest first."""
         return from_versions(self.versions())
+
+    def _listed(self) -> list[Release] | None:
+        """The same; None where the list cannot be had. A service that is away is not asked for it at every step."""
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            return self.releases()
+        except OfflineError:
+            return None  # nothing was sent, so nothing is lost by trying at the next step
+        except ArchiveError:
+            self._away_until = time.monotonic() + AWAY
+            return None
 
     def versions(self) -> list[dict[str, Any]]:
         """The service's list as it came."""
@@ -155,10 +179,8 @@ class Asker:
         if token is None or release.public:
             return None
         if release.public is None:
-            try:
-                known = next((r for r in self.releases() if r.key == release.key), None)
-            except ArchiveError:
-                known = None  # unknown counts as internal
+            # A release of which nothing is known counts as internal.
+            known = next((r for r in self._listed() or () if r.key == release.key), None)
             if known is not None and known.public:
                 return None
         return token

@@ -37,7 +37,13 @@ def find(
     apart = _distance(ra, dec, pm_ra, pm_dec, epoch)
     wanted = [i.value for i in gaia_ids if i.archive.lower() == "gaia" and asker.release.has_ids_of(i.release)]
     if wanted:
-        found = [_placed(o, apart, "gaia") for o in _by_gaia(asker, wanted)]
+        try:
+            visits = _by_gaia(asker, wanted)
+        except QueryError:
+            if ra is None or dec is None:
+                raise
+            visits = []  # an older release has no such table or column; its position is asked next
+        found = [_placed(o, apart, "gaia") for o in visits]
         found = [o for o in found if o.separation is None or o.separation <= _ID_TOLERANCE]
         if found:
             return best_first(found)
@@ -67,10 +73,7 @@ def by_gaia(asker: Asker, source_id: str) -> list[Observation]:
 
 def _by_gaia(asker: Asker, source_ids: Sequence[str]) -> list[Observation]:
     question = sql.select("combined", [sql.ids("gaia_source_id", source_ids)], limit=_MOST_VISITS)
-    try:
-        return of_table(tables.run_sql(asker, question), asker.release)
-    except QueryError:
-        return []  # an older release has no such table or column; its position is asked next
+    return of_table(tables.run_sql(asker, question), asker.release)
 
 
 def _distance(

@@ -7,6 +7,8 @@ sends back (LAMOST writes it into the addresses of an SSAP table, and may quote 
 
 from __future__ import annotations
 
+import html
+import json
 import os
 import re
 from pathlib import Path
@@ -45,8 +47,11 @@ class Token:
         raise TypeError("A LAMOST token is not pickled: it would be readable in the file")
 
     def spellings(self) -> tuple[str, ...]:
-        """How it may look in a text: plain and percent-encoded."""
-        return tuple(dict.fromkeys((self._text, quote(self._text, safe=""), quote_plus(self._text))))
+        """How it may look in a text: plain, percent-encoded, or escaped for JSON (two ways) or HTML."""
+        plain = self._text
+        in_json = json.dumps(plain)[1:-1]
+        found = (plain, quote(plain, safe=""), quote_plus(plain), quote(plain), in_json, in_json.replace("/", r"\/"))
+        return tuple(sorted({*found, html.escape(plain)}, key=len, reverse=True))
 
     def scrub(self, body: bytes) -> bytes:
         """``body`` without the token, and without any other value of ``token=``."""
