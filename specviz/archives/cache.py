@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import re
@@ -18,12 +17,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from specviz.archives.freshness import note_stood_in, wants_fresh
+from specviz.archives.table_text import read_table, table_bytes
 from specviz.archives.transport.monitor import current
 from specviz.errors import OfflineError, ServiceDownError, SpecvizError
 
@@ -201,7 +200,7 @@ class Cache:
             except SpecvizError:  # kept by an older version, perhaps: as good as none
                 self.forget(key)
                 found = None
-        wanted = 0.0 if _fresh.get() else max_age
+        wanted = 0.0 if wants_fresh() else max_age
         if found is not None and (wanted is None or time.time() - found[1] <= wanted):
             current().step(key.service, "found in the cache", len(found[0]), len(found[0]))
             return found[0]
@@ -210,6 +209,7 @@ class Cache:
         except (OfflineError, ServiceDownError):
             if found is None:
                 raise
+            note_stood_in(key.service)
             current().step(key.service, "kept", len(found[0]), len(found[0]))
             return found[0]
         if check is not None:
@@ -293,44 +293,6 @@ class Cache:
     def _remove(path: Path) -> None:
         with contextlib.suppress(OSError):  # gone already, or open elsewhere (Windows): prune will meet it again
             path.unlink(missing_ok=True)
-
-
-_fresh: ContextVar[bool] = ContextVar("specviz fresh", default=False)
-
-
-@contextmanager
-def fresh(yes: bool = True) -> Iterator[None]:
-    """In the block services are asked even for what is kept (it still stands in for one that cannot be reached)."""
-    token = _fresh.set(yes or _fresh.get())
-    try:
-        yield
-    finally:
-        _fresh.reset(token)
-
-
-def table_bytes(table: Table) -> bytes:
-    """A table as ECSV text; ``meta`` is dropped, since services fill it with what no format can hold."""
-    plain = table.copy()
-    plain.meta.clear()
-    out = io.StringIO()
-    plain.write(out, format="ascii.ecsv")
-    return out.getvalue().encode()
-
-
-def read_table(data: bytes) -> Table:
-    """The table of :func:`table_bytes`.
-
-    Raises
-    ------
-    SpecvizError
-        If the text is none.
-    """
-    from astropy.table import Table
-
-    try:
-        return Table.read(data.decode(), format="ascii.ecsv")
-    except (ValueError, TypeError, UnicodeDecodeError, IndexError, KeyError) as error:
-        raise SpecvizError("A kept table cannot be read", remedy="It is fetched again") from error
 
 
 def _split(raw: bytes) -> tuple[dict[str, Any] | None, bytes]:

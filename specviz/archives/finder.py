@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from specviz.archives.cache import Cache, cache, fresh
+from specviz.archives.cache import Cache, cache
 from specviz.archives.demo import DemoArchive
+from specviz.archives.freshness import fresh, standing_in
 from specviz.archives.gather import gather, why_nothing
 from specviz.archives.identity import Identity, identify
 from specviz.archives.known import known, note
 from specviz.archives.names import Parsed, parse
 from specviz.archives.protocol import Archive, Candidate
-from specviz.archives.transport import Monitor, offline, online, watching
+from specviz.archives.transport import Monitor, offline, online, title, watching
 from specviz.errors import AmbiguousError, NotFoundError, OfflineError, OptionError
 from specviz.spectra.star import Star
 
@@ -164,10 +166,10 @@ class Sky:
         if star is not None:
             return star
         parsed = parse(text)
-        with watching(monitor), offline(not self.online), fresh(again):
-            return self._fetch(parsed, which if isinstance(which, Candidate) else None)
+        with watching(monitor), offline(not self.online), fresh(again), standing_in() as kept:
+            return self._fetch(parsed, kept)
 
-    def _fetch(self, parsed: Parsed, chosen: Candidate | None) -> Star:
+    def _fetch(self, parsed: Parsed, kept: set[str]) -> Star:
         try:
             identity: Identity = identify(parsed, release=self.release, lamost_release=self.lamost_release)
         except OfflineError as error:
@@ -176,6 +178,7 @@ class Sky:
         trouble = why_nothing(star)
         if trouble is not None:
             raise trouble
+        star = _with_kept(star, kept)
         note(self.cache, parsed.label, star)
         return star
 
@@ -217,6 +220,16 @@ class Sky:
                     raise AmbiguousError(f"Several of your files are called “{text[:60]}”", found[:_CHOICES])
                 return archive.fetch(found[0].name)
         return None
+
+
+def _with_kept(star: Star, kept: set[str]) -> Star:
+    """The star, saying of which services an older answer had to do."""
+    services = dict(star.meta["services"])
+    for key in kept & services.keys():
+        if services[key].status == "found":
+            text = f"{services[key].text}, as fetched before: {title(key)} cannot be reached"
+            services[key] = replace(services[key], status="kept", text=text)
+    return star.with_(meta={**star.meta, "services": services})
 
 
 def get(

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specviz.archives.cache import Cache, Key, cache, read_table, table_bytes
+from specviz.archives.cache import Cache, Key, cache
+from specviz.archives.table_text import read_table, table_bytes
 from specviz.archives.transport import Monitor, watching
 from specviz.errors import BadReplyError, OfflineError, QueryError, ServiceDownError, SpecvizError
 
