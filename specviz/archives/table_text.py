@@ -11,8 +11,13 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 
+_EMPTY = b"# a table without columns\n"
+
+
 def table_bytes(table: Table) -> bytes:
     """A table as ECSV text; ``meta`` is dropped, since services fill it with what no format can hold."""
+    if not table.colnames:  # an empty answer says so by having no columns, which ECSV cannot
+        return _EMPTY
     plain = table.copy()
     plain.meta.clear()
     out = io.StringIO()
@@ -30,6 +35,8 @@ def read_table(data: bytes) -> Table:
     """
     from astropy.table import Table
 
+    if data == _EMPTY:
+        return Table()
     try:
         return Table.read(data.decode(), format="ascii.ecsv")
     except (ValueError, TypeError, UnicodeDecodeError, IndexError, KeyError) as error:
