@@ -18,7 +18,7 @@ import numpy as np
 
 from specviz.archives.positions import position
 from specviz.archives.target_tables import Column, Table
-from specviz.errors import NotFoundError, SpecvizError
+from specviz.errors import NotFoundError, ReadError, SpecvizError
 from specviz.spectra.readers.text import FLUX_NAMES, WAVE_NAMES
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
@@ -174,7 +174,14 @@ class _Lazy(dict[str, Sequence[Any]]):
 
     def __getitem__(self, role: str) -> Sequence[Any]:
         if role in self._columns:
-            super().__setitem__(role, self._columns.pop(role).cells())
+            column = self._columns.pop(role)
+            try:
+                super().__setitem__(role, column.cells())
+            except SpecvizError:
+                raise
+            except Exception as error:  # damaged bytes that only show when the cells are read
+                raise ReadError(f"The column {column.name[:40]} cannot be read ({str(error)[:120]})",
+                                remedy="Fetch or save the table again") from error  # fmt: skip
         return super().__getitem__(role)
 
 

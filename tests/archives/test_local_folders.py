@@ -350,6 +350,28 @@ def test_threads_share_an_archive(tmp_path: Path) -> None:
     assert wrong == []
 
 
+def test_damaged_files_are_problems_and_nothing_else(tmp_path: Path) -> None:
+    whole = {
+        "a.fits": lamost(tmp_path / "a.fits").read_bytes(),
+        "x.fits": xp(tmp_path / "x.fits", {SOL: (1.0, 2.0), SOL + 1: (3.0, 4.0)}).read_bytes(),
+    }
+    rng = np.random.default_rng(2)
+    for k in range(60):
+        for name, data in whole.items():
+            broken = bytearray(data[: rng.integers(1, len(data))] if k % 4 == 0 else data)
+            for at in rng.integers(0, min(len(broken), 6000), rng.integers(1, 25)):
+                broken[at] = rng.integers(0, 256)
+            (tmp_path / f"{k}{name}").write_bytes(bytes(broken))
+    archive = LocalArchive(tmp_path)
+    names = archive.names()
+    assert len(names) + len(archive.problems) >= 122
+    for name in names:
+        try:
+            assert archive.fetch(name).spectra
+        except (ReadError, NotFoundError):
+            continue
+
+
 # ------------------------------------------------------------------------------------------------ real files
 def test_real_folders(shared: Path) -> None:
     data = shared / "data"

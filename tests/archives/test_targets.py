@@ -271,6 +271,21 @@ def test_a_query_goes_through_tap(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [service for service, _ in asked] == ["gaia", "simbad"]
 
 
+@pytest.mark.parametrize("kind", ["ascii.csv", "ascii.ecsv", "votable", "fits"])
+def test_damaged_bytes_raise_our_errors_or_none(kind: str, tmp_path: Path) -> None:
+    made().write(tmp_path / "t", format=kind)
+    whole, rng = (tmp_path / "t").read_bytes(), np.random.default_rng(5)
+    for k in range(150):
+        broken = bytearray(whole[: rng.integers(1, len(whole))] if k % 3 == 0 else whole)
+        for at in rng.integers(0, len(broken), rng.integers(1, 25)):
+            broken[at] = rng.integers(0, 256)
+        try:
+            found = read_targets(bytes(broken), "t")
+        except SpecvizError:
+            continue
+        assert found is None or all(isinstance(target, Target) for target in found)
+
+
 # ------------------------------------------------------------------------------------------------ real files
 def test_no_real_spectrum_is_taken_for_targets(shared: Path) -> None:
     folders = ("gaia_xp_formats", "gaia_xp_calspec10", "gaia_xp_2000", "lamost_dr10", "lamost_dr1", "lamost_dr7",

@@ -196,26 +196,25 @@ class Parquet:
                 raise ReadError(f"{self.path.name}, {name}: no {part.names['flux']} in this row")
             arrays = {kind: values for kind, values in arrays.items() if values.ndim or kind == "wave"}
             flux = arrays.pop("flux")
-            spectrum = spectrum_of(
-                self.path.name, name, part, flux, path=str(self.path), layout="parquet", **arrays
-            )
+            spectrum = spectrum_of(self.path.name, name, part, flux, path=str(self.path), layout="parquet", **arrays)
             spectra[spectrum.survey] = spectrum
         return spectra
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """The file; whatever pyarrow says of damaged bytes becomes an error of ours."""
-        pa = _pyarrow(self.path)
         import pyarrow.parquet as pq
 
         try:
             with pq.ParquetFile(self.path, buffer_size=2**20, pre_buffer=False) as file:
                 yield file
+        except SpecvizError:
+            raise
         except FileNotFoundError as error:
             raise NotFoundError(f"{self.path.name} is gone") from error
         except MemoryError as error:
             raise ReadError(f"{self.path.name}: needs more memory than there is", remedy="Split the file") from error
-        except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        except Exception as error:  # damaged bytes raise a dozen kinds in pyarrow and numpy
             raise ReadError(f"{self.path.name}: a damaged Parquet file ({str(error)[:120]})",
                             remedy="Copy or write it again") from error  # fmt: skip
 

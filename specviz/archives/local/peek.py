@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from specviz.archives.local.entry import Entry
-from specviz.errors import FileTooLargeError, NotASpectrumError, ReadError, UnknownLayoutError
+from specviz.errors import FileTooLargeError, NotASpectrumError, ReadError, SpecvizError, UnknownLayoutError
 from specviz.spectra.readers.content import MAX_FILE, Content, load
 from specviz.spectra.readers.registry import find, read_content
 from specviz.spectra.readers.tables import Columns, to_array, to_id, to_number
@@ -74,7 +76,7 @@ def peek(path: Path, place: str, size: int) -> list[Entry]:
         _ = Content(name, head).kind  # raises for pictures, web pages and archives before all of them is read
     content = load(path)
     if find(content).name.startswith("gaia_xp"):
-        sources = _sources(content, place)
+        sources = _guarded(content.name, lambda: _sources(content, place))
         if sources:
             return sources
     return [_from_star(place, star) for star in read_content(content)]
@@ -90,14 +92,27 @@ def read_entry(content: Content, entry: Entry) -> Star:
     """
     if entry.row >= 0:
         find(content)
-        table = content.table
+        table = _guarded(content.name, lambda: content.table)
         if entry.row >= table.rows:
             raise ReadError(f"{content.name}: no row {entry.row + 1}; the file has changed", remedy="Look it up again")
-        content = RowContent(content.name, b"-", content.path, _one_row(table, entry.row))
-    stars = read_content(content)
+        stars = read_content(RowContent(content.name, b"-", content.path, _one_row(table, entry.row)))
+    else:
+        stars = read_content(content)
     if "error" in stars[0].meta:
         raise ReadError(str(stars[0].meta["error"]))
     return stars[0]
+
+
+def _guarded(name: str, work: Callable[[], Any]) -> Any:
+    """Run ``work`` on a table; whatever damaged bytes make it stumble over becomes an error of ours."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a damaged file warns before it fails
+            return work()
+    except SpecvizError:
+        raise
+    except Exception as error:  # parsers of damaged bytes raise anything
+        raise ReadError(f"{name}: damaged ({str(error)[:120]})", remedy="Fetch the file again") from error
 
 
 def _head(path: Path) -> tuple[bytes, bool]:

@@ -75,6 +75,10 @@ class Register:
     entries: Sequence[Any] = ()
     _orders: dict[str, NDArray[np.intp]] = field(default_factory=dict, repr=False)
 
+    def __post_init__(self) -> None:
+        on_sky = (self.ra >= 0) & (self.ra <= 360) & (np.abs(self.dec) <= 90)  # False for NaN, as in a damaged header
+        self.ra, self.dec = np.where(on_sky, self.ra, np.nan), np.where(on_sky, self.dec, np.nan)
+
     def __len__(self) -> int:
         return len(self.names)
 
