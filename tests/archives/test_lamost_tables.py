@@ -211,7 +211,10 @@ def test_sql_errors_come_with_status_200(dr10: Lamost) -> None:
 
 
 def test_sql_without_rows(dr10: Lamost) -> None:
-    assert len(dr10.query_sql("SELECT * FROM combined WHERE gaia_source_id IN ('1')")) == 0
+    question = "SELECT * FROM combined WHERE gaia_source_id IN ('1')"
+    assert len(dr10.query_sql(question)) == 0
+    with offline():  # that there is nothing is kept as well
+        assert len(dr10.query_sql(question)) == 0
 
 
 @pytest.mark.parametrize("text", ["", "   ", "SELECT " + "x" * 9000])

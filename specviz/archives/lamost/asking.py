@@ -201,13 +201,13 @@ class Asker:
         return check(cache().remember(self.key(name), produce, max_age=QUERY_AGE, check=check))
 
     def table(self, name: str, produce: Callable[[], Table], *, keep: bool = True) -> Table:
-        """A table, kept for a week under ``name``; one that the service cut short or that is empty is not kept."""
+        """A table, kept for a week under ``name``; one that the service cut short is not kept."""
         if not keep:
             return produce()
 
         def noted() -> Table:
             made = produce()
-            if made.meta.get("overflow") or not made.colnames:
+            if made.meta.get("overflow"):
                 raise _NotKept(made)
             return made
 
