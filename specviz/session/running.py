@@ -187,7 +187,7 @@ class Running(Loading):
         error = job.error if job.finished.is_set() else None
         problem = notice.text
         if isinstance(error, AmbiguousError) and error.candidates:
-            changes |= dict(candidates=error.candidates, question=asked, notice=None)
+            changes |= dict(candidates=error.candidates, question=asked, why=error.what, notice=None)
             problem = error.what
         if isinstance(error, OfflineError) and self.sky is not None:  # nothing is tried again until asked
             self.sky.online = False

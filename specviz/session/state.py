@@ -104,7 +104,7 @@ class State:
     steps : tuple of Progress
         What each service does for the running job, in the order in which they were asked; kept up while ``slow``.
     candidates : tuple of Candidate
-        What ``question``, the name that was asked for, may mean; empty when nothing has to be chosen.
+        What ``question``, the name that was asked for, may mean; empty when nothing has to be chosen. ``why`` says it.
     online : bool
         Whether archives are asked. When not, ``kept`` stars that were fetched before can still be opened.
     source : Asked or None
@@ -124,6 +124,7 @@ class State:
     steps: tuple[Progress, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     question: Asked | None = None
+    why: str = ""
     online: bool = True
     kept: int | None = None
     source: Asked | None = None

@@ -13,7 +13,7 @@ _CSS = f"""
 :host {{ position: absolute !important; z-index: 20; top: TOP; left: 0; width: min(760px, 100%) !important; box-sizing: border-box;
   background: var(--jp-layout-color1); border: 1px solid var(--jp-border-color1); border-radius: 2px; }}
 .head {{ display: flex; gap: 8px; align-items: center; padding: 6px 8px 6px 12px; border-bottom: 1px solid var(--jp-border-color3, var(--jp-border-color2)); }}
-.head > :nth-child(2) {{ flex: 1; }}
+.head > :nth-child(2) {{ flex: 1; white-space: nowrap; }}
 .rows {{ max-height: 320px; overflow: auto; padding: 4px 0; margin: 0; list-style: none; }}
 .pick {{ display: grid; grid-template-columns: minmax(120px, 1.2fr) minmax(100px, 1.4fr) 190px 72px; gap: 0 12px; width: 100%; align-items: baseline;
   font: inherit; text-align: left; line-height: 28px; padding: 0 12px; border: none; background: none; color: inherit; cursor: pointer; }}
@@ -42,17 +42,16 @@ class CandidateList:
         """Draw what changed between two states."""
         if new.candidates is old.candidates and new.question is old.question:
             return
-        name = new.question.name if new.question is not None else ""
-        self.root.object = candidates_html(name, new.candidates) if new.candidates else ""
+        self.root.object = candidates_html(new.why, new.candidates) if new.candidates else ""
         self.root.visible = bool(new.candidates)
 
 
-def candidates_html(name: str, candidates: tuple[Candidate, ...]) -> str:
+def candidates_html(why: str, candidates: tuple[Candidate, ...]) -> str:
     """Name, class, position and archive of each. Foreign text is escaped here."""
     close = f'<button class="sv-button sv-flat" data-sv-act="dismiss" aria-label="Close choices">{icons.svg("close", 14)}</button>'
     rows = "".join(f"<li>{_row(i, c)}</li>" for i, c in enumerate(candidates[:40]))
     return (
-        f'<div role="group" aria-label="Which star is meant"><div class="head"><b>“{text(name, 60)}” may be several stars</b>'
+        f'<div role="group" aria-label="Which star is meant"><div class="head"><b>{text(why, 140)}</b>'
         f'<span class="sv-quiet">Choose one</span>{close}</div><ul class="rows">{rows}</ul></div>'
     )
 

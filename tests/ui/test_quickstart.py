@@ -53,7 +53,7 @@ def test_quickstart(open_notebook: Callable[..., Any], shot: Callable[..., Path]
     files = sorted(_REAL.glob("*.fits*")) if _REAL.is_dir() else []
     target = str(files[3]) if files else "demo 7"
     before = page.evaluate(_GLYPH, "lamost-observed")
-    field = page.get_by_placeholder("Demo star or path")
+    field = page.get_by_placeholder("Name, Gaia or LAMOST id, coordinates, or file")
     field.fill(target)
     field.press("Enter")
     name = nb.kernel_eval("explorer.session.wait().star.name")
@@ -121,7 +121,7 @@ def test_served_explorer_keeps_visitors_apart(
     shot(pages[0], "served")
     names = [page.locator(".name").first.inner_text() for page in pages]
     assert names[0] != names[1]
-    field = pages[0].get_by_placeholder("Demo star or path")
+    field = pages[0].get_by_placeholder("Name, Gaia or LAMOST id, coordinates, or file")
     field.fill("/etc/hostname")  # a visitor may not read files of this machine
     field.press("Enter")
     pages[0].get_by_text("No star or file called").first.wait_for()
