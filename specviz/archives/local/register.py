@@ -29,7 +29,8 @@ _NEAR_LIMIT = 2000  # names that are compared letter by letter
 
 def normal(text: str) -> str:
     """A name without case, suffixes of files, and what stands between words."""
-    return re.sub(r"[\s_]+", " ", _SUFFIX.sub("", text.strip().replace("\\", "/")).lower()).strip()
+    key = text.strip().replace("\\", "/").replace("_", " ").lower()
+    return " ".join((_SUFFIX.sub("", key) if "." in key else key).split())
 
 
 def kind_of(text: str) -> str:

@@ -44,7 +44,7 @@ def texts(values: Any) -> list[str]:
     """Cells as text; "" where there is none."""
     out = []
     for cell in np.asarray(values, object).reshape(-1):
-        if cell is None or cell != cell:
+        if cell is None or cell == "" or cell != cell:
             out.append("")
         else:
             text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
@@ -61,6 +61,22 @@ def floats(values: Any, n: int) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         return np.full(n, np.nan)  # a position in sexagesimal text: rows are found by name then
     return np.where(np.isfinite(array) & (array > -900.0), array, np.nan)
+
+
+class _Fallback(dict[str, Sequence[int]]):
+    """The plain names of rows (“train 17”) that have better ones; made when a name is first looked up."""
+
+    def __init__(self, names: Sequence[str], fallback: Sequence[str]) -> None:
+        super().__init__()
+        self._made_of: tuple[Sequence[str], Sequence[str]] | None = (names, fallback)
+
+    def get(self, key: str, default: Any = ()) -> Any:
+        if self._made_of is not None:
+            for row, (name, other) in enumerate(zip(*self._made_of, strict=True)):
+                if name != other:
+                    self[normal(other)] = (row,)
+            self._made_of = None
+        return super().get(key, default)
 
 
 def register_of(
@@ -96,24 +112,18 @@ def register_of(
     ids = {kind: whole_numbers(held[kind], f"{where}, {kind}") if kind in held else np.zeros(n, np.int64)
            for kind in ID_KINDS}  # fmt: skip
     releases = [release] * n if isinstance(release, str) else list(release)
-    given = texts(held["name"]) if "name" in held else [""] * n
-    names = [
-        given[i]
-        or (f"Gaia {releases[i]} {ids['gaia'][i]}".replace("  ", " ") if ids["gaia"][i] else "")
-        or (f"obsid {ids['obsid'][i]}" if ids["obsid"][i] else "")
-        or (f"KIC {ids['kic'][i]}" if ids["kic"][i] else "")
-        or (f"TIC {ids['tic'][i]}" if ids["tic"][i] else "")
-        or fallback[i]
-        for i in range(n)
-    ]
-    often = Counter(map(normal, names))
-    unique = [name if often[normal(name)] == 1 else f"{name} ({fallback[i]})" for i, name in enumerate(names)]
-    aliases: dict[str, list[int]] = {}
-    for i, name in enumerate(unique):
-        if name != fallback[i]:
-            aliases.setdefault(normal(fallback[i]), []).append(i)
+    names = texts(held["name"]) if "name" in held else [""] * n
+    for kind, word in (("gaia", "Gaia"), ("obsid", "obsid"), ("kic", "KIC"), ("tic", "TIC")):
+        for i, value in enumerate(ids[kind].tolist()):
+            if value and not names[i]:
+                release_word = releases[i] if kind == "gaia" else ""
+                names[i] = f"{word} {release_word} {value}" if release_word else f"{word} {value}"
+    names = [name or fallback[i] for i, name in enumerate(names)]
+    often = Counter(names)
+    unique = [name if often[name] == 1 else f"{name} ({fallback[i]})" for i, name in enumerate(names)]
     vocabulary, release_of = np.unique(np.asarray(releases or [""], str), return_inverse=True)
     return Register(
         unique, surveys, survey_of, ids, [str(r) for r in vocabulary], release_of[:n],
-        floats(held.get("ra"), n), floats(held.get("dec"), n), floats(held.get("snr"), n), aliases,
+        floats(held.get("ra"), n), floats(held.get("dec"), n), floats(held.get("snr"), n),
+        _Fallback(unique, fallback),
     )  # fmt: skip
