@@ -178,6 +178,15 @@ def test_a_host_that_is_not_there_means_no_network(monkeypatch: pytest.MonkeyPat
     assert caught.value.tries == 1
 
 
+def test_a_proxy_that_does_not_answer_means_no_network(replay: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("SPECVIZ_ENDPOINTS", '{"gaia": "http://somewhere.invalid"}')
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(OfflineError, match="proxy") as caught:
+        request("gaia", "GET", "https://gea.esac.esa.int/x")
+    assert "HTTPS_PROXY" in str(caught.value)
+
+
 def test_a_name_server_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
 

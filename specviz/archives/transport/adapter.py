@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import RequestException, SSLError
+from requests.exceptions import ProxyError, RequestException, SSLError
 from urllib3 import HTTPResponse
 from urllib3.exceptions import DecodeError, HTTPError, NameResolutionError
 
@@ -218,6 +218,12 @@ def _sorted(error: Exception, service: Service, seconds: float) -> _Again | Arch
         return OfflineError(
             f"The address of {service.title} cannot be found: there seems to be no network",
             remedy="Check the connection. The demo sky and stars fetched before work without one",
+            **told,
+        )
+    if isinstance(error, ProxyError):
+        return OfflineError(
+            f"The proxy on the way to {service.title} does not answer: there seems to be no network",
+            remedy="Check HTTPS_PROXY, or unset it where none is needed",
             **told,
         )
     if isinstance(error, SSLError):
