@@ -76,7 +76,7 @@ class Recognised:
     def text(self, row: int) -> tuple[str, str]:
         """What to fetch for a row, and what was wrong where there is nothing."""
         trouble, path = "", self.plain("path", row)
-        if path and len(path) < 1000 and Path(path).expanduser().is_file():
+        if path and _is_file(path):
             return path, ""
         for role in _ORDER:
             if role not in self.cells:
@@ -220,6 +220,13 @@ def _role(column: Column) -> tuple[str, str, int]:
 
 
 # ------------------------------------------------------------------------------------------------ cells
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False  # what cannot be a path here: too long, or in the home of nobody
+
+
 def _plain(cell: Any) -> str:
     if cell is None or cell is np.ma.masked:
         return ""

@@ -277,8 +277,13 @@ def test_file_names_tell_what_they_can() -> None:
 def test_paths_that_are_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotFoundError, match="nothing at"):
         LocalArchive(tmp_path / "none")
-    with pytest.raises(SpecvizError):
-        LocalArchive("bad\x00path")
+    for odd in ("bad\x00path", "~nobody-of-that-name/x", "x" * 5000, None, 7):
+        with pytest.raises(SpecvizError):
+            LocalArchive(odd)  # type: ignore[arg-type]
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ReadError, match="not a regular file"):
+        LocalArchive(tmp_path / "pipe")
+    (tmp_path / "pipe").unlink()
     assert LocalArchive(tmp_path).names() == [] and LocalArchive(tmp_path).near("spec") == []
     (tmp_path / "a").mkdir()
     archive = LocalArchive(tmp_path / "a")

@@ -103,6 +103,8 @@ def test_a_file_that_is_there_goes_first(tmp_path: Path) -> None:
     (tmp_path / "s.fits").write_bytes(b"x")
     table = f"obsid,file\n12345678,{tmp_path / 's.fits'}\n12345679,gone.fits\n"
     assert texts(table) == [str(tmp_path / "s.fits"), "obsid 12345679"]
+    for odd in ("~nobody-of-that-name/s.fits", "x" * 5000):
+        assert texts(f"obsid,file\n12345678,{odd}\n") == ["obsid 12345678"]
 
 
 def made() -> Table:

@@ -65,12 +65,15 @@ class LocalArchive:
     """
 
     def __init__(self, path: str | Path, *, name: str = "local") -> None:
-        self.path, self.name = Path(path).expanduser(), name
+        self.name = name
         try:
-            exists, folder = self.path.exists(), self.path.is_dir()
-        except (OSError, ValueError) as error:
-            told = f"{str(self.path)[:200]!r} cannot be opened ({error})"
+            self.path = Path(path).expanduser()
+            exists, folder, file = self.path.exists(), self.path.is_dir(), self.path.is_file()
+        except (OSError, ValueError, RuntimeError, TypeError) as error:  # RuntimeError: the home of nobody
+            told = f"{str(path)[:200]!r} cannot be opened ({error})"
             raise ReadError(told, expected="a folder or a file") from error
+        if exists and not folder and not file:
+            raise ReadError(f"{self.path.name}: not a regular file", expected="a folder or a file of spectra")
         if not exists:
             raise NotFoundError(f"There is nothing at {self.path}", expected="a folder or a file of spectra")
         self._held: Holding = Folder(self.path) if folder else _holding(self.path)
