@@ -254,6 +254,21 @@ def test_parquet_with_a_row_a_pixel_sorted_or_not(parquet: Any) -> None:
     np.testing.assert_array_equal(LocalArchive(single).fetch("Vega").spectra["lamost_lrs"].flux, FLUX[0])
 
 
+def test_units_of_a_parquet_table(parquet: Any, tmp_path: Path) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    from astropy.table import Table
+
+    wave = np.arange(380.0, 900.0, 1.0)  # by its range it would be Gaia XP
+    table = Table({"lamost_wavelength": wave, "lamost_flux": wave / 500}, units={"lamost_wavelength": "nm"})
+    table.write(tmp_path / "astropy.parquet", format="parquet")
+    field = pa.field("wavelength", pa.float64(), metadata={"unit": "micron"})
+    held = pa.table([wave / 1000, wave / 500], schema=pa.schema([field, pa.field("flux", pa.float64())]))
+    pq.write_table(held, tmp_path / "field.parquet")
+    for name, survey in (("astropy", "lamost_lrs"), ("field", "other")):
+        spectrum = LocalArchive(tmp_path / f"{name}.parquet").fetch(name).spectra[survey]
+        np.testing.assert_allclose(spectrum.wavelength, wave * 10)
+
+
 def test_parquet_with_names_and_holes(parquet: Any) -> None:
     pytest.importorskip("pandas")
     path = parquet({"name": ["Vega", "", None, "Vega"], "flux": [FLUX[0], FLUX[1], None, FLUX[3]],

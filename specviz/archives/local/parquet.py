@@ -54,6 +54,7 @@ class Parquet:
         self._parts: list[Part] = []
         self._columns: dict[str, str] = {}
         self._names: list[str] = []
+        self._units: dict[str, str] = {}
         self._coefficients = False
         self._runs: list[list[tuple[int, int]]] | None = None
         self._failed: dict[str, str] = {}
@@ -121,7 +122,7 @@ class Parquet:
         n = int(file.metadata.num_rows)
         if n == 0:
             raise NotASpectrumError(f"{self.path.name}: a table without rows", expected="at least one spectrum")
-        self._names = list(schema.names)
+        self._names, self._units = list(schema.names), _units(schema)
         self._coefficients = any(name.lower() in _XP for name in arrays)
         self._parts, self._runs = parts_of(arrays), None
         self._columns = id_columns(scalars)
@@ -226,6 +227,18 @@ def _pyarrow(path: Path) -> Any:
         raise SpecvizError(f"{path.name}: reading Parquet needs pyarrow, which is not installed",
                            remedy="pip install 'jupyter-specviz[parquet]'") from error  # fmt: skip
     return pyarrow
+
+
+def _units(schema: Any) -> dict[str, str]:
+    """Units of columns: of the fields themselves, or in the header that astropy's writer adds."""
+    found = {f.name: u.decode("utf-8", "replace") for f in schema if (u := (f.metadata or {}).get(b"unit"))}
+    header = (schema.metadata or {}).get(b"table_meta_yaml")
+    if header:
+        from astropy.table.meta import get_header_from_yaml
+
+        columns = get_header_from_yaml(header.decode("utf-8", "replace").split("\n")).get("datatype", ())
+        found |= {str(c["name"]): str(c["unit"]) for c in columns if c.get("unit")}
+    return found
 
 
 def _is_list(pa: Any, kind: Any) -> bool:
