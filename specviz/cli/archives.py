@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,38 +87,25 @@ def _line(name: str, star: Any) -> str:
 
 
 def save(star: Any, folder: Path) -> list[Path]:
-    """Write each spectrum of a star as a table that ``specviz.open`` reads again; gives the paths.
+    """Write the files of a star as the archives sent them (``specviz.open`` reads each); gives the paths.
 
     Raises
     ------
     SpecvizError
         If the folder cannot be written.
     """
-    from astropy.table import Table
+    from specviz.archives.originals import originals
 
-    stem = re.sub(r"[^A-Za-z0-9.+-]+", "_", star.name).strip("._") or "star"
     written = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for survey, spectrum in star.spectra.items():
-            table = Table(
-                {
-                    "wavelength": spectrum.wavelength,
-                    "flux": spectrum.flux,
-                    "ivar": spectrum.ivar,
-                    "mask": spectrum.mask.astype("i2"),
-                }
-            )
-            table["wavelength"].unit = spectrum.wavelength_unit
-            table["flux"].unit = spectrum.flux_unit or None
-            table.meta = {"SURVEY": survey, "OBJECT": star.name[:60], "FRAME": spectrum.frame}
-            path = folder / f"{stem}_{survey}.fits"
-            table.write(path, overwrite=True)
+        for name, data in originals(star).values():
+            path = folder / name
+            path.write_bytes(data)
             written.append(path)
     except OSError as error:
-        raise SpecvizError(
-            f"Cannot write in {folder}: {error.strerror or error}", remedy="Name another folder"
-        ) from error
+        what = f"Cannot write in {folder}: {error.strerror or error}"
+        raise SpecvizError(what, remedy="Name another folder") from error
     return written
 
 

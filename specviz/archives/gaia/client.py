@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from specviz.archives.cache import QUERY_AGE, Key, cache
+from specviz.archives.freshness import note_stood_in, wants_fresh
 from specviz.archives.gaia import queries, spectra
 from specviz.archives.gaia.products import RvsResult, XpResult
 from specviz.archives.gaia.releases import RELEASES, release_of, source_id_of, source_ids_of
@@ -105,7 +106,7 @@ class Gaia:
         rows: dict[str, list[queries.Row]] = {}
         for one in wanted:
             found = cache().look(self._row_key(one))
-            if found is not None and time.time() - found[1] <= QUERY_AGE:
+            if found is not None and time.time() - found[1] <= QUERY_AGE and not wants_fresh():
                 rows[one] = queries.rows_of(found[0])
         ask = [one for one in wanted if one not in rows]
         for start in range(0, len(ask), queries.BATCH):
@@ -116,6 +117,7 @@ class Gaia:
                 old = {one: cache().get(self._row_key(one)) for one in batch}
                 if any(data is None for data in old.values()):
                     raise
+                note_stood_in("gaia")
                 rows |= {one: queries.rows_of(data) for one, data in old.items() if data is not None}
                 continue
             for one in batch:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from specviz.archives.cache import PRODUCT_AGE, QUERY_AGE, Key, cache
+from specviz.archives.freshness import note_stood_in, wants_fresh
 from specviz.archives.gaia import door, queries
 from specviz.archives.gaia.products import split, split_rows
 from specviz.archives.gaia.releases import Release
@@ -58,7 +59,7 @@ def key_of(release: Release, product: str, source: str) -> Key:
 def kept(release: Release, product: str, source: str) -> bytes | None:
     """A product that is kept and young enough; :data:`NONE` where the archive is known to have none; else None."""
     found = cache().look(key_of(release, product, source))
-    if found is None:
+    if found is None or wants_fresh():
         return None
     age = QUERY_AGE if found[0] == NONE else PRODUCT_AGE
     return found[0] if time.time() - found[1] <= age else None
@@ -97,6 +98,7 @@ def fetch(release: Release, product: str, ids: Sequence[str]) -> Fetched:
             else:
                 _file(out, source, old)
                 out.kept.append(source)
+                note_stood_in("gaia")
                 current().step("gaia", "kept", len(old), len(old))
     return out
 
