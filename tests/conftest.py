@@ -13,6 +13,15 @@ import pytest
 _ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Live archives are asked only by ``pytest -m remote``."""
+    if "remote" in str(config.getoption("-m") or ""):
+        return
+    for item in items:
+        if item.get_closest_marker("remote"):
+            item.add_marker(pytest.mark.skip(reason="asks a live archive: pytest -m remote"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of shared materials (``SPECVIZ_SHARED``, default ``../shared`` beside the repository)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,3 +50,15 @@ def replay(replay_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("SPECVIZ_TIMEOUT", raising=False)
     yield replay_server
     replay_server.faults.clear()
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """For tests marked ``remote``: the real services, an empty cache; skips where there is no network."""
+    for name in ("SPECVIZ_ENDPOINTS", "SPECVIZ_OFFLINE", "SPECVIZ_PACE", "SPECVIZ_RETRY_WAIT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path / "cache"))
+    try:
+        socket.getaddrinfo("simbad.cds.unistra.fr", 443)
+    except OSError:
+        pytest.skip("there is no network")

@@ -1,9 +1,6 @@
-"""SIMBAD, VizieR, XMatch and MAST as they are today. Only with ``SPECVIZ_REMOTE=1``: nobody runs these by default."""
+"""SIMBAD, VizieR, XMatch and MAST as they are today. ``pytest -m remote tests/archives/test_catalogues_remote.py``"""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +8,7 @@ from specviz.archives import mast, tap, vizier
 from specviz.archives.simbad import Simbad
 from specviz.archives.xmatch import cross_match
 
-pytestmark = [
-    pytest.mark.remote,
-    pytest.mark.skipif(not os.environ.get("SPECVIZ_REMOTE"), reason="talks to live services (set SPECVIZ_REMOTE=1)"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("SPECVIZ_ENDPOINTS", raising=False)
-    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path))
+pytestmark = [pytest.mark.remote, pytest.mark.usefixtures("live")]
 
 
 def test_simbad() -> None:

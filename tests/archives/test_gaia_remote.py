@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,20 +9,8 @@ from specviz.archives.gaia import Gaia, door
 from specviz.archives.gaia.queries import aip_coefficients, arrays
 from specviz.errors import QueryError
 
-pytestmark = pytest.mark.remote
+pytestmark = [pytest.mark.remote, pytest.mark.usefixtures("live")]
 SOURCE = "5937083312263887616"
-
-
-@pytest.fixture(autouse=True)
-def _live(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "remote" not in str(request.config.getoption("-m")):
-        pytest.skip("asks the live archive: run it with -m remote")
-    try:
-        socket.getaddrinfo(door.HOST, 443)
-    except OSError:
-        pytest.skip("there is no network")
-    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path))
-    monkeypatch.delenv("SPECVIZ_ENDPOINTS", raising=False)
 
 
 def test_source_and_flags() -> None:

@@ -1,31 +1,20 @@
-"""The live LAMOST. Run with ``SPECVIZ_REMOTE=1 pytest -m remote tests/archives/test_lamost_remote.py``."""
+"""The live LAMOST. ``pytest -m remote tests/archives/test_lamost_remote.py``."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from specviz.archives.lamost import Lamost
-from specviz.errors import LoginRequiredError, OfflineError
+from specviz.errors import LoginRequiredError
 
-pytestmark = [
-    pytest.mark.remote,
-    pytest.mark.skipif(os.environ.get("SPECVIZ_REMOTE") != "1", reason="asks the live LAMOST: set SPECVIZ_REMOTE=1"),
-]
+pytestmark = [pytest.mark.remote, pytest.mark.usefixtures("live")]
 
 
 @pytest.fixture
-def lamost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Lamost:
-    """DR10 v2.0, whose replies were recorded; skips where there is no network."""
-    monkeypatch.delenv("SPECVIZ_ENDPOINTS", raising=False)
-    monkeypatch.delenv("SPECVIZ_OFFLINE", raising=False)
-    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path))
-    try:
-        Lamost().get_dr_versions()
-    except OfflineError as error:
-        pytest.skip(f"no network: {error}")
+def lamost() -> Lamost:
+    """DR10 v2.0, whose replies were recorded."""
     return Lamost("dr10/v2.0")
 
 
