@@ -216,12 +216,8 @@ class DemoArchive:
         return [f"demo {row + 1}" for row in np.flatnonzero(keep)]
 
     def search(self, text: str) -> list[str]:
-        """Names of all stars that a question means, with or without “demo” in front: ``K giant fe_h<-1``.
-
-        Raises
-        ------
-        OptionError
-            For a label that is not there; see :mod:`specviz.archives.demo_search`.
+        """Names of all stars that a question means, with or without “demo” in front: ``K giant fe_h<-1``; raises as
+        :meth:`resolve` does.
         """
         words = str(text).strip()
         rows = self._rows_of(words if words.lower().startswith("demo") else f"demo {words}")
@@ -250,8 +246,7 @@ class DemoArchive:
         return out
 
     def _rows_of(self, text: str) -> list[int]:
-        words = " ".join(str(text).strip().lower().split())
-        words = re.sub(r"^demo_", "demo ", words)
+        words = re.sub(r"^demo_", "demo ", " ".join(str(text).lower().split()))
         match = re.fullmatch(r"demo[ #-]*(\d{1,9})", words)
         if match:
             row = int(match.group(1)) - 1
