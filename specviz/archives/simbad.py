@@ -41,6 +41,9 @@ _LOOKUP = (
     "LEFT JOIN ident AS ident_upload ON TAP_UPLOAD.script_infos.user_specified_id = ident_upload.id "
     f"LEFT JOIN basic ON basic.oid = ident_upload.oidref {_JOINS}"
 )
+_NUMBERS = (
+    "object_number_id", "ra", "dec", "pmra", "pmdec", "plx_value", "rvz_radvel", "teff", "log_g", "fe_h",
+)  # fmt: skip
 _ARCHIVES = {"gaia": "Gaia", "kic": "KIC", "tic": "TIC", "epic": "EPIC", "tmass": "2MASS"}
 _RELEASE_ORDER = ("DR3", "DR2", "EDR3", "DR4")
 
@@ -182,6 +185,7 @@ class Simbad:
             "simbad",
             f"SELECT {_COLUMNS} FROM basic {_JOINS} WHERE CONTAINS(POINT('ICRS', basic.ra, basic.dec), {circle}) = 1",
             max_age=self.max_age,
+            check=_distinct,
         )
         here = [o for o in _distinct(rows) if o.ra is not None and o.dec is not None]
         return sorted(here, key=lambda o: _separation(ra, dec, o.ra or 0.0, o.dec or 0.0))[:n]
@@ -199,6 +203,7 @@ class Simbad:
             f"SELECT TOP {4 * int(n)} {_COLUMNS} "
             f"FROM ident JOIN basic ON ident.oidref = basic.oid {_JOINS} WHERE {where}",
             max_age=self.max_age,
+            check=_distinct,
         )
         return _distinct(rows)[:n]
 
@@ -219,10 +224,13 @@ class Simbad:
             return {name.casefold(): _from_json(entry[0]) for name, entry in old.items() if entry is not None}
         _require(rows, "object_number_id", "main_id", "ra", "dec")
         found: dict[str, SimbadObject | None] = {}
-        where = {int(number): k for k, number in enumerate(rows["object_number_id"])}
+        where = {int(number): k for k, number in enumerate(np.ma.filled(rows["object_number_id"], 0))}
+        if not {int(number) for number in numbers} <= set(where):
+            raise BadReplyError("SIMBAD's answer leaves names out", service="simbad")
         for number, name in zip(numbers, names, strict=True):
-            known = int(number) in where and bool(str(rows["main_id"][where[int(number)]] or "").strip())
-            found[name.casefold()] = _object(rows, where[int(number)]) if known else None
+            one = _object(rows, where[int(number)])
+            found[name.casefold()] = one if one.main_id else None
+        for name in names:
             kept.put(_key(name), _to_json(found[name.casefold()]))
         return found
 
@@ -246,8 +254,9 @@ def _require(rows: Any, *columns: str) -> None:
         if name != name.lower():
             rows.rename_column(name, name.lower())
     lacking = [c for c in columns if c not in rows.colnames]
+    lacking += [c for c in _NUMBERS if c in rows.colnames and (rows[c].dtype.kind not in "fiu" or rows[c].ndim > 1)]
     if lacking:
-        raise BadReplyError(f"SIMBAD's answer has no {', '.join(lacking)}", service="simbad")
+        raise BadReplyError(f"SIMBAD's answer has no {', '.join(lacking)} that makes sense", service="simbad")
 
 
 def _distinct(rows: Any) -> list[SimbadObject]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from specviz.archives.cache import QUERY_AGE, Key, cache
@@ -52,6 +52,7 @@ def query(
     uploads: Mapping[str, Table] | None = None,
     release: str = LAMOST_RELEASE,
     max_age: float = QUERY_AGE,
+    check: Callable[[Table], object] | None = None,
 ) -> Table:
     """The rows that answer a question.
 
@@ -69,6 +70,8 @@ def query(
         Of LAMOST, such as "dr10/v2.0".
     max_age : float
         Seconds for which an earlier answer will do.
+    check : callable(Table), optional
+        Raises if the rows are not what was asked for; such an answer is not kept.
 
     Returns
     -------
@@ -87,9 +90,14 @@ def query(
     name = service or service_of(adql)
     which = release.strip("/") if name == "lamost" else ""
     key = Key(name, which, f"tap:{maxrec}:{_digest(uploads)}{_stripped(adql)}")
-    return cache().remember_table(
-        key, lambda: ask(name, adql, maxrec=maxrec, uploads=uploads, release=release), max_age=max_age
-    )
+
+    def produce() -> Table:
+        table = ask(name, adql, maxrec=maxrec, uploads=uploads, release=release)
+        if check is not None:
+            check(table)
+        return table
+
+    return cache().remember_table(key, produce, max_age=max_age)
 
 
 def ask(

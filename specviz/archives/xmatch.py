@@ -120,7 +120,7 @@ def _ask(upload: Table, name: str, radius_arcsec: float) -> Table:
         # As lines, since astropy takes a text of one line for the name of a file. Without guessing: a wrong guess would
         # split a column, or join two.
         found = Table.read(body.decode("utf-8").splitlines(), format="ascii.csv", guess=False)
-    except (ValueError, IndexError, TypeError) as error:
+    except (ValueError, IndexError, TypeError, Warning) as error:  # astropy warns of numbers that are none
         raise BadReplyError("The answer of CDS XMatch is no table", service="xmatch", status=status) from error
     if not {"angDist", _ROW} <= set(found.colnames):
         raise BadReplyError(

@@ -80,7 +80,7 @@ def test_damaged_answers(replay: Any, call: str, monkeypatch: pytest.MonkeyPatch
     results = errors = 0
     from specviz.archives.cache import cache
 
-    for _ in range(40 if call == "job" else 300):
+    for _ in range(10 if call == "job" else 80):
         cache().clear()
         try:
             CALLS[call]()
