@@ -20,7 +20,7 @@ SERVICES = {
     "xmatch": "CDS XMatch",
     "mast": "MAST",
 }
-STOPPED = Notice("info", "Stopped", "What was on screen is unchanged", actions=("retry",))
+STOPPED = Notice("info", "Stopped", "Nothing on screen has changed", actions=("retry",))
 _UNCHANGED = "What was on screen is unchanged."
 
 

@@ -14,9 +14,9 @@ from specviz.views import formats, icons, spectrum_data, stylesheet
 from specviz.views.candidates import CandidateList
 from specviz.views.controls import button, column, file_input, html, row, search
 from specviz.views.formats import text
-from specviz.views.progress import CANCEL, words_html
+from specviz.views.progress import told
 from specviz.views.suggest import Suggestions
-from specviz.views.top_bar import PLACEHOLDER, submit
+from specviz.views.top_bar import PLACEHOLDER, draw_progress, submit
 
 _FRAME = """
 :host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; padding:
@@ -77,7 +77,9 @@ class FirstRun:
         show = button("Show", shown, css=stylesheet.PRIMARY_BUTTON + ".bk-btn { height: 44px; }")
         # One line under the field, always there: examples while nothing goes on, then what the archives do.
         self.words = html(EXAMPLES, classes=["sv-grow"], css=_UNDER)
-        self.cancel = html(CANCEL.replace(" sv-bar", ""))
+        self.cancel = html(
+            "", css=".sv-button.sv-bar { font-size: 12px; height: 24px; line-height: 22px; padding: 0 8px; }"
+        )
         self.cancel.visible = False
         self.ready = html(ready(True), css=":host { padding: 28px 0 14px; font-size: 13px; }")
         cards = [self._card(session, title, star) for title, star in examples()]
@@ -110,10 +112,8 @@ class FirstRun:
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
         self.candidates.update(old, new)
-        if new.slow != old.slow:
-            self.cancel.visible = new.slow
-        if new.slow or old.slow:
-            self.words.object = words_html(new) or EXAMPLES
+        if told(new) or told(old):
+            draw_progress(new, self.cancel, self.words, else_say=EXAMPLES)
         if new.online != old.online or new.kept != old.kept:
             self.ready.object = self._ready(new.online)
 

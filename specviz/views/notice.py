@@ -1,4 +1,7 @@
-"""The notice bar: one line for what went wrong or is going on, with what to do; nothing is ever a modal dialog."""
+"""The notice bar: one line for what went wrong, with what to do; nothing is ever a modal dialog.
+
+Notices of level "info" stand beside the search field instead (``progress``).
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,8 @@ class NoticeBar:
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        notice = new.notice
-        if notice is old.notice:
+        notice, before = (None if s.notice is None or s.notice.level == "info" else s.notice for s in (new, old))
+        if notice is before:
             return
         show(self.root, notice is not None)
         self.details.visible = False

@@ -1,4 +1,7 @@
-"""What the archives are doing, in words and bytes: "SIMBAD: found · LAMOST: 48 of 57 kB · Gaia: asking, 4 s"."""
+"""What the archives are doing, in words and bytes: "SIMBAD: found · LAMOST: 48 of 57 kB · Gaia: asking, 4 s".
+
+That it was stopped stands in the same place: it comes at once, since nothing on the page moves for it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from specviz.session.outcome import service_name
 from specviz.session.state import Progress, State
 from specviz.views.formats import text
 
-CANCEL = '<button class="sv-button sv-bar" data-sv-act="cancel">Cancel</button>'
+_BUTTON = '<button class="sv-button sv-bar" data-sv-act="{act}">{words}</button>'
 
 
 def kilobytes(count: int) -> str:
@@ -40,10 +43,27 @@ def words(state: State) -> str:
     return " · ".join(said(p) for p in state.steps) or (f"{state.busy}…" if state.busy else "")
 
 
+def told(state: State) -> bool:
+    """Whether there is something to say beside the search field."""
+    return state.slow or (state.notice is not None and state.notice.level == "info")
+
+
+def button_html(state: State) -> str:
+    """What can be done about it: Cancel, and after that Try again; empty if nothing."""
+    if state.slow:
+        return _BUTTON.format(act="cancel", words="Cancel")
+    if state.notice is not None and state.notice.level == "info" and "retry" in state.notice.actions:
+        return _BUTTON.format(act="retry", words="Try again")
+    return ""
+
+
 def words_html(state: State) -> str:
-    """The same for a bar; empty while nothing takes long."""
-    if not state.slow:
+    """What is said there; empty while nothing takes long."""
+    if not told(state):
         return ""
+    if not state.slow and state.notice is not None:
+        notice = state.notice
+        return f'<div class="sv-words" role="status"><b>{text(notice.title)}.</b> <span class="sv-quiet">{text(notice.text)}.</span></div>'
     parts = [f'<span style="white-space:nowrap">{text(said(p), 80)}</span>' for p in state.steps]
     shown = " · ".join(parts) or f"{text(state.busy)}…"
     return f'<div class="sv-quiet sv-words" role="status" aria-live="polite" title="{text(words(state), 400)}">{shown}</div>'

@@ -6,9 +6,9 @@ from typing import Any
 
 from specviz.session.state import Candidate, State
 from specviz.views import icons, stylesheet
-from specviz.views.controls import column, file_input, html, row, search, select, show
+from specviz.views.controls import Html, column, file_input, html, row, search, select, show
 from specviz.views.formats import text
-from specviz.views.progress import CANCEL, words_html
+from specviz.views.progress import button_html, told, words_html
 from specviz.views.suggest import Suggestions
 
 PLACEHOLDER = "Name, Gaia or LAMOST id, coordinates, or file"
@@ -43,7 +43,7 @@ class TopBar:
         self.recent.name = "recent"
         self.recent.css_classes = ["sv-recent"]
         self.recent.disabled = True
-        self.cancel = html(CANCEL)
+        self.cancel = html("")
         self.cancel.visible = False
         self.words = html("", classes=["sv-grow"], css=_WORDS)
         self.badge = html(_BADGE, css=_BADGE_CSS)
@@ -83,15 +83,22 @@ class TopBar:
                 self.recent.options = [("", "Recent"), *((r.name, r.name[:48]) for r in new.recent)]
                 self.recent.value = ""
                 self.recent.disabled = not new.recent
-            if new.slow != old.slow:
-                self.cancel.visible = new.slow
-                self.root.html_attributes = {"data-busy": "true"} if new.slow else {}
-            if new.slow or old.slow:
-                self.words.object = words_html(new)
+            if told(new) or told(old):
+                draw_progress(new, self.cancel, self.words)
+            if told(new) != told(old):
+                self.root.html_attributes = {"data-busy": "true"} if told(new) else {}
             if new.online != old.online:
                 show(self.badge.model, not new.online)
         finally:
             self._quiet = False
+
+
+def draw_progress(state: State, button: Html, words: Html, *, else_say: str = "") -> None:
+    """Draw what goes on, and the button for it, into their places."""
+    do = button_html(state)
+    button.object = do
+    button.visible = bool(do)
+    words.object = words_html(state) or else_say
 
 
 def submit(session: Any, suggestions: Suggestions, typed: str) -> None:

@@ -46,7 +46,7 @@ class WorkList:
             table_column("percentile", "Anomaly percentile", 110, template=_NUMBER, sortable=False),
         ]
         self.table = table(
-            self.source, columns, height=176, row_height=28, tint="var(--sv-selected)", name="work-table"
+            self.source, columns, height=168, row_height=28, tint="var(--sv-selected)", name="work-table"
         )
         self.empty = html(
             '<span class="sv-quiet">No stars yet. Drop a list, add names below, or add the example stars.</span>'

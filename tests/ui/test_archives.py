@@ -150,14 +150,12 @@ def test_a_slow_search_shows_progress_can_be_stopped_and_freezes_nothing(
             page.get_by_role("button", name="Reconstructed", exact=True).click()
             assert page.get_by_role("button", name="Cancel", exact=True).is_visible()  # all this while it was asked
             assert nb.kernel_eval("explorer.view.lamost.chips['model'].active") is False
-        times.append(page.evaluate("() => window.svPress('[data-sv-act=cancel]', '.sv-notice', 'Stopped')"))
+        times.append(page.evaluate("() => window.svPress('[data-sv-act=cancel]', '.sv-bar', 'Stopped')"))
         if n == 0:
             shot(page, "archive_stopped")
         page.get_by_role("button", name="Cancel", exact=True).wait_for(state="hidden")
-        page.get_by_role("button", name="Close notice").click()
-        page.get_by_text("Stopped").first.wait_for(state="hidden")
     sys.stdout.write(f"\ncancel to 'Stopped' painted, ms: {', '.join(f'{t:.0f}' for t in times)}\n")
-    assert statistics.median(times) < 200, times
+    assert statistics.median(times) < 200 and sorted(times)[-2] < 200, times  # one may meet a busy machine
     assert nb.kernel_eval("explorer.star.name") == "demo 1"
     # and the next one works
     replay.faults()
@@ -176,8 +174,7 @@ def test_progress_on_the_first_screen(explorer: Any, replay: Replay, shot: Calla
     page.get_by_role("button", name="HD 140283").click()  # one of the examples under the field
     page.get_by_text("SIMBAD: asking, ").first.wait_for()
     shot(page, "first_progress")
-    page.evaluate("() => window.svPress('[data-sv-act=cancel]', '.sv-notice', 'Stopped')")
-    page.get_by_role("button", name="HD 140283").wait_for()
+    page.evaluate("() => window.svPress('[data-sv-act=cancel]', '.sv-first', 'Stopped')")
     page.get_by_role("button", name="Try again").click()
     _has_star(page, "HD 140283")
 

@@ -66,6 +66,17 @@ def test_the_bar_shows_progress_with_cancel_and_hides_it_again(make_view: Any) -
     assert not view.bar.cancel.visible and view.bar.words.object == "" and view.bar.root.html_attributes == {}
 
 
+def test_that_it_was_stopped_stands_where_the_progress_was(make_view: Any) -> None:
+    view = make_view("demo 1", sky=FakeSky())
+    view.session.open("slow 9")
+    view.session.cancel()
+    assert "Stopped" in view.bar.words.object and 'data-sv-act="retry"' in view.bar.cancel.object
+    assert not is_shown(view.notice.root)  # nothing on the page moves for it
+    view.session.open("demo 2")
+    view.session.wait()
+    assert view.bar.words.object == "" and not view.bar.cancel.visible
+
+
 def test_suggestions_answer_what_was_typed_and_a_pick_opens_the_candidate(make_view: Any) -> None:
     view = make_view("demo 1", sky=FakeSky())
     source = view.bar.suggestions.source
