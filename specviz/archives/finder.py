@@ -95,7 +95,10 @@ class Sky:
         if not ("demo".startswith(words[:4]) and words[:1] == "d"):
             return []
         demo = DemoArchive()
-        exact = list(demo.resolve(words))[:n] if words.startswith("demo ") else []
+        try:
+            exact = list(demo.resolve(words))[:n] if words.startswith("demo ") else []
+        except OptionError:  # half a question, such as “demo tef”
+            exact = []
         kinds = [f"demo {kind.lower()}" for kind in demo.kinds()]
         more = [Candidate(name, "demo", "simulated") for name in kinds if name.startswith(words)]
         return [*exact, *more] if exact else [*more[: n - 1], Candidate("demo 1", "demo", "simulated")][:n]
@@ -109,12 +112,11 @@ class Sky:
         ArchiveError
             Who might know it cannot be asked.
         """
-        if mine := self._own(text):
-            return mine
         try:
-            parsed = parse(text)
             with watching(monitor), offline(not self.online):
-                identity = identify(parsed, release=self.release, lamost_release=self.lamost_release)
+                if mine := self._own(text):
+                    return mine
+                identity = identify(parse(text), release=self.release, lamost_release=self.lamost_release)
         except AmbiguousError as error:
             return [c for c in error.candidates if isinstance(c, Candidate)]
         except NotFoundError:
@@ -162,12 +164,9 @@ class Sky:
         CancelledError
         """
         text = which.name if isinstance(which, Candidate) else str(which)
-        star = self._own_star(text)
-        if star is not None:
-            return star
-        parsed = parse(text)
         with watching(monitor), offline(not self.online), fresh(again), standing_in() as kept:
-            return self._fetch(parsed, kept)
+            star = self._own_star(text)
+            return star if star is not None else self._fetch(parse(text), kept)
 
     def _fetch(self, parsed: Parsed, kept: set[str]) -> Star:
         try:
@@ -215,10 +214,8 @@ class Sky:
                 )
             return demo.fetch(text)
         for archive in self.locals:
-            if found := list(archive.resolve(text)):
-                if len(found) > 1:
-                    raise AmbiguousError(f"Several of your files are called “{text[:60]}”", found[:_CHOICES])
-                return archive.fetch(found[0].name)
+            if list(archive.resolve(text)):
+                return archive.fetch(text)  # several visits of one star are one; several stars raise AmbiguousError
         return None
 
 

@@ -247,6 +247,8 @@ def test_suggestions_never_ask_the_network(replay: Any) -> None:
     names = [c.name for c in sky.suggest("demo")]
     assert "demo sun-like" in names or "demo 1" in names
     assert sky.suggest("demo 4")[0].name == "demo 4"
+    for typed in ("demo t", "demo tef", "demo tef>3", "demo teff=", "demo teff=5600..", "demo >"):
+        sky.suggest(typed)
     began = time.perf_counter()
     for n in range(20):
         sky.suggest(f"demo {n}")
