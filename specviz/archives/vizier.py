@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from specviz.archives.cache import QUERY_AGE, Key, cache
+from specviz.archives.transport import session
 from specviz.archives.votables import read_votable
 from specviz.errors import ArchiveError, BadReplyError, OptionError, QueryError
 
@@ -167,6 +168,8 @@ def rows(
         and not (0.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0 and 0.0 < radius_arcsec <= 3600.0)
     ):
         raise OptionError(f"{ra}, {dec}, {radius_arcsec}", expected="a position, and a radius up to a degree")
+    if any("\n" in name + value or "=" in name for name, value in (where or {}).items()):
+        raise OptionError("A constraint of several lines", expected='such as {"Teff": ">5000"}')
     place = "" if ra is None else f"{ra:.7f} {dec:+.7f} {radius_arcsec:g}"
     spelt = [name for names in columns.values() for name in names]
     key = Key("vizier", table, f"{place}:{dict(where or {})}:{n}:{','.join(spelt)}")
@@ -183,24 +186,10 @@ def _ask(
     where: Mapping[str, str] | None,
     n: int,
 ) -> Table:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
+    from specviz.archives.astroquery_requests import VIZIER_URL, vizier_request
 
-    from specviz.archives.astroquery_sessions import vizier
-
-    asking = vizier(spelt, n)
-    if ra is None:
-        response = asking.query_constraints_async(catalog=table, cache=False, **dict(where or {}))
-    else:
-        response = asking.query_region_async(
-            SkyCoord(ra, dec, unit="deg"),
-            radius=radius_arcsec * u.arcsec,
-            catalog=table,
-            column_filters=dict(where or {}),
-            frame="icrs",
-            cache=False,
-        )
-    # Astroquery's own reading takes VizieR's error documents for empty answers.
+    script = vizier_request(table, spelt, n, ra=ra, dec=dec, radius_arcsec=radius_arcsec, where=where)
+    response = session().post(VIZIER_URL, data=script)
     body, status = response.content, int(response.status_code)
     if status >= 400:
         raise QueryError(f"VizieR refuses the question about {table} ({status})", service="vizier", status=status)

@@ -107,7 +107,7 @@ def _part(
 def _ask(upload: Table, name: str, radius_arcsec: float) -> Table:
     from astropy.table import Table
 
-    from specviz.archives.astroquery_sessions import XMATCH_URL, xmatch_request
+    from specviz.archives.astroquery_requests import XMATCH_URL, xmatch_request
 
     form, files = xmatch_request(upload, name, radius_arcsec, _RA, _DEC)
     response = session().post(XMATCH_URL, data=form, files=files)

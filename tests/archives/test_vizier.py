@@ -122,6 +122,7 @@ def test_a_catalogue_that_is_not_there(replay: Any) -> None:
         (lambda: vizier.rows("V/1/x\n-source=V/2", {"a": ("A",)}, ra=1.0, dec=1.0), "no table of VizieR"),
         (lambda: vizier.rows("V/1/x", {"a": ("A",)}), "Nothing to look for"),
         (lambda: vizier.rows("V/1/x", {"a": ("A",)}, ra=1.0), "Nothing to look for"),
+        (lambda: vizier.rows("V/1/x", {"a": ("A",)}, where={"A": "1\n-source=V/2"}), "several lines"),
         (lambda: vizier.lamost_rows(400.0, 0.0), "a position"),
         (lambda: vizier.lamost_rows(0.0, 0.0, release="DR99"), "no LAMOST DR99"),
         (lambda: vizier.lamost_rows(0.0, 0.0, kind="images"), "no LAMOST DR11 images"),
