@@ -1,4 +1,4 @@
-"""SIMBAD, VizieR, XMatch and MAST as they are today. ``pytest -m remote tests/archives/test_catalogues_remote.py``"""
+"""SIMBAD, VizieR, XMatch and MAST as they are: ``pytest -m remote tests/archives/test_catalogues_remote.py``."""
 
 from __future__ import annotations
 
