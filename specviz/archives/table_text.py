@@ -38,6 +38,6 @@ def read_table(data: bytes) -> Table:
     if data == _EMPTY:
         return Table()
     try:
-        return Table.read(data.decode(), format="ascii.ecsv")
+        return Table.read(data.decode().splitlines(), format="ascii.ecsv")
     except (ValueError, TypeError, UnicodeDecodeError, IndexError, KeyError) as error:
         raise SpecvizError("A kept table cannot be read", remedy="It is fetched again") from error

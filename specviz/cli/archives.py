@@ -138,7 +138,7 @@ def _cache(arguments: argparse.Namespace) -> int:
         bad = [entry for entry in entries if store.peek(entry.key) is None]
         print(
             f"{len(entries) - len(bad)} entries are whole"
-            + (f", {len(bad)} were damaged and are removed" if bad else "")
+            + (f", {len(bad)} damaged: removed" if bad else "")
         )
         return TROUBLE if bad else OK
     if arguments.action == "list":
