@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from specviz.archives.identity import Identity, merged, of_source
 from specviz.archives.protocol import Outcome
 from specviz.archives.transport import current, title
@@ -128,9 +130,9 @@ def _lamost(identity: Identity, release: str | None) -> Part:
         ids = tuple(i for i in identity.identifiers if i.archive == "Gaia")
         try:
             visits = lamost.find(identity.ra, identity.dec, gaia_ids=ids, pm_ra=identity.pm_ra, pm_dec=identity.pm_dec)
-        except ArchiveError:
-            if identity.obsid is None:
-                raise  # else the spectrum that was asked for can be had without the list of visits
+        except ArchiveError as error:
+            if identity.obsid is None:  # else the spectrum that was asked for can be had without the list of visits
+                return _lamost_elsewhere(identity, error)
     obsid = identity.obsid if identity.obsid is not None else visits[0].obsid if visits else None
     if obsid is None:
         return Part(outcome=Outcome("none", "LAMOST has not observed this star"))
@@ -143,6 +145,37 @@ def _lamost(identity: Identity, release: str | None) -> Part:
         catalogue=dict(star.catalogue),
         meta={"observations": tuple(visits)},
         outcome=Outcome("found", f"obsid {obsid}{several}"),
+    )
+
+
+def _lamost_elsewhere(identity: Identity, trouble: ArchiveError) -> Part:
+    """LAMOST is down: VizieR, which copies its catalogue (V/162, DR11), still knows what was measured.
+
+    Raises
+    ------
+    ArchiveError
+        ``trouble``, if VizieR cannot tell either.
+    """
+    from specviz.archives.vizier import lamost_rows
+
+    assert identity.ra is not None and identity.dec is not None
+    try:
+        rows = lamost_rows(identity.ra, identity.dec, MATCH_RADIUS)
+    except ArchiveError:
+        raise trouble from None  # the first trouble is the one that tells the person something
+    if not len(rows):
+        raise trouble
+    row = rows[0]
+    values = {
+        name: float(row[name])
+        for name in ("teff", "teff_err", "logg", "logg_err", "fe_h", "fe_h_err", "rv", "rv_err")
+        if name in rows.colnames and not np.ma.is_masked(row[name]) and np.isfinite(float(row[name]))
+    }
+    text = f"{trouble.what}. VizieR lists obsid {row['obsid']}, whose spectrum only LAMOST has"
+    return Part(
+        identifiers=(Identifier("LAMOST", "DR11", str(row["obsid"])),),
+        catalogue={**values, "source": f"LASP, VizieR {rows.meta.get('source', '')}".strip()} if values else {},
+        outcome=Outcome("failed", text, trouble.tries),
     )
 
 

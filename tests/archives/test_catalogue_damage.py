@@ -18,16 +18,16 @@ from specviz.errors import ArchiveError
 def _match() -> Any:
     from astropy.table import Table
 
-    return cross_match(Table({"ra": [235.757904], "dec": [-10.933499]}), max_age=-1.0)
+    return cross_match(Table({"ra": [235.762904], "dec": [-10.933499]}), max_age=-1.0)
 
 
 CALLS: dict[str, Callable[[], Any]] = {
     "simbad": lambda: Simbad(max_age=-1.0).lookup(["Vega", "HD 140283", "nobody"]),
-    "cone": lambda: Simbad(max_age=-1.0).cone(235.7579, -10.9335, 5.0),
+    "cone": lambda: Simbad(max_age=-1.0).cone(235.7629, -10.9335, 5.0),
     "tap": lambda: tap.query("simbad", "SELECT * FROM basic", maxrec=20, max_age=-1.0),
     "job": lambda: tap.query("simbad", "SELECT * FROM basic", maxrec=2001, max_age=-1.0),
     "vizier": lambda: vizier.rows(
-        "V/164/stellar5", {"obsid": ("ObsID",), "teff": ("Teff",)}, needed=("obsid",), ra=235.7579, dec=-10.9335,
+        "V/164/stellar5", {"obsid": ("ObsID",), "teff": ("Teff",)}, needed=("obsid",), ra=235.7629, dec=-10.9335,
         max_age=-1.0,
     ),
     "xmatch": _match,

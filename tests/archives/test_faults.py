@@ -74,7 +74,7 @@ def _calls() -> list[Call]:
         Call("simbad", lambda: Simbad().lookup(["HD 140283"])[0], lambda found: found.main_id),
         Call("gaia", lambda: Gaia().sources([1000000000000000001]), lambda found: sorted(found)),
         Call("gaia", lambda: Gaia().xp([1000000000000000001]), lambda found: sorted(found.spectra)),
-        Call("vizier", lambda: vizier.gaia_rows(235.757904, -10.933499, 5.0), len),
+        Call("vizier", lambda: vizier.gaia_rows(235.762904, -10.933499, 5.0), len),
         Call("mast", lambda: mast.lookup("TIC 45391862"), lambda found: found is None or found.name),
     ]
 

@@ -319,3 +319,23 @@ def test_two_threads_share_a_sky(replay: Any) -> None:
 def test_outcomes_and_candidates_are_plain() -> None:
     assert Outcome("none").tries == 1
     assert Candidate("x", "gaia").identifiers == ()
+
+
+def test_lamost_down_but_vizier_knows(replay: Any) -> None:
+    """The catalogue's copy at VizieR gives the values and tells which spectrum there would be."""
+    replay.fault("status", "^lamost/", times=-1, status=503)
+    star = specviz.get("HD 140283")
+    outcome = star.meta["services"]["lamost"]
+    assert outcome.status == "failed" and outcome.tries == 3
+    assert "VizieR lists obsid 353301001" in outcome.text
+    assert star.catalogue["teff"] == pytest.approx(5765.4) and "VizieR" in star.catalogue["source"]
+    replay.fault("status", "^vizier/", times=-1, status=503)
+    assert "VizieR" not in specviz.get("HD 140283", again=True).meta["services"]["lamost"].text or cache().entries(
+        "vizier"
+    )
+
+
+def test_a_designation_is_the_star_that_was_there_in_2000(replay: Any) -> None:
+    """HD 140283 has moved 18 arcsec since."""
+    star = specviz.get("LAMOST J154303.08-105600.4")
+    assert star.source_id.value == "6268770373590148224"

@@ -10,7 +10,7 @@ import pytest
 from specviz.archives import vizier
 from specviz.errors import BadReplyError, OptionError, QueryError, ServiceDownError
 
-HERE = (235.7579, -10.9335)
+HERE = (235.7629, -10.9335)
 
 
 def test_lamost_parameters_around_a_position(replay: Any) -> None:

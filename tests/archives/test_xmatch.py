@@ -16,7 +16,7 @@ from specviz.errors import BadReplyError, OptionError, QueryError, RateLimitedEr
 def _table(**more: Any) -> Any:
     from astropy.table import Table
 
-    names, ra, dec = ["far", "HD 140283", "none"], [10.0, 235.757904, np.nan], [10.0, -10.933499, 5.0]
+    names, ra, dec = ["far", "HD 140283", "none"], [10.0, 235.762904, np.nan], [10.0, -10.933499, 5.0]
     return Table({"name": names, "ra": ra, "dec": dec, **more})
 
 
@@ -27,12 +27,12 @@ def test_gaia(replay: Any) -> None:
     assert list(found["source_id"]) == [6268770373590148224, 6268770373590148225]
     assert found["source_id"].dtype == np.int64
     assert found["separation_arcsec"][1] == pytest.approx(1.753, abs=2e-3)
-    assert found["ra"][0] == 235.752843  # the catalogue's own column
+    assert found["ra"][0] == 235.757843  # the catalogue's own column
     assert not [c for c in found.colnames if c.startswith("specviz")]
     sent = replay.asked[0].form
     assert sent["cat2"] == "vizier:I/355/gaiadr3"
     assert sent["distMaxArcsec"] == "3.0"
-    assert sent["cat1"].split() == ["specviz_row,specviz_ra,specviz_dec", "1,10.0,10.0", "2,235.757904,-10.933499"]
+    assert sent["cat1"].split() == ["specviz_row,specviz_ra,specviz_dec", "1,10.0,10.0", "2,235.762904,-10.933499"]
 
 
 def test_the_nearest_only(replay: Any) -> None:
@@ -67,7 +67,7 @@ def test_many_rows_are_several_questions(replay: Any, monkeypatch: pytest.Monkey
     from astropy.table import Table
 
     monkeypatch.setattr(xmatch, "AT_ONCE", 2)
-    ra, dec = [10.0, 235.757904, 11.0, 12.0, 235.757904], [0.0, -10.933499, 0.0, 0.0, -10.9335]
+    ra, dec = [10.0, 235.762904, 11.0, 12.0, 235.762904], [0.0, -10.933499, 0.0, 0.0, -10.9335]
     table = Table({"RAJ2000": ra, "DEJ2000": dec})
     found = cross_match(table, nearest=True)
     assert list(found["row"]) == [1, 4]
@@ -89,7 +89,7 @@ def test_units_and_names(replay: Any) -> None:
     from astropy import units as u
     from astropy.table import QTable
 
-    table = QTable({"alpha": [235.757904 / 15.0] * u.hourangle, "delta": [-10.933499 * 60.0] * u.arcmin})
+    table = QTable({"alpha": [235.762904 / 15.0] * u.hourangle, "delta": [-10.933499 * 60.0] * u.arcmin})
     found = cross_match(table, ra="alpha", dec="delta", nearest=True)
     assert list(found["source_id"]) == [6268770373590148224]
 

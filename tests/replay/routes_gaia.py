@@ -76,7 +76,7 @@ NEW_ONLY = (910_000_000_000_000_001, 910_000_000_000_000_002)
 TROUBLE = tuple(990_000_000_000_000_000 + k for k in range(1, 8))
 #: Stars that the replayed SIMBAD and LAMOST know too: HD 140283 (2016), KIC 10424789, and of LAMOST's small sky.
 ELSEWHERE: dict[int, dict[str, Any]] = {
-    6268770373590148224: dict(ra=235.752857, dec=-10.934852, pmra=-1114.93, pmdec=-304.36, parallax=16.267,
+    6268770373590148224: dict(ra=235.757857, dec=-10.934852, pmra=-1114.93, pmdec=-304.36, parallax=16.267,
                               phot_g_mean_mag=7.04, bp_rp=0.79),
     2086512227851023872: dict(ra=298.618740, dec=47.567960, pmra=0.0, pmdec=0.0, phot_g_mean_mag=13.9),
     111222333444555666: dict(ra=150.0, dec=20.0, pmra=0.0, pmdec=0.0, **_LABELS),

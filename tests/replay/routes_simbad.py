@@ -31,7 +31,7 @@ COLUMNS = {
 #: Rounded values of real stars; the Kepler one is that of the light curves among the shared data.
 OBJECTS: list[dict[str, Any]] = [
     dict(
-        main_id="HD 140283", ra=235.757904, dec=-10.933499, pmra=-1114.93, pmdec=-304.36, plx_value=16.267,
+        main_id="HD 140283", ra=235.762904, dec=-10.933499, pmra=-1114.93, pmdec=-304.36, plx_value=16.267,
         rvz_radvel=-170.4, sp_type="F9 V Fe-2.1 CH-0.5", otype_txt="PM*", teff=5750.0, log_g=3.67, fe_h=-2.4,
         ids="BD-10  4149|HD 140283|HIP 76976|2MASS J15430308-1056004|TIC 45391862|LAMOST J154303.08-105600.4|"
             "Gaia DR2 6268770373590148224|Gaia DR3 6268770373590148224|Gaia DR1 6268770369292893568",

@@ -39,19 +39,19 @@ _GAIA: dict[str, type] = {
 }  # fmt: skip
 _VISITS: list[dict[str, Any]] = [
     {
-        "ObsID": 353301002, "RAJ2000": 235.758400, "DEJ2000": -10.933500, "MJD": 57160, "snrg": 31.5, "Class": "STAR",
+        "ObsID": 353301002, "RAJ2000": 235.763400, "DEJ2000": -10.933500, "MJD": 57160, "snrg": 31.5, "Class": "STAR",
         "subClass": "F5", "z": -0.00057, "Teff": 5801.2, "e_Teff": 60.5, "logg": 3.71, "e_logg": 0.09,
         "[Fe/H]": -2.31, "e_[Fe/H]": 0.11, "HRV": -169.0, "e_HRV": 5.0,
     },
     {
-        "ObsID": 353301001, "RAJ2000": 235.757900, "DEJ2000": -10.933500, "MJD": 57161, "snrg": 88.0, "Class": "STAR",
+        "ObsID": 353301001, "RAJ2000": 235.762900, "DEJ2000": -10.933500, "MJD": 57161, "snrg": 88.0, "Class": "STAR",
         "subClass": "F2", "z": -0.00057, "Teff": 5765.4, "e_Teff": 25.5, "logg": 3.66, "e_logg": 0.04,
         "[Fe/H]": -2.39, "e_[Fe/H]": 0.05, "HRV": -170.1, "e_HRV": 3.0,
     },
 ]  # fmt: skip
 _SOURCES: list[dict[str, Any]] = [
     {
-        "Source": 6268770373590148224, "RA_ICRS": 235.752843, "DE_ICRS": -10.934852, "Plx": 16.2665, "e_Plx": 0.0263,
+        "Source": 6268770373590148224, "RA_ICRS": 235.757843, "DE_ICRS": -10.934852, "Plx": 16.2665, "e_Plx": 0.0263,
         "pmRA": -1114.93, "pmDE": -304.36, "Gmag": 7.0356, "BP-RP": 0.78, "RUWE": 1.12, "RV": -170.9, "Teff": 5770.0,
         "logg": 3.63, "[Fe/H]": None, "XPcont": 1, "XPsamp": 1, "RVS": 1,
     },
