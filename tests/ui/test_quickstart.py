@@ -87,7 +87,7 @@ def test_quickstart(open_notebook: Callable[..., Any], shot: Callable[..., Path]
     shot(page, "quickstart_dark")
 
     # a mistake: words, no traceback, nothing lost
-    field.fill("HD 140283")
+    field.fill("/no/such/spectrum.fits")
     field.press("Enter")
     page.get_by_text("No star or file called").first.wait_for()
     assert nb.kernel_eval("explorer.star.name") == name
