@@ -47,3 +47,26 @@ def fake_model_class() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.FakeModel
+
+
+def _module(name: str, path: Path) -> Any:
+    """A module beside the tests, by its path."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def official_release() -> Any:
+    """The module tests/models/official_release.py: a stand-in for the official SpecCLIP release (``make_release``)."""
+    return _module("specviz_official_release", _ROOT / "tests" / "models" / "official_release.py")
+
+
+@pytest.fixture(scope="session")
+def tiny_release(official_release: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tiny release without usable SBI posteriors, made once, not to be changed: ``.folder``, ``.files``, ``.configs``."""
+    return official_release.make_release(tmp_path_factory.mktemp("release"), "tiny")
