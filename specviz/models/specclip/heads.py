@@ -38,13 +38,35 @@ class QueryPooling(nn.Module):
         nn.init.trunc_normal_(self.query, std=dim**-0.5)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        q, k, v = self._projected(tokens)
+        return self._pooled(F.scaled_dot_product_attention(q, k, v, scale=self.scale))
+
+    @property
+    def scale(self) -> float:
+        """The whole factor on the logits."""
+        return (self.query.shape[2] // self.n_heads) ** -0.5
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """The attention (B, heads, T) that :meth:`forward` gives each token; sums to one over the tokens."""
+        q, k, _ = self._projected(tokens)
+        return torch.softmax(q @ k.transpose(2, 3) * self.scale, dim=3)[:, :, 0]
+
+    def pooled(self, tokens: Tensor, weights: Tensor) -> Tensor:
+        """The output (B, 1, dim) under given attention (B, heads, T)."""
+        _, _, v = self._projected(tokens)
+        return self._pooled(weights[:, :, None] @ v)
+
+    def _projected(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query (B, H, 1, D), keys and values (B, H, T, D)."""
         b, t, _ = tokens.shape
-        dim = self.query.shape[2]
-        heads, width = self.n_heads, dim // self.n_heads
+        heads, width = self.n_heads, self.query.shape[2] // self.n_heads
         q = self.q(self.query).view(1, 1, heads, width).transpose(1, 2).expand(b, -1, -1, -1)
         k, v = self.kv(tokens).view(b, t, 2, heads, width).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v, scale=width**-0.5)
-        return self.norm(self.dropout(self.out(mixed.transpose(1, 2).reshape(b, 1, dim))))
+        return q, k, v
+
+    def _pooled(self, mixed: Tensor) -> Tensor:
+        """From the mixed values (B, H, 1, D) to the output (B, 1, dim)."""
+        return self.norm(self.dropout(self.out(mixed.transpose(1, 2).reshape(len(mixed), 1, self.query.shape[2]))))
 
 
 class QueryHead(nn.Module):

@@ -27,10 +27,27 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(embed_dim, embed_dim)
 
     def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self._projected(x)
+        return self._out(F.scaled_dot_product_attention(q, k, v, scale=self.scale))
+
+    def weights(self, x: Tensor) -> Tensor:
+        """The attention (B, H, T, T) that :meth:`forward` uses, row = reading token; ``scale`` is on its logits."""
+        q, k, _ = self._projected(x)
+        return torch.softmax(q @ k.transpose(2, 3) * self.scale, dim=3)
+
+    def mixed(self, x: Tensor, weights: Tensor) -> Tensor:
+        """The output (B, T, E) under given attention (B, H, T, T)."""
+        return self._out(weights @ self._projected(x)[2])
+
+    def _projected(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, each (B, H, T, D)."""
         b, t, e = x.shape
-        q, k, v = self.qkv(x).view(b, t, 3, self.n_heads, e // self.n_heads).permute(2, 0, 3, 1, 4)  # each (B, H, T, D)
-        mixed = F.scaled_dot_product_attention(q, k, v, scale=self.scale)
-        return self.out(mixed.transpose(1, 2).reshape(b, t, e))
+        q, k, v = self.qkv(x).view(b, t, 3, self.n_heads, e // self.n_heads).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def _out(self, mixed: Tensor) -> Tensor:
+        b, heads, t, d = mixed.shape
+        return self.out(mixed.transpose(1, 2).reshape(b, t, heads * d))
 
 
 class TransformerBlock(nn.Module):
@@ -97,6 +114,14 @@ class MaskedTransformer(nn.Module):
             x = block(x)
             outputs.append(x)
         return outputs
+
+    def attention_weights(self, tokens: Tensor) -> list[Tensor]:
+        """The self-attention (B, H, T, T) really used by every block, for tokens (B, T, F)."""
+        x, weights = self.embed_tokens(tokens), []
+        for block in self.blocks:
+            weights.append(block.attention.weights(block.norm1(x)))
+            x = block(x)
+        return weights
 
     def encode_tokens(self, tokens: Tensor) -> Tensor:
         """Tokens (B, T, F) -> token embeddings (B, T, E), the final norm included."""

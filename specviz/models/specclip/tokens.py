@@ -39,8 +39,12 @@ def slice_tokens(spectra: Tensor, length: int, step: int, n_slices: int) -> Tens
     not kept: the network is blind to the absolute level.
     """
     values, _, std = standardise(spectra)
-    slices = values.unfold(1, length, step)[:, :n_slices]
-    tokens = F.pad(slices, (1, 0, 1, 0))
+    return standardised_slices(values, std, length, step, n_slices)
+
+
+def standardised_slices(values: Tensor, std: Tensor, length: int, step: int, n_slices: int) -> Tensor:
+    """The tokens of :func:`slice_tokens` from standardised spectra (B, L) and the std (B, 1) they were divided by."""
+    tokens = F.pad(values.unfold(1, length, step)[:, :n_slices], (1, 0, 1, 0))
     tokens[:, 0, 0] = torch.log10(std[:, 0])
     return tokens
 
