@@ -56,6 +56,7 @@ if (box == null || box.input !== input) {
     box.taking = true
     field.value_input = name
     box.taking = false
+    view.svTyping = false
   }
   input.addEventListener('keydown', (event) => {
     if (event.isComposing) return
@@ -65,6 +66,7 @@ if (box == null || box.input !== input) {
       if (n) box.mark(event.key === 'ArrowDown' ? (box.active + 1) % n : (box.active <= 0 ? n : box.active) - 1)
       else if (input.value.trim()) box.ask(0)
     } else if (event.key === 'Enter') {        // the field itself submits when the key comes up
+      view.svTyping = false
       if (n && box.active >= 0) box.take(box.active); else box.close()
     } else if (event.key === 'Escape' && n) {
       event.stopPropagation()
@@ -82,6 +84,7 @@ if (box == null || box.input !== input) {
 }
 if (cb_obj === field) {
   if (box.taking) return
+  view.svTyping = true
   if (input.value.trim()) box.ask(150); else box.close()
   return
 }
@@ -99,6 +102,14 @@ box.list.replaceChildren(...[...name].map((text, i) => {
 box.mark(-1)
 box.list.hidden = name.length === 0
 input.setAttribute('aria-expanded', String(name.length > 0))
+"""
+
+#: A star that arrives writes its name into the field, but not over what the person types meanwhile.
+_KEEP = """
+const view = field.document?.views_manager?.find_one(field)
+const input = view?.input_el
+if (input == null || !view.svTyping || input.getRootNode().activeElement !== input) return
+if (input.value !== field.value_input) input.value = field.value_input   // Bokeh has written the name already
 """
 
 
@@ -119,6 +130,7 @@ class Suggestions:
         script = CustomJS(args={"field": field, "source": self.source}, code=_SCRIPT)
         field.js_on_change("value_input", script)
         self.source.js_on_change("data", script)
+        field.js_on_change("value", CustomJS(args={"field": field}, code=_KEEP))
         self.source.on_change("tags", self._typed)
 
     def _typed(self, _attr: str, _old: Any, tags: list[Any]) -> None:

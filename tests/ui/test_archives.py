@@ -94,13 +94,13 @@ def replay(server: Replay) -> Replay:
 def explorer(open_notebook: Callable[..., Any], replay: Replay, tmp_path: Path) -> Callable[..., Any]:
     """``explorer(arguments, ...)``: a notebook that shows ``specviz.explore(arguments)`` beside a slider."""
     settings = {
-        "SPECVIZ_ENDPOINTS": replay.base, "SPECVIZ_CACHE": str(tmp_path / "cache"), "SPECVIZ_RETRY_WAIT": "0.02",
-        "SPECVIZ_PACE": "0",
+        "SPECVIZ_CACHE": str(tmp_path / "cache"), "SPECVIZ_RETRY_WAIT": "0.02", "SPECVIZ_PACE": "0",
     }  # fmt: skip
 
-    def show(arguments: str, *, ready: str | None = None, **options: Any) -> Any:
+    def show(arguments: str, *, ready: str | None = None, endpoints: str = replay.base, **options: Any) -> Any:
         cells = [
-            f"import os\nos.environ.update({settings!r})\nimport specviz, ipywidgets",
+            f"import os\nos.environ.update({settings | dict(SPECVIZ_ENDPOINTS=endpoints)!r})\n"
+            "import specviz, ipywidgets",
             "slider, echo = ipywidgets.IntSlider(description='Slider'), ipywidgets.Label('at 0')\n"
             "slider.observe(lambda change: setattr(echo, 'value', f\"at {change['new']}\"), 'value')\n"
             f"explorer = specviz.explore({arguments})\n"
@@ -206,9 +206,39 @@ def test_suggestions_with_the_keyboard(explorer: Any, replay: Replay, shot: Call
     page.keyboard.press("Enter")
     page.wait_for_function("(old) => !window.svText('.sv-summary').includes(old)", arg=OTHER)
     assert nb.kernel_eval("explorer.session.wait().target") == chosen
-    field.fill("pair o")
-    options.first.click()
+    field.fill("pair o")  # perhaps before the name of the star that has just come is written into the field
+    options.filter(has_text=OTHER).click()
     _has_star(page, OTHER)
+
+
+def test_what_is_typed_is_not_overwritten_by_the_star_that_arrives(explorer: Any, replay: Replay) -> None:
+    nb = explorer("'demo 1'", ready="demo 1")
+    page = nb.page
+    replay.faults({"kind": "slow", "match": "simbad/", "times": 1, "seconds": 1.5})
+    _ask(page, OTHER)
+    field = page.get_by_placeholder(PLACEHOLDER)
+    field.fill("demo 12")
+    _has_star(page, OTHER)
+    page.wait_for_timeout(200)
+    assert field.input_value() == "demo 12"
+    field.press("Enter")
+    _has_star(page, "demo 12")
+    assert field.input_value() == "demo 12"
+    page.get_by_role("button", name="Offline").wait_for(state="hidden")
+    nb.kernel_eval("explorer.show('demo 13')")
+    _has_star(page, "demo 13")
+    assert field.input_value() == "demo 13"
+
+
+def test_without_any_network_the_example_opens_and_it_is_said(explorer: Any, shot: Callable[..., Path]) -> None:
+    nb = explorer("'demo 1'", ready="demo 1", endpoints="http://archives.invalid")  # no such address anywhere
+    page = nb.page
+    _ask(page, "HD 140283")
+    page.get_by_role("button", name="Offline").wait_for()
+    page.get_by_text("The demo sky and your own files").first.wait_for()
+    shot(page, "no_network")
+    _ask(page, "demo 2")
+    _has_star(page, "demo 2")
 
 
 def test_an_ambiguous_name_is_chosen_and_its_html_stays_text(
