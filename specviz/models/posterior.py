@@ -26,6 +26,12 @@ LABEL_UNITS: Mapping[str, str] = MappingProxyType(
         "rv": "km / s",
         "ebv": "mag",
         "e_bp_rp": "mag",
+        "dnu": "uHz",
+        "nu_max": "uHz",
+        "mass": "solMass",
+        "radius": "solRad",
+        "age": "Gyr",
+        "delta_pi1": "s",
     }
 )
 
@@ -52,6 +58,9 @@ class Posterior:
         Range of each label in the training set: outside it the posterior is an extrapolation.
     notes : mapping of str to str
         A remark on a label, shown beside it ("learned from simulated spectra only").
+    points : set of str
+        Labels that are one number without an uncertainty: all their samples are equal, and what tells of a width
+        (:meth:`summary`, :meth:`quantile`) is NaN, not zero.
     """
 
     names: tuple[str, ...]
@@ -60,6 +69,7 @@ class Posterior:
     survey: str = ""
     prior: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    points: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         samples = np.asarray(self.samples, np.float64)
@@ -71,6 +81,9 @@ class Posterior:
         object.__setattr__(self, "units", MappingProxyType(units))
         object.__setattr__(self, "prior", MappingProxyType(dict(self.prior)))
         object.__setattr__(self, "notes", MappingProxyType(dict(self.notes)))
+        object.__setattr__(self, "points", frozenset(self.points))
+        if not self.points <= set(self.names):
+            raise ModelError("Points that are no labels: " + ", ".join(sorted(self.points - set(self.names))))
 
     def __len__(self) -> int:
         return int(self.samples.shape[0])
@@ -82,17 +95,19 @@ class Posterior:
         return self.samples[:, self.names.index(name)]
 
     def quantile(self, name: str, q: float | Sequence[float]) -> Any:
-        """Quantile(s) of one label's marginal."""
-        return np.quantile(self[name], q)
+        """Quantile(s) of one label's marginal; of a label without an uncertainty only the median is known."""
+        values = np.quantile(self[name], q)
+        return np.where(np.asarray(q) == 0.5, values, np.nan)[()] if name in self.points else values
 
     def summary(self) -> dict[str, tuple[float, float, float]]:
-        """``{label: (median, 16th, 84th percentile)}``."""
+        """``{label: (median, 16th, 84th percentile)}``; the percentiles of a label without an uncertainty are NaN."""
         return dict(self._summary)
 
     @cached_property
     def _summary(self) -> dict[str, tuple[float, float, float]]:
         # Computed once: every tile, table and map asks for it.
         q = np.quantile(self.samples, (0.5, 0.16, 0.84), axis=0)
+        q[1:, [self.names.index(n) for n in self.points]] = np.nan
         return {n: (float(q[0, i]), float(q[1, i]), float(q[2, i])) for i, n in enumerate(self.names)}
 
     def to_qtable(self) -> Any:

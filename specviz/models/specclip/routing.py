@@ -71,9 +71,7 @@ class Route:
         return f"labels/{self.survey}/{self.label}.safetensors"
 
 
-def _rows(
-    survey: Survey, network: Network, head: HeadKind, *rows: tuple[str, str, str, str]
-) -> tuple[Route, ...]:
+def _rows(survey: Survey, network: Network, head: HeadKind, *rows: tuple[str, str, str, str]) -> tuple[Route, ...]:
     return tuple(Route(survey, label, official, network, head, stem, group) for label, official, stem, group in rows)
 
 
@@ -106,9 +104,7 @@ ROUTES: tuple[Route, ...] = (
         ("nu_max", "nu_max", "numax", "seismic"),
         ("delta_pi1", "dpi", "DP", "DPi1"),
     ),
-    *_rows(
-        "gaia_xp", "split", "sbi", ("teff", "teff", "teff", "atmospheric"), ("logg", "logg", "logg", "atmospheric")
-    ),
+    *_rows("gaia_xp", "split", "sbi", ("teff", "teff", "teff", "atmospheric"), ("logg", "logg", "logg", "atmospheric")),
     *_rows(
         "gaia_xp",
         "predrecon",
