@@ -7,6 +7,7 @@ that wrote it: see :mod:`specviz.models.restricted_unpickler`.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
@@ -26,13 +27,16 @@ _MAX_INFLATION = 4
 _SLACK_BYTES = 1 << 20
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:
     """Content of a file that ``torch.save`` or Lightning wrote, on the CPU, without running anything in it.
 
     Parameters
     ----------
     path : path
         A ``.ckpt`` or ``.pt`` in the zip layout (torch >= 1.6).
+    mapped : bool
+        Leave the tensors in the file and read them where they are looked at: what is not needed (the moments of the
+        optimiser are two thirds of a Lightning file) takes no memory. The file must stay as it is meanwhile.
 
     Returns
     -------
@@ -47,10 +51,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     import torch
 
     path = Path(path)
-    sizes = _record_sizes(path)
+    sizes = _record_sizes(path, mapped)
     restricted = restricted_pickle(sizes)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted)
+        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted, mmap=mapped)
     except CheckpointError:
         raise
     except MemoryError as error:
@@ -70,27 +74,43 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> str:
     """Write tensors as safetensors, whole or not at all, and return the SHA-256 of the file.
 
-    ``metadata`` is text by name, kept in the file's header; tensors are moved to the CPU and made contiguous.
+    ``metadata`` is text by name, kept in the file's header. One tensor at a time is moved to the CPU and made
+    contiguous, so writing takes no memory beside what is there. The same content gives the same bytes (the library's
+    own writer puts metadata in random order): tensors lie by the size of their element, widest first, then by name.
     """
-    from safetensors.torch import save
-
     path = Path(path)
-    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = _in_order(save(content, metadata={str(k): str(v) for k, v in (metadata or {}).items()}))
+    names = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
+    header: dict[str, Any] = {}
+    if metadata is not None and metadata:
+        header["__metadata__"] = dict(sorted((str(k), str(v)) for k, v in metadata.items()))
+    end = 0
+    for name in names:
+        tensor, start = tensors[name], end
+        end += tensor.numel() * tensor.element_size()
+        header[name] = {"dtype": _dtype_name(tensor), "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     except OSError as error:
         raise CheckpointError(f"{path} cannot be written ({error.strerror})", remedy="Choose another folder") from error
+    digest = hashlib.sha256()
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
+            for piece in itertools.chain((len(text).to_bytes(8, "little"), text), map(_raw, map(tensors.get, names))):
+                stream.write(piece)
+                digest.update(piece)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        what = f"{path} cannot be written ({error.strerror})"
+        raise CheckpointError(what, remedy="Make room, or choose another folder") from error
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    return hashlib.sha256(data).hexdigest()
+    return digest.hexdigest()
 
 
 def load_weights(path: str | Path, expected_sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -133,21 +153,36 @@ def sha256_of(path: str | Path) -> str:
         raise CheckpointError(f"{path} cannot be read ({error.strerror})", remedy="Check the path") from error
 
 
-def _in_order(data: bytes) -> bytes:
-    """The same safetensors file with sorted metadata: the library writes it in random order, and the hash would differ.
+def _raw(tensor: Any) -> memoryview:
+    """The bytes of a tensor, little-endian as on every machine that torch supports."""
+    import torch
 
-    Layout: length of the header (8 bytes, little-endian), header (JSON, padded with spaces to 8 bytes), tensors.
-    """
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    if "__metadata__" in header:
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
 
 
-def _record_sizes(path: Path) -> dict[str, int]:
+def _dtype_name(tensor: Tensor) -> str:
+    """What safetensors calls the type of a tensor."""
+    import torch
+
+    names = {
+        torch.float64: "F64",
+        torch.float32: "F32",
+        torch.float16: "F16",
+        torch.bfloat16: "BF16",
+        torch.int64: "I64",
+        torch.int32: "I32",
+        torch.int16: "I16",
+        torch.int8: "I8",
+        torch.uint8: "U8",
+        torch.bool: "BOOL",
+    }
+    if tensor.dtype not in names:
+        raise CheckpointError(f"Weights of type {tensor.dtype} cannot be kept", expected="real numbers or integers")
+    return names[tensor.dtype]
+
+
+def _record_sizes(path: Path, mapped: bool) -> dict[str, int]:
     """Bytes of each tensor record, by its key in the archive.
 
     Refuses what is no checkpoint before torch sees it: other formats, TorchScript programs, archives that swell.
@@ -167,4 +202,6 @@ def _record_sizes(path: Path) -> dict[str, int]:
         raise CheckpointError(f"{path.name} is an archive, but not of weights", expected=expected)
     if sum(entry.file_size for entry in entries) > _MAX_INFLATION * path.stat().st_size + _SLACK_BYTES:
         raise CheckpointError(f"{path.name} unpacks to far more than its size", expected=expected)
+    if mapped and any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise CheckpointError(f"{path.name} is compressed, as torch.save never writes it", expected=expected)
     return {e.filename.rpartition("/data/")[2]: e.file_size for e in entries if "/data/" in e.filename}

@@ -33,9 +33,18 @@ _HOSTILE = frozenset(
         "code",
         "ctypes",
         "pip",
+        "tempfile",
+        "webbrowser",
+        "urllib",
+        "http",
+        "ftplib",
+        "marshal",
     )
 )
-_HOSTILE_BUILTINS = frozenset(("eval", "exec", "compile", "open", "__import__", "breakpoint", "input"))
+_HOSTILE_BUILTINS = frozenset(
+    ("eval", "exec", "compile", "open", "open_code", "FileIO", "__import__", "breakpoint", "input")
+)
+_WITH_OPEN = frozenset(("builtins", "__builtin__", "io", "_io", "_pyio", "codecs"))
 
 
 class ForeignObject:
@@ -113,12 +122,12 @@ class _RestrictedUnpickler(pickle.Unpickler):
         if found is not None:
             return found
         root = module.partition(".")[0]
-        if root in _HOSTILE or (root in ("builtins", "__builtin__", "io", "_io") and name in _HOSTILE_BUILTINS):
-            raise CheckpointError(
-                f"This file asks to run {module}.{name}: it was not opened",
-                expected="weights and plain numbers",
-                remedy="Do not use it, and tell whoever sent it",
-            )
+        if root in _HOSTILE or (root in _WITH_OPEN and name in _HOSTILE_BUILTINS):
+            raise _refusal(f"{module}.{name}")
+        if root == "pathlib" and "." in name:  # a path is data, what it can do is not: Path.write_text
+            raise _refusal(f"{module}.{name}")
+        if name == "getattr" and root in ("builtins", "__builtin__"):
+            return _Call(_method)
         return type("ForeignObject", (ForeignObject,), {"name": f"{module}.{name}"})
 
     def __setattr__(self, attribute: str, value: Any) -> None:
@@ -181,6 +190,22 @@ def _rebuild_tensor(storage: Any, offset: int, size: Any, stride: Any, *rest: An
     if min((offset, *size, *stride)) < 0 or (0 not in tuple(size) and last >= available):
         raise CheckpointError("A tensor in this file reaches beyond its data", remedy="Download it again")
     return torch._utils._rebuild_tensor_v2(storage, offset, size, stride, *rest)
+
+
+def _method(owner: Any, name: Any, *_: Any) -> ForeignObject:
+    """A method, as pickles name it: inert like everything foreign; those of a path could only read or write files."""
+    of = getattr(owner, "name", "") if isinstance(owner, ForeignObject | type) else ""
+    if str(of).partition(".")[0] in (*_HOSTILE, "pathlib"):
+        raise _refusal(f"{of}.{name}")
+    return ForeignObject(owner, name)
+
+
+def _refusal(what: str) -> CheckpointError:
+    return CheckpointError(
+        f"This file asks to run {what}: it was not opened",
+        expected="weights and plain numbers",
+        remedy="Do not use it, and tell whoever sent it",
+    )
 
 
 def _refuse_bare_pickle(*_: Any, **__: Any) -> Any:

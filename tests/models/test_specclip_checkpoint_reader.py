@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import random
@@ -74,6 +75,9 @@ def _hostile() -> list[tuple[str, Callable[[Path], Calls]]]:
         ("exec", lambda p: Calls(exec, f"open({str(p)!r}, 'w')")),
         ("Popen", lambda p: Calls(subprocess.Popen, ["touch", str(p)])),
         ("import", lambda p: Calls(__import__, "antigravity")),
+        ("touch", lambda p: Calls(Path.touch, p)),
+        ("write_text", lambda p: Calls(p.write_text, "written")),
+        ("FileIO", lambda p: Calls(io.FileIO, str(p), "w")),
     ]
 
 
@@ -88,11 +92,11 @@ def test_hostile_files_are_refused_and_do_nothing(tmp_path: Path, name: str, mak
 
 
 def test_calls_through_other_doors_are_inert(tmp_path: Path) -> None:
-    """Path.touch, torch.load of embedded bytes and torch.save are on no list of dangers, and still do nothing."""
+    """getattr, torch.load of embedded bytes and torch.save are on no list of dangers, and still do nothing."""
     witness, path = tmp_path / "witness", tmp_path / "sly.ckpt"
     inner = pickle.dumps(Calls(os.system, f"touch {witness}"))
     trap = [
-        Calls(Path.touch, witness),
+        Calls(getattr, OrderedDict(a=1), "items"),
         Calls(torch.storage._load_from_bytes, inner),
         Calls(torch.save, 1, str(witness)),
     ]
