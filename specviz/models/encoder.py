@@ -115,9 +115,7 @@ class Encoder:
             return self._vectors(self._run, rows.to(self.device), survey, self.dtype).cpu().numpy()
 
     # ------------------------------------------------------------------ half precision
-    def _vectors(
-        self, run: Callable[[Tensor, str], Tensor], rows: Tensor, survey: str, dtype: torch.dtype
-    ) -> Tensor:
+    def _vectors(self, run: Callable[[Tensor, str], Tensor], rows: Tensor, survey: str, dtype: torch.dtype) -> Tensor:
         # cache_enabled keeps nothing for weights that need no gradient: the copies below are in half precision already.
         half = dtype != torch.float32
         with torch.autocast(self.device.type, dtype=dtype, cache_enabled=False) if half else nullcontext():

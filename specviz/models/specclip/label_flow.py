@@ -226,6 +226,23 @@ class LabelFlow(nn.Module):
         at = slice(self.n_core, self.n_core + labels.shape[1])
         return self.extra.log_prob((labels - self.offset[at]) / self.spread[at], self.condition(context), None)
 
+    def centre(self, context: Tensor) -> Tensor:
+        """Labels (B, n_labels) at the centre of the base distribution: each at the median of its factor given the
+        centres of those before it. Differentiable; close to the posterior's medians, and drawn from nothing.
+        """
+        summary, stars = self.condition(context), []
+        zero = torch.zeros(1, device=context.device, dtype=context.dtype)
+        for star in summary:
+            drawn: list[Tensor] = []
+            for i in range(self.n_core):
+                drawn.append(self.factor(i).to_label(zero, star, torch.stack(drawn) if drawn else None))
+            core = torch.stack(drawn)  # (n_core, 1)
+            if self.extra is not None:
+                nothing = torch.zeros((self.extra.n_labels, 1), device=context.device, dtype=context.dtype)
+                core = torch.cat((core, self.extra.sample(nothing, star, core)))
+            stars.append(core[:, 0])
+        return self.restore(torch.stack(stars))
+
     @torch.no_grad()
     def sample(self, context: Tensor, base: Tensor) -> Tensor:
         """Samples (B, S, n_labels) in their units from base normals ``base`` (S, n_labels), the same for every star.

@@ -6,18 +6,23 @@ deviation of the decoder's error, a pixel), and one :class:`~specviz.models.spec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from specviz.models.encoder import Encoder
 from specviz.models.specclip.clip import SpecClipPredRecon
 from specviz.models.specclip.config import LAMOST_PIXELS, ClipConfig, LamostEncoderConfig, XpAutoEncoderConfig
 from specviz.models.specclip.constants import LAMOST_CLIP, XP_CLIP
 from specviz.models.specclip.label_flow import LabelFlow
+from specviz.models.specclip.masked_transformer import LamostMaskedTransformer
 from specviz.models.specclip.tokens import standardise
+from specviz.models.specclip.xp_autoencoder import XpAutoEncoder
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,40 @@ class SmallNet(SpecClipPredRecon):
     def encode(self, spectra: Tensor, survey: str) -> Tensor:
         """Embedding (B, D) of raw prepared values (B, L)."""
         return self.embed(self.clip_input(spectra, survey), survey)
+
+    def encoder(self, device: str, grids: Mapping[str, NDArray[np.float64]], **how: Any) -> Encoder:
+        """What runs :meth:`encode` on arrays; ``how`` is ``precision`` and ``compiled`` of :class:`Encoder`."""
+
+        def make(parts: Mapping[str, nn.Module]) -> Callable[[Tensor, str], Tensor]:
+            lamost, xp = parts["lamost"], parts["xp"]
+            assert isinstance(lamost, LamostMaskedTransformer) and isinstance(xp, XpAutoEncoder)
+
+            def encode(spectra: Tensor, survey: str) -> Tensor:
+                spectra = self.clip_input(spectra, survey)
+                if survey == "lamost_lrs":
+                    return parts["lamost_head"](lamost.embedding(spectra))
+                return parts["xp_head"](xp.latent(spectra))
+
+            return encode
+
+        names = ("lamost", "lamost_head", "xp", "xp_head")
+        return Encoder({name: getattr(self, name) for name in names}, make, device=device, grids=grids, **how)
+
+    def attributed(self, survey: str, label: str, log_snr: float) -> dict[str, Any]:
+        """The parts of an :class:`~specviz.models.specclip.attribution.Target` for one label of one star."""
+        flow = self.flow(survey)
+        lamost = survey == "lamost_lrs"
+
+        def value(embedding: Tensor) -> Tensor:
+            snr = torch.full((len(embedding),), log_snr, device=embedding.device)
+            return flow.centre(self.context(embedding, snr))[:, flow.names.index(label)]
+
+        return {
+            "backbone": self.lamost if lamost else self.xp,
+            "head": self.lamost_head if lamost else self.xp_head,
+            "value": value,
+            "clip": LAMOST_CLIP if lamost else XP_CLIP,
+        }
 
     def reconstruct_normalised(
         self, embedding: Tensor, log_snr: Tensor, spectra: Tensor, survey: str
