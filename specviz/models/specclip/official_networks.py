@@ -6,25 +6,25 @@ through its encoder once, and both heads read what comes out.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from specviz.errors import CheckpointError
 from specviz.models.checkpoint_reader import load_weights
+from specviz.models.encoder import LEAST_COSINE, Encoder, probe_spectra
 from specviz.models.specclip.checkpoint import build
 from specviz.models.specclip.clip import SpecClipPredRecon, SpecClipSplit
 from specviz.models.specclip.config import ClipConfig, LamostEncoderConfig, SplitConfig, XpAutoEncoderConfig
-from specviz.models.specclip.routing import Network, Survey
+from specviz.models.specclip.masked_transformer import LamostMaskedTransformer
+from specviz.models.specclip.routing import GRIDS, SURVEYS, Network, Survey
+from specviz.models.specclip.xp_autoencoder import XpAutoEncoder
 
-#: ``format`` in the manifest of a converted release.
-FORMAT = "specviz-specclip-official-1"
 BACKBONES = "backbones.safetensors"
 NETWORKS: tuple[Network, ...] = ("split", "predrecon")
 _SIDES: Mapping[Survey, str] = {"lamost_lrs": "lamost", "gaia_xp": "xp"}
@@ -91,49 +91,71 @@ class OfficialNetworks:
         return {survey: getattr(self.split, side) is getattr(self.predrecon, side) for survey, side in _SIDES.items()}
 
     def embed(self, spectra: Tensor, survey: Survey) -> dict[Network, Tensor]:
-        """Both embeddings of spectra (B, L): ``split`` is [shared, private], both (B, 768) in the released models."""
-        found: dict[Network, Tensor] = {}
-        seen: dict[int, Tensor] = {}
+        """Both embeddings of spectra (B, L): ``split`` is [shared, private], both (B, 768) in the released models.
+
+        Each encoder runs once, however many networks read it.
+        """
+        return _embed(self._parts(), spectra, survey)
+
+    def widths(self) -> dict[Network, int]:
+        """Length of each network's embedding."""
+        return {"split": self.split.config.embed_dim, "predrecon": self.predrecon.config.embed_dim}
+
+    def encoder(self, *, precision: str = "float32", compiled: bool = False) -> Encoder:
+        """The way from spectra to [split, predrecon], side by side in one array; see :class:`Encoder`.
+
+        Half precision has to keep the direction of both embeddings, each for itself.
+        """
+        parts = self._parts()
+
+        def make(given: Mapping[str, nn.Module]) -> Callable[[Tensor, str], Tensor]:
+            def run(spectra: Tensor, survey: str) -> Tensor:
+                return torch.cat(list(_embed(given, spectra, survey).values()), dim=1)
+
+            return run
+
+        made = Encoder(parts, make, device=self.device, grids=GRIDS, precision=precision, compiled=compiled)
+        if made.dtype == torch.float32:
+            return made
+        width = self.widths()["split"]
+        for survey in SURVEYS:
+            probe = probe_spectra(GRIDS[survey], survey)
+            half = torch.from_numpy(made(probe, survey)).split((width, self.widths()["predrecon"]), dim=1)
+            with torch.inference_mode():
+                exact = self.embed(torch.from_numpy(probe).to(self.device), survey)
+            for vectors, name in zip(half, NETWORKS, strict=True):
+                worst = float(torch.cosine_similarity(exact[name].cpu(), vectors, dim=1).min())
+                if not worst >= LEAST_COSINE:
+                    refused = Encoder(parts, make, device=self.device, grids=GRIDS, compiled=compiled)
+                    refused.notes = (f"half precision was refused: cosine {worst:.5f} ({name}, {survey})",)
+                    return refused
+        return made
+
+    def _parts(self) -> dict[str, nn.Module]:
+        """The modules that encode; a shared backbone once."""
+        parts: dict[str, nn.Module] = {}
         for name in NETWORKS:
             network = self.network(name)
-            encoder = network.lamost if survey == "lamost_lrs" else network.xp
-            if id(encoder) not in seen:
-                seen[id(encoder)] = network.backbone(spectra, survey)
-            head = network.lamost_head if survey == "lamost_lrs" else network.xp_head
-            found[name] = head(seen[id(encoder)])
-        return found
+            for survey, side in _SIDES.items():
+                if name == "split" or not self.shared[survey]:
+                    parts[f"{name}.{side}"] = getattr(network, side)
+                parts[f"{name}.{side}_head"] = getattr(network, f"{side}_head")
+        return parts
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """``manifest.json`` of a converted release.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none, or it was written for another format.
-    """
-    path = Path(folder) / "manifest.json"
-    if not path.is_file():
-        raise CheckpointError(
-            f"{folder} holds no converted SpecCLIP release",
-            expected="a folder with manifest.json",
-            remedy="specviz models pull specclip-official",
-        )
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged", remedy=_AGAIN) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise CheckpointError(f"{path} has the format {found!r}", expected=FORMAT, remedy=_AGAIN)
-    if not isinstance(manifest.get("written"), dict):
-        raise CheckpointError(f"{path} lists no files", remedy=_AGAIN)
-    return manifest
-
-
-def weights_sha256(manifest: Mapping[str, Any]) -> str:
-    """One hash of all weights: SHA-256 over the sorted SHA-256 of the files, one a line."""
-    return hashlib.sha256("\n".join(sorted(manifest["written"].values())).encode()).hexdigest()
+def _embed(parts: Mapping[str, nn.Module], spectra: Tensor, survey: str) -> dict[Network, Tensor]:
+    """The encoding half of both networks."""
+    side = "lamost" if survey == "lamost_lrs" else "xp"
+    found: dict[Network, Tensor] = {}
+    seen: Tensor | None = None
+    for name in NETWORKS:
+        backbone = parts.get(f"{name}.{side}")
+        if isinstance(backbone, LamostMaskedTransformer):
+            seen = backbone.embedding(spectra)
+        elif isinstance(backbone, XpAutoEncoder):
+            seen = backbone.latent(spectra)
+        found[name] = parts[f"{name}.{side}_head"](seen)
+    return found
 
 
 def config_from_json(text: str, kind: type[ClipConfig]) -> ClipConfig:
@@ -161,7 +183,7 @@ def _known(values: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in names}
 
 
-def _load(module: torch.nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
+def _load(module: nn.Module, tensors: Mapping[str, Tensor], file: str) -> None:
     try:
         module.load_state_dict(dict(tensors), strict=True, assign=True)
     except RuntimeError as error:

@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
+
 Survey = Literal["lamost_lrs", "gaia_xp"]
 Network = Literal["split", "predrecon"]
 HeadKind = Literal["sbi", "mlp"]
 
+#: What the networks read: vacuum Angstrom, and nm.
+GRIDS: Mapping[str, NDArray[np.float64]] = MappingProxyType(
+    {"lamost_lrs": SPECCLIP_WAVELENGTH, "gaia_xp": XP_WAVELENGTH_NM}
+)
 #: The folder of a survey in the official release.
 OFFICIAL_FOLDER: Mapping[Survey, str] = MappingProxyType({"lamost_lrs": "lrs", "gaia_xp": "xp"})
 
