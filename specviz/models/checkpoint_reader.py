@@ -7,12 +7,11 @@ that wrote it: see :mod:`specviz.models.restricted_unpickler`.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +97,7 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapp
     digest = hashlib.sha256()
     try:
         with os.fdopen(handle, "wb") as stream:
-            for piece in itertools.chain((len(text).to_bytes(8, "little"), text), map(_raw, map(tensors.get, names))):
+            for piece in _pieces(text, [tensors[name] for name in names]):
                 stream.write(piece)
                 digest.update(piece)
         Path(temporary).chmod(0o644)
@@ -153,12 +152,21 @@ def sha256_of(path: str | Path) -> str:
         raise CheckpointError(f"{path} cannot be read ({error.strerror})", remedy="Check the path") from error
 
 
-def _raw(tensor: Any) -> memoryview:
+def _pieces(header: bytes, tensors: list[Tensor]) -> Iterator[bytes | memoryview]:
+    """The bytes of a safetensors file, one tensor at a time."""
+    yield len(header).to_bytes(8, "little")
+    yield header
+    for tensor in tensors:
+        yield _raw(tensor)
+
+
+def _raw(tensor: Tensor) -> memoryview:
     """The bytes of a tensor, little-endian as on every machine that torch supports."""
     import torch
 
     flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
+    data: memoryview = flat.view(torch.uint8).numpy().data
+    return data
 
 
 def _dtype_name(tensor: Tensor) -> str:

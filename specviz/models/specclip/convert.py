@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from torch import Tensor, nn
 
 from specviz import __version__
 from specviz.errors import CheckpointError, SpecvizError
-from specviz.models.checkpoint_reader import load_weights, read_checkpoint, save_weights
+from specviz.models.checkpoint_reader import read_checkpoint, save_weights
 from specviz.models.installed import Manifest, leftovers, now
 from specviz.models.restricted_unpickler import ForeignObject
 from specviz.models.specclip import posterior_files, sizes_from_weights
 from specviz.models.specclip.checkpoint import from_official
-from specviz.models.specclip.official_files import ENCODERS, NETWORKS, Source, find_release
+from specviz.models.specclip.official_files import ENCODERS, Source, find_release
 from specviz.models.specclip.routing import ROUTES, Route
 from specviz.models.specclip.self_check import head_numbers, network_numbers
 from specviz.models.work import Cancel, Progress, Work
@@ -101,12 +101,8 @@ def add_posteriors(
     wanted = [route for route in ROUTES if route.head == "sbi" and release.has(route.path)]
     work = Work(sum(release.bytes(route.path) for route in wanted), progress, cancel)
     written, left_out = dict(manifest.written), dict(manifest.left_out)
-    files = dict(manifest.files)
-    for route in wanted:
-        work.say(route.path)
-        files[route.path] = release.record(route.path, work)
-        why = posterior_files.convert(release.path(route.path), target / route.file, route, work)
-        _note(route, why, target, written, left_out)
+    files = {**manifest.files, **{release.spelt(r.path): release.record(r.path, work) for r in wanted}}
+    _posteriors(release, wanted, target, work, written, left_out)
     manifest = replace(manifest, written=written, left_out=left_out, files=files, created=now())
     manifest.save(target)
     return manifest
@@ -133,8 +129,8 @@ class _Conversion:
             else:
                 self._network(kind)
         self._compare_encoders()
-        for route in ROUTES:
-            self._label(route, trust_pickle)
+        posteriors = [route for route in ROUTES if not self._label(route, trust_pickle)]
+        _posteriors(self.release, posteriors, self.folder, self.work, self.written, self.left_out)
         version, text = self.release.version(), self.release.text_files()
         for path in text:
             self.files[path] = self.release.record(path, self.work)
@@ -231,26 +227,24 @@ class _Conversion:
                 self._write(f"{kind}.safetensors", module.state_dict(), config)
                 self.notes.append(f"{path} differs from the backbone of predrecon: both are kept")
 
-    def _label(self, route: Route, trust_pickle: bool) -> None:
+    def _label(self, route: Route, trust_pickle: bool) -> bool:
+        """Convert one MLP head, or say why a label is left out; False for a posterior that is yet to be converted."""
         name = f"{route.survey}/{route.label}"
         if not self.release.has(route.path):
             self.left_out[name] = "the file is not in this copy"
-            return
+            return True
         if route.head == "sbi":
-            if not trust_pickle:
-                self.left_out[name] = posterior_files.NOT_TRUSTED
-                return
-            self.work.say(route.path)
-            self.files[route.path] = self.release.record(route.path, self.work)
-            why = posterior_files.convert(self.release.path(route.path), self.folder / route.file, route, self.work)
-            _note(route, why, self.folder, self.written, self.left_out)
-            return
+            if trust_pickle:
+                self.files[self.release.spelt(route.path)] = self.release.record(route.path, self.work)
+                return False
+            self.left_out[name] = posterior_files.NOT_TRUSTED
+            return True
         self.work.say(route.path)
         content = read_checkpoint(self.release.path(route.path), mapped=True)
         state = content.get("model_state_dict", content.get("state_dict"))
         if not isinstance(state, Mapping):
             raise CheckpointError(f"{route.path} holds no weights", expected="'model_state_dict' inside")
-        self.files[route.path] = self.release.record(route.path, self.work)
+        self.files[self.release.spelt(route.path)] = self.release.record(route.path, self.work)
         try:
             config = sizes_from_weights.label_head(state)
         except CheckpointError as error:
@@ -264,12 +258,13 @@ class _Conversion:
         metadata = {"kind": "mlp", "label": route.label, "survey": route.survey, "encoder": route.network}
         metadata["config"] = json.dumps(asdict(config))
         self.written[route.file] = save_weights(self.folder / route.file, tensors, metadata)
+        return True
 
     def _open(self, path: str, *, again: bool = False) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """state_dict (left in the file) and hyper_parameters of a Lightning checkpoint."""
         content = read_checkpoint(self.release.path(path), mapped=True)
         if not again:
-            self.files[path] = self.release.record(path, self.work)
+            self.files[self.release.spelt(path)] = self.release.record(path, self.work)
         state, hyper = content.get("state_dict"), content.get("hyper_parameters", {})
         if not isinstance(state, Mapping):
             raise CheckpointError(f"{path} holds no weights", expected="'state_dict' inside")
@@ -283,7 +278,7 @@ class _Conversion:
         self.written[file] = save_weights(self.folder / file, tensors, metadata)
 
 
-def _named(path: str, kind: str, config: Any, state: Mapping[str, Any]) -> nn.Module:
+def _named(path: str, kind: str, config: Any, state: Mapping[str, Any]) -> Any:
     """Our module with official weights; whatever is wrong with them is said with the file's name."""
     try:
         module: nn.Module = from_official(kind, config, state)
@@ -309,18 +304,23 @@ def _identical(a: Tensor, b: Tensor) -> bool:
     return torch.equal(a.contiguous().view(torch.uint8), b.contiguous().view(torch.uint8)) if a.ndim else bool(a == b)
 
 
-def _note(route: Route, why: str, folder: Path, written: dict[str, str], left_out: dict[str, str]) -> None:
-    """Book a posterior that was made, or why it was not."""
-    from specviz.models.checkpoint_reader import sha256_of
-
-    name = f"{route.survey}/{route.label}"
-    if why:
-        left_out[name] = why
-        written.pop(route.file, None)
-    else:
-        left_out.pop(name, None)
-        load_weights(folder / route.file)  # what another process wrote is looked at before it is believed
-        written[route.file] = sha256_of(folder / route.file)
+def _posteriors(
+    release: Source,
+    routes: Sequence[Route],
+    folder: Path,
+    work: Work,
+    written: dict[str, str],
+    left_out: dict[str, str],
+) -> None:
+    """Convert posteriors, and book each as written or left out."""
+    if not routes:
+        return
+    work.say("posteriors (in a process of their own)")
+    made, failed = posterior_files.convert({r: release.path(r.path) for r in routes}, folder, work)
+    for route, digest in made.items():
+        left_out.pop(f"{route.survey}/{route.label}", None)
+        written[route.file] = digest
+    left_out |= {f"{route.survey}/{route.label}": why for route, why in failed.items()}
 
 
 def _put_in_place(part: Path, target: Path) -> None:
@@ -337,6 +337,3 @@ def _put_in_place(part: Path, target: Path) -> None:
         raise CheckpointError(what, remedy="Close what uses the model, and convert again") from error
     finally:
         shutil.rmtree(old, ignore_errors=True)
-
-
-__all__ = ["BACKBONES", "NETWORKS", "add_posteriors", "convert_release"]

@@ -1,61 +1,35 @@
-"""Pickled posteriors through a process of their own, which alone opens them and writes tensors only."""
+"""The posteriors of a release: which can be converted, and why the others cannot."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from specviz.errors import CheckpointError
+from specviz.models.specclip.convert_sbi import Posterior, convert_posteriors
 from specviz.models.specclip.routing import Route
 from specviz.models.work import Work
 
-NOT_TRUSTED = "a pickled sbi object, which can run anything: converted only with --trust-pickle"
-_TIMEOUT_S = 900
+NOT_TRUSTED = "a pickled sbi object, which can run anything when it is opened; converted only with --trust-pickle"
 
 
-def convert(pickle: Path, target: Path, route: Route, work: Work) -> str:
-    """Convert one posterior; gives why it could not be, or nothing.
+def convert(pickles: Mapping[Route, Path], folder: Path, work: Work) -> tuple[dict[Route, str], dict[Route, str]]:
+    """Convert trusted posteriors into ``folder``: the SHA-256 of those that were written, and why others were not.
 
-    The pickle is code of whoever wrote it. It runs in another process, with an empty folder as its working directory,
-    and what comes back is a safetensors file. That process is no cage: hence ``--trust-pickle``.
+    All of them in one process; where one fails, each by itself, so that it costs only its own label.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "specviz.models.specclip.convert_sbi",
-        str(pickle.resolve()),
-        str(target.resolve()),
-    ]
-    command += ["--trust-pickle", "--label", route.label, "--encoder", route.network]
-    with tempfile.TemporaryDirectory() as empty, tempfile.TemporaryFile() as said:
-        root = str(Path(__file__).resolve().parents[3])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            cwd=empty,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        end = time.monotonic() + _TIMEOUT_S
-        try:
-            while child.poll() is None:
-                work.check()
-                if time.monotonic() > end:
-                    return f"its conversion took more than {_TIMEOUT_S // 60} minutes"
-                time.sleep(0.05)
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-        said.seek(0)
-        lines = said.read().decode("utf-8", "replace").strip().splitlines()
-    if child.returncode == 0 and target.is_file():
-        return ""
-    target.unlink(missing_ok=True)
-    return lines[-1].strip() if lines else f"its conversion ended with status {child.returncode}"
+    jobs = {route: Posterior(path, folder / route.file, route.label, route.network) for route, path in pickles.items()}
+    try:
+        made = convert_posteriors(list(jobs.values()), trust_pickle=True, cancel=lambda: work.cancelled)
+        return {route: made[job.target] for route, job in jobs.items()}, {}
+    except CheckpointError as error:
+        if len(jobs) == 1:
+            return {}, dict.fromkeys(jobs, str(error))
+    written: dict[Route, str] = {}
+    failed: dict[Route, str] = {}
+    for route, path in pickles.items():
+        work.check()
+        one, none = convert({route: path}, folder, work)
+        written |= one
+        failed |= none
+    return written, failed
