@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from specviz.analysis.explain import explain
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
     from specviz.app import explore, serve
@@ -28,6 +29,7 @@ _ROOMS = {
     "translate": "specviz.api",
     "similar": "specviz.api",
     "load_model": "specviz.api",
+    "explain": "specviz.analysis.explain",
     "explore": "specviz.app",
     "serve": "specviz.app",
     "Spectrum": "specviz.spectra.spectrum",
@@ -44,6 +46,7 @@ __all__ = [
     "analyse",
     "translate",
     "similar",
+    "explain",
     "explore",
     "serve",
     "load_model",

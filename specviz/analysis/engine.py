@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from specviz.analysis.anomaly import ReferenceScores, anomaly
+from specviz.analysis.batches import BatchSize, in_batches
 from specviz.analysis.draft import READ_AS, SHOWN, Draft, encode
 from specviz.analysis.placing import place, velocity
 from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, xp_disagrees, xp_release
@@ -36,12 +37,18 @@ class Engine:
     device : str
         "auto" (cuda, mps, cpu in this order), or a device by name. Only used with a model name.
     batch_size : int
-        Spectra encoded at once.
+        Spectra encoded at once; halved when they do not fit in the device's memory.
     samples : int
         Posterior samples a star.
     seed : int or None
         Seed of the posterior samples; the same star gives the same samples whatever else is in its batch only if the
         model draws per star.
+    precision : {"float32", "auto", "bfloat16"}
+        Of the encoding, for models that offer it (``at_precision``). "auto" takes half precision where the device
+        computes in it and a check on a fixed batch keeps the cosine to float32 above 0.999; the default does not, so
+        that labels do not depend on the machine.
+    compiled : bool
+        Encode through ``torch.compile``: worth it for many thousand spectra.
 
     Notes
     -----
@@ -62,12 +69,16 @@ class Engine:
         batch_size: int = 64,
         samples: int = 10_000,
         seed: int | None = 0,
+        precision: str = "float32",
+        compiled: bool = False,
     ) -> None:
         if batch_size < 1 or samples < 1:
             raise ModelError(f"batch_size={batch_size}, samples={samples}", expected="both at least 1")
-        self.device, self.batch_size, self.samples, self.seed = device, int(batch_size), int(samples), seed
+        self.device, self.samples, self.seed = device, int(samples), seed
+        self.precision, self.compiled = precision, compiled
+        self._batch = BatchSize(batch_size)
         self._name = model if isinstance(model, str) else None
-        self._model: StellarModel | None = None if isinstance(model, str) else model
+        self._model: StellarModel | None = None if isinstance(model, str) else self._at_precision(model)
         self._description: ModelDescription | None = None
         self._references: dict[str, ReferenceScores] = {}
         self._lock = threading.Lock()
@@ -95,8 +106,24 @@ class Engine:
                     from specviz.models.registry import load_model
 
                     assert self._name is not None
-                    self._model = load_model(self._name, device=self.device)
+                    self._model = self._at_precision(load_model(self._name, device=self.device))
         return self._model
+
+    @property
+    def batch_size(self) -> int:
+        """Spectra encoded at once; smaller than asked for after a batch did not fit in memory."""
+        return self._batch.size
+
+    def _at_precision(self, model: StellarModel) -> StellarModel:
+        if self.precision == "float32" and not self.compiled:
+            return model
+        change = getattr(model, "at_precision", None)
+        if change is None:
+            if self.precision in ("float32", "auto"):
+                return model
+            raise ModelError(f"{model.describe().name} has one precision", expected="precision 'float32' or 'auto'")
+        changed: StellarModel = change(self.precision, compiled=self.compiled)
+        return changed
 
     def describe(self) -> ModelDescription:
         """The model's name card."""
@@ -149,13 +176,17 @@ class Engine:
         single = isinstance(x, (Star, Spectrum))
         stars = [_as_star(item) for item in ([x] if single else _listed(x))]
         say = progress or (lambda fraction, text: None)
-        stop = _cancel_check(cancel)
+        stop = cancel_check(cancel)
         reports: list[Report] = []
         if stars and not self.loaded:
             say(0.0, "Loading the model")
-        for start in range(0, len(stars), self.batch_size):
+
+        def work(batch: Sequence[Star]) -> list[Report]:
             stop()
-            reports += self._analyse_batch(stars[start : start + self.batch_size], samples or self.samples, stop)
+            return self._analyse_batch(batch, samples or self.samples, stop)
+
+        for made in in_batches(stars, self._batch, work):
+            reports += made
             say(len(reports) / len(stars), f"{len(reports)} of {len(stars)} stars")
         return reports[0] if single else reports
 
@@ -177,9 +208,7 @@ class Engine:
             can = ", ".join(self.describe().surveys) if "translate" in self.model.capabilities else "nothing"
             raise ModelError(f"{self.describe().name} does not translate to {to!r}", expected=f"one of {can}")
         out: list[PredictedSpectrum] = []
-        for start in range(0, len(stars), self.batch_size):
-            drafts = [Draft(star) for star in stars[start : start + self.batch_size]]
-            encode(self.model, self.describe(), drafts, {"translate"}, samples=0, seed=self.seed, stop=lambda: None)
+        for drafts in in_batches(stars, self._batch, lambda batch: self._drafts(batch, {"translate"})):
             for draft in drafts:
                 predicted = self._predictions(draft).get(to)
                 if predicted is None:
@@ -195,14 +224,22 @@ class Engine:
         """
         single = isinstance(x, (Star, Spectrum))
         stars = [_as_star(item) for item in ([x] if single else _listed(x))]
-        out: list[dict[str, Any]] = []
-        for start in range(0, len(stars), self.batch_size):
-            drafts = [Draft(star) for star in stars[start : start + self.batch_size]]
-            encode(self.model, self.describe(), drafts, set(), samples=0, seed=self.seed, stop=lambda: None)
-            out += [draft.embeddings for draft in drafts]
+        made = in_batches(stars, self._batch, lambda batch: self._drafts(batch, set()))
+        out = [draft.embeddings for drafts in made for draft in drafts]
         return out[0] if single else out
 
+    def encode(self, stars: Sequence[Target]) -> list[Draft]:
+        """The stars with their embeddings, and for each spectrum that could not be used the reason in ``refusals``."""
+        made = in_batches([_as_star(star) for star in stars], self._batch, lambda batch: self._drafts(batch, set()))
+        return [draft for drafts in made for draft in drafts]
+
     # ------------------------------------------------------------------------------------------ one batch
+    def _drafts(self, stars: Sequence[Star], want: set[str]) -> list[Draft]:
+        """Encoded drafts, with what is wanted besides; nothing that needs samples."""
+        drafts = [Draft(star) for star in stars]
+        encode(self.model, self.describe(), drafts, want, samples=0, seed=self.seed, stop=lambda: None)
+        return drafts
+
     def _analyse_batch(self, stars: Sequence[Star], samples: int, stop: Callable[[], None]) -> list[Report]:
         want = set(self.model.capabilities)  # the first use loads the weights: not part of this star's time
         began = time.perf_counter()
@@ -329,7 +366,7 @@ def _listed(x: Any) -> list[Any]:
     return list(x)
 
 
-def _cancel_check(cancel: Any) -> Callable[[], None]:
+def cancel_check(cancel: Any) -> Callable[[], None]:
     """A function that raises CancelledError once ``cancel`` (an Event or a callable) says so."""
     asked = getattr(cancel, "is_set", cancel)
 
