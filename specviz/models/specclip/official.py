@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from specviz.errors import ModelError, OptionError
+from specviz.errors import CoverageError, ModelError, OptionError
 from specviz.models.posterior import Posterior
 from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared
 from specviz.models.specclip.constants import READ_AS_LAMOST
 from specviz.models.specclip.routing import GRIDS, SURVEYS, Network, Survey
-from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
-from specviz.spectra.resample import to_specclip_grid, to_xp_grid
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, SPECCLIP_WINDOW, XP_WAVELENGTH_NM
+from specviz.spectra.resample import resample_linear, to_specclip_grid, to_xp_grid
 from specviz.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -195,6 +195,9 @@ class SpecClipOfficial:
     def prepare(self, spectrum: Spectrum) -> Prepared:
         """Put one spectrum on the official grid; an SDSS or other optical spectrum is read as LAMOST's.
 
+        One that is continuum-normalised already (``meta["normalised"]``: a row of the official test set) is not
+        normalised again; with ``compat`` it is, once.
+
         Raises
         ------
         CoverageError
@@ -207,7 +210,10 @@ class SpecClipOfficial:
             return Prepared("gaia_xp", XP_WAVELENGTH_NM, _f32(xp.values), _f32(xp.ivar), xp.scale, 0.0)
         if spectrum.survey not in READ_AS_LAMOST:
             raise ModelError(f"{NAME} reads no {spectrum.survey} spectra", expected="LAMOST-like or Gaia XP")
-        grid = to_specclip_grid(spectrum, compat=self.compat)
+        done = bool(spectrum.meta.get("normalised"))
+        if done and not self.compat:
+            return _as_it_is(spectrum)
+        grid = to_specclip_grid(spectrum, compat=self.compat and not done)
         return Prepared(
             "lamost_lrs", SPECCLIP_WAVELENGTH, _f32(grid.values), _f32(grid.ivar), grid.continuum, grid.filled
         )
@@ -303,6 +309,19 @@ def _checked(retrieval: Network) -> Network:
 
 def _survey(encoding: Encoding) -> Survey:
     return "lamost_lrs" if encoding.survey == "lamost_lrs" else "gaia_xp"
+
+
+def _as_it_is(spectrum: Spectrum) -> Prepared:
+    """A spectrum that is normalised already, on the official grid."""
+    wave, (low, high) = spectrum.wavelength_angstrom, SPECCLIP_WINDOW
+    put = resample_linear(SPECCLIP_WAVELENGTH, wave, spectrum.flux, spectrum.ivar, ~spectrum.good)
+    if wave[0] > low or wave[-1] < high or put.mask.mean() > 0.5:
+        raise CoverageError(
+            f"The spectrum covers {wave[0]:.0f}-{wave[-1]:.0f} A, {100 * put.mask.mean():.0f} % of it masked",
+            expected=f"{low:.0f}-{high:.0f} A, at most half of it masked",
+        )
+    ones = np.ones(SPECCLIP_WAVELENGTH.size)
+    return Prepared("lamost_lrs", SPECCLIP_WAVELENGTH, _f32(put.flux), _f32(put.ivar), ones, float(put.mask.mean()))
 
 
 def _spectra(encoding: Encoding, survey: str, flux: NDArray[np.float64]) -> list[PredictedSpectrum]:
