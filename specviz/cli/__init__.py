@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from specviz import __version__
-from specviz.cli import analyse, archives, commands, doctor
+from specviz.cli import analyse, archives, commands, doctor, models
 from specviz.cli.console import OK, TROUBLE, USAGE, complain
 from specviz.errors import SpecvizError, UnknownModelError
 
@@ -28,7 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     archives.add_get(commands_)
     archives.add_cache(commands_)
     commands.add_serve(commands_)
-    commands.add_models(commands_)
+    models.add_models(commands_)
+    models.add_catalog(commands_)
     doctor.add_parser(commands_)
     commands_.add_parser("train", help="make the weights of the default model (specviz train --help)", add_help=False)
     commands_.add_parser("evaluate", help="measure a model on held-out stars (specviz evaluate --help)", add_help=False)

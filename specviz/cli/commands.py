@@ -1,4 +1,4 @@
-"""The short commands: serve, models, and the doors to the recipes (train, evaluate)."""
+"""The short commands: serve, and the doors to the recipes (train, evaluate)."""
 
 from __future__ import annotations
 
@@ -47,23 +47,6 @@ def _serve(arguments: argparse.Namespace) -> int:
         address=arguments.address,
         browser=not arguments.no_browser,
     )
-    return OK
-
-
-def add_models(commands: Any) -> None:
-    """Add ``models`` (and ``models list``) to the subcommands."""
-    parser = commands.add_parser("models", help="the models that are installed", allow_abbrev=False)
-    parser.add_argument("action", choices=("list",), nargs="?", default="list", help="default: list")
-    parser.set_defaults(run=_models)
-
-
-def _models(arguments: argparse.Namespace) -> int:
-    from specviz.models.registry import list_models
-
-    known = list_models()
-    width = max(map(len, known))
-    for name, summary in known.items():
-        print(f"{name:{width}}  {summary}")
     return OK
 
 

@@ -27,11 +27,15 @@ class Progress:
         if now - self._last < (0.1 if self._terminal else 10.0):
             return
         self._last = now
-        line = f"{done}/{self.total} {text}"
+        line = self.line(done, text)
         if self._terminal:
             print(f"\r\x1b[2K{line[:100]}", end="", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)
+
+    def line(self, done: int, text: str) -> str:
+        """What is shown."""
+        return f"{done}/{self.total} {text}"
 
     def close(self) -> None:
         """Leave a terminal's line empty for what comes next."""
