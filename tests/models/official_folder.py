@@ -26,6 +26,8 @@ from specviz.models.specclip.config import (
     XpAutoEncoderConfig,
 )
 from specviz.models.specclip.routing import ROUTES, Route
+from specviz.models.specclip.spline_flow import FORMAT as FLOW
+from specviz.models.specclip.spline_flow import SplineFlow
 
 LAMOST = LamostEncoderConfig(embed_dim=32, n_layers=2, n_heads=4)
 XP = XpAutoEncoderConfig(hidden_dim=40, latent_dim=32)
@@ -33,6 +35,11 @@ TINY: dict[str, ClipConfig] = {
     "predrecon": ClipConfig(LAMOST, XP, embed_dim=24, feature_hidden=30),
     "split": SplitConfig(LAMOST, XP, embed_dim=24, feature_hidden=30, shared_dim=16, private_dim=8),
 }
+#: A likely value of each label with a posterior, and its spread.
+LIKELY = {
+    "teff": (5600.0, 120.0), "logg": (4.1, 0.1), "rv": (-12.0, 5.0), "mass": (1.1, 0.1), "radius": (4.0, 0.8),
+    "age": (5.4, 1.4), "dnu": (15.5, 3.0), "nu_max": (254.0, 60.0), "delta_pi1": (80.0, 16.0),
+}  # fmt: skip
 FULL: dict[str, ClipConfig] = {"predrecon": ClipConfig(), "split": SplitConfig()}
 
 
@@ -66,6 +73,9 @@ def write_folder(
         metadata = {"config": json.dumps(asdict(network.config))}
         written[f"{kind}.safetensors"] = save_weights(folder / f"{kind}.safetensors", tensors, metadata)
     for route, head in heads.items():
+        if route.head == "sbi":
+            written[route.file] = save_weights(folder / route.file, head["tensors"], head["metadata"])
+            continue
         tensors = {f"net.{n}": t for n, t in head["net"].state_dict().items()}
         tensors |= {"mean": head["mean"], "std": head["std"]}
         metadata = {"kind": "mlp", "label": route.label, "config": json.dumps(asdict(head["net"].config))}
@@ -74,12 +84,17 @@ def write_folder(
     return folder
 
 
-def random_folder(folder: Path, *, scale: str = "tiny", seed: int = 0) -> Path:
-    """Random weights on shared backbones, all MLP heads; no SBI heads."""
+def random_folder(folder: Path, *, scale: str = "tiny", seed: int = 0, posteriors: bool = False) -> Path:
+    """Random weights on shared backbones, all MLP heads; SBI heads where asked for."""
     configs = TINY if scale == "tiny" else FULL
     networks = {kind: random_network(kind, config, seed + i) for i, (kind, config) in enumerate(configs.items())}
     networks["predrecon"].lamost, networks["predrecon"].xp = networks["split"].lamost, networks["split"].xp
-    heads = {route: random_head(configs["split"].embed_dim, i) for i, route in enumerate(_mlp_routes())}
+    width = configs["split"].embed_dim
+    heads = {
+        route: random_head(width, i) if route.head == "mlp" else random_posterior(route, width, i)
+        for i, route in enumerate(ROUTES)
+        if posteriors or route.head == "mlp"
+    }
     return write_folder(folder, networks, heads, share=True)
 
 
@@ -90,16 +105,27 @@ def random_head(width: int, seed: int) -> dict[str, Any]:
     return {"net": net, "mean": 0.1 * torch.randn(width), "std": 0.5 + torch.rand(width)}
 
 
+def random_posterior(route: Route, width: int, seed: int) -> dict[str, Any]:
+    """An SBI head as the converter writes it: one spline layer, at a likely value of the label."""
+    torch.manual_seed(seed)
+    element = {"rule": "zuko", "bins": 5, "bound": 5.0, "slope": 1e-3}
+    net = {"kind": "perceptron", "labels": 0, "star": width, "outputs": 14, "hidden": [16], "activation": "relu"}
+    spline = {"kind": "spline", "inputs": [], "outputs": [0], "passes": 1, "element": element, "net": net}
+    layers = [{"kind": "affine", "size": 1}, spline]
+    description = {"format": FLOW, "features": 1, "context": width, "embedding": [], "layers": layers}
+    mean, std = LIKELY[route.label]
+    tensors = {f"flow.{name}": tensor for name, tensor in SplineFlow(description).state_dict().items()}
+    tensors |= {"label_mean": torch.tensor([mean]), "label_std": torch.tensor([std])}
+    metadata = {"kind": "nsf", "flow": json.dumps(description), "label": route.label, "encoder": route.network}
+    return {"tensors": tensors, "metadata": metadata}
+
+
 def golden_head(shared: Path) -> tuple[dict[str, Any], Mapping[str, Tensor]]:
     """The golden head (32 wide), with its inputs and outputs."""
     file = torch.load(shared / "golden" / "specclip" / "mlp_head_tiny.pt", weights_only=True)
     net = from_official("mlp_head", file["config"], file["state_dict"])
     head = {"net": net, "mean": file["inputs"]["stats_mean"], "std": file["inputs"]["stats_std"]}
     return head, {**file["inputs"], **file["outputs"]}
-
-
-def _mlp_routes() -> list[Route]:
-    return [route for route in ROUTES if route.head == "mlp"]
 
 
 def _is_backbone(name: str) -> bool:

@@ -12,7 +12,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from specviz.models.posterior import Posterior
 from specviz.models.specclip.config import LabelHeadConfig
 from specviz.models.specclip.conformal import Conformal
 from specviz.models.specclip.label_head import LabelHead
+from specviz.models.specclip.label_posterior import LabelPosterior, posterior_from
 from specviz.models.specclip.routing import SURVEYS, Network, Route, Survey, routes
 
 _NO_UNCERTAINTY = "no uncertainty: the official head gives one number"
@@ -51,7 +51,7 @@ class FlowHead:
     """An SBI head: the posterior of one label given the raw embedding."""
 
     route: Route
-    flow: Any  # specviz.models.specclip.spline_flow.LabelPosterior
+    flow: LabelPosterior
 
 
 class LabelHeads:
@@ -126,7 +126,7 @@ class LabelHeads:
                 label, embedding = head.route.label, embeddings[head.route.network]
                 own = None if seed is None else label_seed(seed, survey, label)
                 if isinstance(head, FlowHead):
-                    drawn[:, :, column] = _array(head.flow.sample(embedding, samples, own))
+                    drawn[:, :, column] = head.flow.sample(embedding, samples, own).double().cpu().numpy()
                     notes[label] = _ALONE
                     continue
                 value = head.predict(embedding).double().cpu().numpy()
@@ -137,7 +137,7 @@ class LabelHeads:
                 else:
                     drawn[:, :, column] += head.conformal.residuals(samples, own)
                     notes[label] = head.conformal.note
-        return [Posterior(names, d, survey=survey, notes=notes, points=frozenset(points)) for d in drawn]
+        return [_posterior(names, d, survey, notes, frozenset(points)) for d in drawn]
 
 
 def label_seed(seed: int, survey: str, label: str) -> int:
@@ -145,21 +145,26 @@ def label_seed(seed: int, survey: str, label: str) -> int:
     return zlib.crc32(f"{seed}/{survey}/{label}".encode())
 
 
-def _array(values: Any) -> NDArray[Any]:
-    return np.asarray(values.double().cpu().numpy() if isinstance(values, Tensor) else values)
+def _posterior(
+    names: tuple[str, ...], drawn: NDArray[np.float64], survey: str, notes: Mapping[str, str], points: frozenset[str]
+) -> Posterior:
+    """One star's labels; a label whose head gives no finite answer for this star is left out."""
+    good = np.asarray(np.isfinite(drawn).all(axis=0))
+    kept = tuple(name for name, is_good in zip(names, good, strict=True) if is_good)
+    told = {name: note for name, note in notes.items() if name in kept}
+    return Posterior(kept, drawn[:, good], survey=survey, notes=told, points=points & set(kept))
 
 
 def _read(path: Path, route: Route, device: str, sha256: str | None) -> PointHead | FlowHead:
     tensors, metadata = load_weights(path, sha256)
     kind = metadata.get("kind")
     if kind == "nsf" and route.head == "sbi":
-        from specviz.models.specclip.spline_flow import load_label_flow
-
         if metadata.get("encoder", route.network) != route.network:
             raise CheckpointError(f"{route.file} reads another embedding than {route.network}", remedy="Convert again")
-        flow = load_label_flow(path)
-        move = getattr(flow, "to", None)
-        return FlowHead(route, flow if move is None else move(device))
+        posterior = posterior_from(tensors, metadata)
+        if posterior.n_labels != 1:
+            raise CheckpointError(f"{route.file} is a posterior of {posterior.n_labels} labels", expected="of one")
+        return FlowHead(route, posterior.to(device))
     if kind != "mlp" or route.head != "mlp":
         raise CheckpointError(
             f"{route.file} holds a head of kind {kind!r}", expected="mlp" if route.head == "mlp" else "nsf"
