@@ -100,7 +100,14 @@ class Explorer(DocHost):
 
 def _listen(door: Any, view: ExplorerView, session: Session) -> None:
     """Wire what a person does to the widget as a whole; ``door`` is a DocHost or a served page's Inbox."""
-    door.on_key(lambda press: None if press.field else view.key(press.key), keys=view.KEYS)
+
+    def pressed(press: Any) -> None:
+        if not press.field:
+            view.key(press.key)
+        elif press.key == "Escape" and session.state.busy:  # who has just searched still is in the field
+            session.cancel()
+
+    door.on_key(pressed, keys=view.KEYS)
     door.on_file(lambda name, data: session.open_bytes(name, data))
     door.on_attach(view.attach)
     door.on_act(view.act)

@@ -8,8 +8,10 @@ from typing import Any
 from bokeh.models.dom import HTML as DomHtml
 from fake_sky import CHOICES, FakeSky
 
+from specviz.app import _listen
 from specviz.archives.protocol import Candidate, Outcome
 from specviz.archives.transport.monitor import Step
+from specviz.doors.inbox import Inbox
 from specviz.session.state import Asked, Notice, Progress, State
 from specviz.views import progress
 from specviz.views.candidates import candidates_html
@@ -75,6 +77,22 @@ def test_that_it_was_stopped_stands_where_the_progress_was(make_view: Any) -> No
     view.session.open("demo 2")
     view.session.wait()
     assert view.bar.words.object == "" and not view.bar.cancel.visible
+
+
+def test_escape_stops_the_search_from_the_field_too(make_view: Any) -> None:
+    view = make_view("demo 1", sky=FakeSky())
+    inbox = Inbox()
+    _listen(inbox, view, view.session)
+    view.session.open("slow 9")
+    view.session._update(busy="Opening slow 9")  # what is told after 0.25 s
+    inbox.receive({"op": "key", "key": "Enter", "field": True})
+    assert view.session.state.busy
+    inbox.receive({"op": "key", "key": "Escape", "field": True})
+    assert view.session.state.notice.title == "Stopped" and not view.session.state.busy
+    inbox.receive({"op": "act", "act": "retry"})
+    assert view.session.expecting
+    inbox.receive({"op": "act", "act": "cancel"})
+    assert not view.session.expecting
 
 
 def test_suggestions_answer_what_was_typed_and_a_pick_opens_the_candidate(make_view: Any) -> None:
