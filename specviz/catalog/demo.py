@@ -7,8 +7,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -41,8 +43,9 @@ _BATCH = 64
 _PART = 1024
 #: Largest share of the stars that a survey may lack (an arm without light); more is no accident.
 _LACKING = 0.01
-#: Stars embedded for a model that the package has no embeddings of: a minute's work instead of ten.
-OWN_STARS = 2000
+#: Stars embedded for a model that the package has no embeddings of: at most so many, and no more than fit into so many
+#: seconds (the published SpecCLIP takes minutes for 2,000 on a CPU), but never fewer than the last.
+OWN_STARS, OWN_SECONDS, OWN_LEAST = 2000, 45.0, 128
 
 
 class StarSource(Protocol):
@@ -109,7 +112,7 @@ def demo_index(
     """The demo catalogue as ``model`` sees it.
 
     The embeddings come from the package if these weights made them, else from the user's cache; else those of the first
-    2,000 stars are computed (a minute) and cached.
+    stars are computed, as many as fit into a minute and not more than 2,000, and cached.
 
     Parameters
     ----------
@@ -131,7 +134,8 @@ def demo_index(
         if content is not None:
             break
     if content is None:
-        content = embed_stars(model, stars, names=list(stars.names())[:OWN_STARS], progress=progress)
+        names = list(stars.names())[:OWN_STARS]
+        content = embed_stars(model, stars, names=names, progress=progress, seconds=OWN_SECONDS)
         try:
             write(cached, content)
         except OSError as error:  # a read-only home costs time at the next start, nothing else
@@ -152,6 +156,7 @@ def embed_stars(
     names: Sequence[str] | None = None,
     progress: Callable[[float, str], None] | None = None,
     keep: Path | None = None,
+    seconds: float = math.inf,
 ) -> dict[str, NDArray[Any]]:
     """Embeddings, labels and thumbnails of the stars: the content of the packaged file.
 
@@ -164,17 +169,22 @@ def embed_stars(
     keep : path, optional
         A folder in which finished parts are kept, so that a stopped run goes on where it was. Parts of other weights or
         stars are not touched.
+    seconds : float
+        After this time, and :data:`OWN_LEAST` stars, those that are done will do.
     """
     card, mark = model.describe(), fingerprint(stars)
     names = list(stars.names() if names is None else names)
     parts: list[dict[str, NDArray[Any]]] = []
+    until = time.monotonic() + seconds
     for start in range(0, len(names), _PART):
         chosen = names[start : start + _PART]
         file = keep / f"demo_{card.weights_sha256[:12]}_{mark[:12]}_{start}_{len(chosen)}.npz" if keep else None
         if file is not None and file.is_file():
             parts.append(read_npz(file)[1])
         else:
-            parts.append(_embed_part(model, stars, chosen, start, len(names), progress))
+            parts.append(_embed_part(model, stars, chosen, start, len(names), progress, until))
+            if len(parts[-1]["column_object_id"]) < len(chosen):
+                break
             if file is not None:
                 write(file, {"header": np.frombuffer(b"{}", np.uint8), **parts[-1]})
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key != "wavelength"}
@@ -202,6 +212,7 @@ def _embed_part(
     before: int,
     total: int,
     progress: Callable[[float, str], None] | None,
+    until: float,
 ) -> dict[str, NDArray[Any]]:
     """Vectors (float32), thumbnails and columns of some stars; only a batch of spectra is in memory at a time."""
     card = model.describe()
@@ -224,6 +235,8 @@ def _embed_part(
         if progress is not None:
             done = before + start + len(chosen)
             progress(done / total, f"Embedding the demo stars, {done} of {total}")
+        if time.monotonic() > until and before + start + len(chosen) >= OWN_LEAST:
+            break
     for survey, rows in vectors.items():
         if all(row is None for row in rows):
             why = " ".join(batch[-1].refusals.values()) or "no such spectrum"

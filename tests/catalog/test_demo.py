@@ -76,6 +76,16 @@ def test_a_stopped_run_goes_on_where_it_was(
     assert again.fetched == 80  # other weights: nothing fits
 
 
+def test_for_a_slow_model_as_many_as_there_is_time_for(
+    fake_model_class: Any, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("specviz.catalog.demo.OWN_SECONDS", 0.0)
+    stars, model = Few(300), fake_model_class()
+    index = demo_index(model, stars, **places)
+    assert len(index) == 128 == stars.fetched
+    assert len(demo_index(model, stars, survey="gaia_xp", **places)) == 128 and stars.fetched == 128
+
+
 def test_for_a_model_of_ones_own_some_of_the_stars_will_do(
     fake_model_class: Any, places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
