@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from specviz import __version__
-from specviz.cli import analyse, archives, commands, doctor, models
+from specviz.cli import analyse, archives, commands, doctor, embed, models
 from specviz.cli.console import OK, TROUBLE, USAGE, complain
 from specviz.errors import SpecvizError, UnknownModelError
 
@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     commands_ = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     analyse.add_parser(commands_)
+    embed.add_parser(commands_)
     archives.add_get(commands_)
     archives.add_cache(commands_)
     commands.add_serve(commands_)
