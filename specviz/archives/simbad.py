@@ -19,6 +19,7 @@ import numpy as np
 
 from specviz.archives import tap
 from specviz.archives.cache import QUERY_AGE, Key, cache
+from specviz.archives.motion import separation
 from specviz.archives.names import normalised, parse
 from specviz.archives.protocol import Candidate
 from specviz.archives.transport import current
@@ -188,7 +189,8 @@ class Simbad:
             check=_distinct,
         )
         here = [o for o in _distinct(rows) if o.ra is not None and o.dec is not None]
-        return sorted(here, key=lambda o: _separation(ra, dec, o.ra or 0.0, o.dec or 0.0))[:n]
+        apart = separation([o.ra for o in here], [o.dec for o in here], ra, dec)
+        return [here[k] for k in np.argsort(apart, kind="stable")[:n]]
 
     def suggest(self, text: str, n: int = 8) -> list[SimbadObject]:
         """Objects with a name that begins like ``text`` (SIMBAD minds the case here, so some spellings are tried)."""
@@ -300,10 +302,3 @@ def _finite(value: Any) -> float | None:
         return None
     number = float(value)
     return number if np.isfinite(number) else None
-
-
-def _separation(ra: float, dec: float, ra2: float, dec2: float) -> float:
-    """Degrees between two positions (haversine)."""
-    a, b, c, d = np.radians([ra, dec, ra2, dec2])
-    h = np.sin((d - b) / 2) ** 2 + np.cos(b) * np.cos(d) * np.sin((c - a) / 2) ** 2
-    return float(np.degrees(2 * np.arcsin(np.sqrt(min(h, 1.0)))))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from specviz.archives.cache import QUERY_AGE, Key, cache
+from specviz.archives.motion import separation
 from specviz.archives.transport import session
 from specviz.archives.votables import read_votable
 from specviz.errors import ArchiveError, BadReplyError, OptionError, QueryError
@@ -226,18 +227,10 @@ def _named(
         elif not found.colnames:
             out[name] = np.zeros(0)
     if ra is not None and dec is not None and {"ra", "dec"} <= set(out.colnames):
-        out["separation_arcsec"] = _separations(ra, dec, out["ra"], out["dec"])
+        out["separation_arcsec"] = separation(out["ra"], out["dec"], ra, dec)
         out.sort("separation_arcsec")
     out.meta.update(source=table, missing=missing if found.colnames else [])
     return out
-
-
-def _separations(ra: float, dec: float, ras: Any, decs: Any) -> Any:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-
-    there = SkyCoord(np.asarray(ras, float) * u.deg, np.asarray(decs, float) * u.deg)
-    return SkyCoord(ra, dec, unit="deg").separation(there).arcsec
 
 
 def _lamost(release: str, kind: str) -> tuple[str, Mapping[str, tuple[str, ...]]]:

@@ -12,7 +12,6 @@ import pytest
 
 from specviz.archives.gaia import Gaia, Neighbour, queries
 from specviz.archives.gaia.releases import release_of, source_ids_of
-from specviz.archives.gaia.source import moved, separation
 from specviz.archives.protocol import Archive
 from specviz.archives.transport import offline
 from specviz.errors import (
@@ -126,16 +125,6 @@ def test_a_fast_star_is_found_where_it_was(replay: Any) -> None:
     assert Gaia().cone(ra, dec, 2.0, epoch=2016.0) == []
     assert [s.source_id for s in Gaia().cone(269.448503, 4.739420, 2.0, epoch=2016.0)] == [FAST]
     assert Gaia().cone(269.448503, 4.739420, 2.0) == []  # at J2000 it was not there
-
-
-def test_motion_on_the_sky() -> None:
-    ra, dec = moved(269.448503, 4.739420, -801.55, 10362.39, -16.0)
-    assert (ra, dec) == pytest.approx((269.452075, 4.693391), abs=3e-5)
-    assert separation(269.448503, 4.739420, ra, dec) == pytest.approx(16 * math.hypot(0.80155, 10.36239), rel=1e-6)
-    assert moved(359.9999999, 0.0, 1000.0, 0.0, 10.0)[0] == pytest.approx(0.00277768, abs=1e-7)
-    assert moved(10.0, 89.999999, 0.0, 5000.0, 10.0)[1] < 90.0  # over the pole
-    assert moved(10.0, 20.0, None, None, 16.0) == (10.0, 20.0)
-    assert separation(0.0, 90.0, 180.0, 90.0) == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("bad", [

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from specviz.archives.lamost import columns, motion, releases, replies, sql, votables
+from specviz.archives.lamost import arguments, columns, releases, replies, sql, votables
 from specviz.archives.lamost.observations import Observation, group_repeats, of_row, rows_of
 from specviz.errors import (
     ArchiveError,
@@ -261,46 +261,19 @@ def test_whose_gaia_ids_a_release_lists(number: int, ids: str, takes: set[str]) 
     assert {r for r in ("DR1", "DR2", "EDR3", "DR3", "DR4", "") if release.has_ids_of(r)} == takes
 
 
-# ---------------------------------------------------------------------- motion
-def test_motion_agrees_with_astropy() -> None:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-    from astropy.time import Time
-
-    for ra, dec, pm_ra, pm_dec in (
-        (269.452, 4.693, -801.551, 10362.394),
-        (359.9999, 89.5, 500.0, -300.0),
-        (0.0, -80.0, 1.0, 2.0),
-    ):
-        there = SkyCoord(ra * u.deg, dec * u.deg, pm_ra_cosdec=pm_ra * u.mas / u.yr, pm_dec=pm_dec * u.mas / u.yr,
-                         distance=10 * u.pc, obstime=Time(2016.0, format="jyear", scale="tcb"))  # fmt: skip
-        then = there.apply_space_motion(Time(2000.0, format="jyear", scale="tcb"))
-        ours = motion.moved(ra, dec, pm_ra, pm_dec, -16.0)
-        assert float(motion.separation(*ours, then.ra.deg, then.dec.deg)) < 2e-3  # arcsec
-
-
-def test_distances() -> None:
-    assert float(motion.separation(0.0, 0.0, 1 / 3600, 0.0)) == pytest.approx(1.0)
-    assert float(motion.separation(359.9999, 0.0, 0.0001, 0.0)) == pytest.approx(0.72)
-    assert float(motion.separation(0.0, 90.0, 180.0, 90.0)) == pytest.approx(0.0, abs=1e-9)
-    first, last = motion.way(10.0, 20.0, 0.0, 1000.0, 2016.0)
-    assert (first[1], last[1]) == (pytest.approx(20.0 - 16 / 3600), 20.0)
-    beside = motion.from_way(np.array([10.0]), np.array([20.0 - 8 / 3600]), first, last)
-    assert beside[0] == pytest.approx(0.0, abs=1e-3)  # a chord is not quite the arc
-    assert motion.way(10.0, 20.0, None, float("nan"), 2000.0) == ((10.0, 20.0), (10.0, 20.0))
-
-
+# ---------------------------------------------------------------------- angles
 def test_angles() -> None:
     from astropy import units as u
 
-    assert motion.parse_angle(2 * u.arcmin, bare="deg") == pytest.approx(1 / 30)
-    assert motion.parse_angle("5 arcsec", bare="deg") == pytest.approx(5 / 3600)
+    assert arguments.parse_angle(2 * u.arcmin, bare="deg") == pytest.approx(1 / 30)
+    assert arguments.parse_angle("5 arcsec", bare="deg") == pytest.approx(5 / 3600)
     assert (
-        motion.parse_angle(5, bare="arcsec") == pytest.approx(5 / 3600) and motion.parse_angle("0.2", bare="deg") == 0.2
+        arguments.parse_angle(5, bare="arcsec") == pytest.approx(5 / 3600)
+        and arguments.parse_angle("0.2", bare="deg") == 0.2
     )
     for bad in ("five", 0, -1, 181, float("nan"), 5 * u.kg, None, "1..2"):
         with pytest.raises(OptionError):
-            motion.parse_angle(bad, bare="deg")
+            arguments.parse_angle(bad, bare="deg")
 
 
 # ---------------------------------------------------------------------- SQL

@@ -18,7 +18,8 @@ from specviz.archives.gaia import queries, spectra
 from specviz.archives.gaia.products import RvsResult, XpResult
 from specviz.archives.gaia.releases import RELEASES, release_of, source_id_of, source_ids_of
 from specviz.archives.gaia.resolving import candidate, find, star_of
-from specviz.archives.gaia.source import GaiaSource, Neighbour, moved, separation, source_of
+from specviz.archives.gaia.source import GaiaSource, Neighbour, source_of
+from specviz.archives.motion import moved, separation
 from specviz.archives.protocol import Candidate
 from specviz.errors import (
     AmbiguousError,
@@ -186,7 +187,7 @@ class Gaia:
         for row in rows:
             source = source_of(row, release)
             place = (source.ra, source.dec) if moving else source.at_epoch(epoch)
-            apart = separation(*there, *place)
+            apart = float(separation(*there, *place))
             if apart <= radius_arcsec:
                 found.append(replace(source, separation=apart))
         return sorted(found, key=lambda s: s.separation or 0.0)[:limit]

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from specviz.archives.gaia.releases import Release
+from specviz.archives.motion import moved
 from specviz.errors import BadReplyError
 from specviz.spectra.readers.tables import to_id
 from specviz.spectra.star import Identifier
 
-_MAS = math.pi / 180.0 / 3.6e6
 #: Ratio of A_0 (monochromatic, 541.4 nm) to E(B-V) of the mean Galactic extinction curve.
 R_0 = 3.1
 #: Our label -> column of GSP-Phot (Andrae et al. 2023, A&A 674, A27). [M/H] stands for [Fe/H].
@@ -141,40 +139,6 @@ class GaiaSource:
 
 def _rebuild(*values: Any) -> GaiaSource:
     return GaiaSource(*values)
-
-
-def moved(ra: float, dec: float, pm_ra: float | None, pm_dec: float | None, years: float) -> tuple[float, float]:
-    """A position after ``years`` of uniform motion on the sky (no perspective acceleration).
-
-    Parameters
-    ----------
-    ra, dec : float
-        Degrees.
-    pm_ra, pm_dec : float or None
-        mas/yr, ``pm_ra`` with cos(dec) in it; None counts as 0.
-    years : float
-
-    Returns
-    -------
-    ra, dec : float
-        Degrees. Source: the linear model in the local tangent plane, The Hipparcos Catalogue (ESA SP-1200), eq. 1.5.4.
-    """
-    if not years or (not pm_ra and not pm_dec):
-        return ra, dec
-    a, d = math.radians(ra), math.radians(dec)
-    here = np.array([math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)])
-    east = np.array([-math.sin(a), math.cos(a), 0.0])
-    north = np.array([-math.sin(d) * math.cos(a), -math.sin(d) * math.sin(a), math.cos(d)])
-    x, y, z = (here + (east * (pm_ra or 0.0) + north * (pm_dec or 0.0)) * _MAS * years).tolist()
-    return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
-
-
-def separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
-    """Angle between two positions (degrees) in arcseconds; the haversine formula, exact for small angles."""
-    d1, d2 = math.radians(dec), math.radians(other_dec)
-    half = math.sin((d2 - d1) / 2) ** 2
-    half += math.cos(d1) * math.cos(d2) * math.sin(math.radians(other_ra - ra) / 2) ** 2
-    return math.degrees(2.0 * math.asin(min(math.sqrt(half), 1.0))) * 3600.0
 
 
 def source_of(row: Mapping[str, Any], release: Release) -> GaiaSource:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -10,8 +9,8 @@ import numpy as np
 
 from specviz.archives.lamost import sql, tables
 from specviz.archives.lamost.asking import Asker
-from specviz.archives.lamost.motion import from_way, separation, vector, way
 from specviz.archives.lamost.observations import Observation, best_first, group_repeats, of_table
+from specviz.archives.motion import from_way, middle, separation, way
 from specviz.errors import QueryError
 from specviz.spectra.star import Identifier
 
@@ -50,9 +49,9 @@ def find(
     if ra is None or dec is None:
         return []
     first, last = way(ra, dec, pm_ra, pm_dec, epoch)
-    middle = _middle(first, last)
-    half = float(separation(*middle, *first))
-    table = tables.cone(asker, middle[0], middle[1], (radius_arcsec + half) / 3600.0)
+    centre = middle(first, last)
+    half = float(separation(*centre, *first))
+    table = tables.cone(asker, *centre, (radius_arcsec + half) / 3600.0)
     found = [_placed(o, apart, "position") for o in of_table(table, asker.release)]
     found = [o for o in found if o.separation is not None and o.separation <= radius_arcsec]
     comparable = {i for i in wanted if asker.release.gaia_release}
@@ -96,11 +95,3 @@ def _placed(
 ) -> Observation:
     distance = apart(one)
     return one.with_(separation=None if distance is None else round(distance, 4), matched_by=how)
-
-
-def _middle(first: tuple[float, float], last: tuple[float, float]) -> tuple[float, float]:
-    """Half way between two near positions, across 0h and at the poles too."""
-    if first == last:
-        return first
-    x, y, z = (vector(*first) + vector(*last)) / 2.0
-    return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))

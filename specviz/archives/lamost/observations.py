@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from specviz.archives.lamost.motion import separation
 from specviz.archives.lamost.releases import Release
+from specviz.archives.motion import separation
 from specviz.spectra.star import Identifier
 
 if TYPE_CHECKING:

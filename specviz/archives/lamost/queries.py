@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from specviz.archives.lamost import sql, stars, tables
+from specviz.archives.lamost.arguments import parse_angle, parse_position
 from specviz.archives.lamost.asking import Asker, question_id
 from specviz.archives.lamost.columns import mended, table_of
-from specviz.archives.lamost.motion import parse_angle, parse_position
 from specviz.archives.lamost.nadc import UnfitError
 from specviz.archives.lamost.releases import Release
 from specviz.archives.lamost.replies import SERVICE

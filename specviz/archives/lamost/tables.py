@@ -12,10 +12,10 @@ import numpy as np
 from specviz.archives.lamost import sql
 from specviz.archives.lamost.asking import Asker
 from specviz.archives.lamost.columns import mended, read_csv, table_of
-from specviz.archives.lamost.motion import separation
 from specviz.archives.lamost.nadc import UnfitError
 from specviz.archives.lamost.replies import SERVICE, kind, read_json
 from specviz.archives.lamost.votables import read_votable
+from specviz.archives.motion import separation
 from specviz.errors import BadReplyError, OptionError, QueryError
 
 if TYPE_CHECKING:
@@ -82,35 +82,41 @@ def through(asker: Asker, ours: Callable[[], Table], method: str, *args: Any, **
 def cone(asker: Asker, ra: float, dec: float, radius_deg: float, *, resolution: str = "low") -> Table:
     """Every spectrum in a circle (Simple Cone Search)."""
     what = f"spectra within {radius_deg * 3600:.4g} arcsec of {ra:.5f} {dec:+.5f}"
-    params = {"ra": ra, "dec": dec, "sr": radius_deg, "output.fmt": "votable"}
-    url = f"/{survey(resolution)}/voservice/conesearch"
-
-    def ours() -> Table:
-        return asker.fetch(url, what, params=params, check=lambda body: read_table(body, what))[1]
-
-    def produce() -> Table:
-        from astropy.coordinates import SkyCoord
-
-        return through(asker, ours, "query_region", SkyCoord(ra, dec, unit="deg"), radius_deg, resolution=resolution)
-
-    return asker.table(f"cone:{survey(resolution)}:{ra:.7f},{dec:.7f},{radius_deg:.7f}", produce)
+    params = {"ra": ra, "dec": dec, "sr": radius_deg}
+    return _around(asker, ("cone", "conesearch", "query_region"), what, params, ra, dec, radius_deg, resolution)
 
 
 def ssap(asker: Asker, ra: float, dec: float, size_deg: float, *, resolution: str = "low") -> Table:
     """Every spectrum in a circle of so large a diameter, with its address (Simple Spectral Access)."""
     what = f"spectra within {size_deg:.4g} degrees around {ra:.5f} {dec:+.5f} (SSAP)"
-    params = {"pos": f"{ra},{dec}", "size": size_deg, "output.fmt": "votable"}
-    url = f"/{survey(resolution)}/voservice/ssap"
+    params = {"pos": f"{ra},{dec}", "size": size_deg}
+    return _around(asker, ("ssap", "ssap", "query_ssap"), what, params, ra, dec, size_deg, resolution)
+
+
+def _around(
+    asker: Asker,
+    called: tuple[str, str, str],
+    what: str,
+    params: Mapping[str, Any],
+    ra: float,
+    dec: float,
+    angle_deg: float,
+    resolution: str,
+) -> Table:
+    """The answer of one of the two services, ``called`` so in the cache, in its address and by astroquery."""
+    kept_as, service, method = called
+    asked = {**params, "output.fmt": "votable"}
+    url = f"/{survey(resolution)}/voservice/{service}"
 
     def ours() -> Table:
-        return asker.fetch(url, what, params=params, check=lambda body: read_table(body, what))[1]
+        return asker.fetch(url, what, params=asked, check=lambda body: read_table(body, what))[1]
 
     def produce() -> Table:
         from astropy.coordinates import SkyCoord
 
-        return through(asker, ours, "query_ssap", SkyCoord(ra, dec, unit="deg"), size_deg, resolution=resolution)
+        return through(asker, ours, method, SkyCoord(ra, dec, unit="deg"), angle_deg, resolution=resolution)
 
-    return asker.table(f"ssap:{survey(resolution)}:{ra:.7f},{dec:.7f},{size_deg:.7f}", produce)
+    return asker.table(f"{kept_as}:{survey(resolution)}:{ra:.7f},{dec:.7f},{angle_deg:.7f}", produce)
 
 
 def survey(resolution: str) -> str:

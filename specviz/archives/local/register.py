@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specviz.archives.motion import ARCSEC, vector
 from specviz.archives.names import parse
 from specviz.archives.protocol import Candidate
 from specviz.errors import NotFoundError
@@ -146,8 +147,8 @@ class Register:
         tree, rows = self._tree
         if tree is None:
             return []
-        point = _vectors(np.array([ra]), np.array([dec]))[0]
-        chord = 2.0 * np.sin(np.radians(radius / 3600.0) / 2.0)
+        point = vector(ra, dec)
+        chord = 2.0 * np.sin(radius * ARCSEC / 2.0)
         hits = tree.query_ball_point(point, chord)
         distance = {int(rows[h]): float(np.sum((tree.data[h] - point) ** 2)) for h in hits}
         return sorted(distance, key=distance.__getitem__)
@@ -159,7 +160,7 @@ class Register:
             return None, rows
         from scipy.spatial import cKDTree
 
-        return cKDTree(_vectors(self.ra[rows], self.dec[rows])), rows
+        return cKDTree(vector(self.ra[rows], self.dec[rows])), rows
 
     def best_first(self, rows: Sequence[int]) -> list[int]:
         return sorted(rows, key=lambda row: (self._rank(row), -np.nan_to_num(self.snr[row], nan=-1.0)))
@@ -247,12 +248,6 @@ class Register:
             alike = list(keys) if len(keys) <= _NEAR_LIMIT else [k for k in keys if k[:3] == key[:3]][:_NEAR_LIMIT]
             found = difflib.get_close_matches(key, alike, n=n, cutoff=0.75)
         return [self.names[keys[k][0]] for k in found[:n]]
-
-
-def _vectors(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Unit vectors (n, 3) of positions in degrees."""
-    a, d = np.radians(ra), np.radians(dec)
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=-1)
 
 
 def _on_words(wanted: str, name: str) -> bool:
