@@ -58,17 +58,8 @@ def read_votable(body: bytes, service: str, status: int = 200) -> Table:
     BadReplyError
         It is no VOTable, or a damaged one.
     """
-    from astropy.io import votable
-    from astropy.table import Table
-
     try:
-        # verify="ignore" also keeps astropy from warning: services write sloppy VOTables, and nobody here could act.
-        document = votable.parse(io.BytesIO(body), verify="ignore")
-        words, overflow = _said(document)
-        table = None
-        if words is None:
-            element = next(iter(document.iter_tables()), None)
-            table = Table() if element is None else element.to_table(use_names_over_ids=True)
+        table, words, overflow = parsed(body)
     except UNREADABLE as error:
         raise BadReplyError(
             f"The answer of {title(service)} is no readable VOTable", service=service, status=status, remedy=_AGAIN
@@ -79,6 +70,24 @@ def read_votable(body: bytes, service: str, status: int = 200) -> Table:
     table.meta.clear()
     table.meta["overflow"] = overflow
     return table
+
+
+def parsed(body: bytes) -> tuple[Table, str | None, bool]:
+    """The first table of a document (empty where it has none), the words of an error that it tells (None if it tells
+    none; the table is empty then), and whether the service says that it left rows out.
+
+    Raises
+    ------
+    One of :data:`UNREADABLE`
+    """
+    from astropy.io import votable
+    from astropy.table import Table
+
+    # verify="ignore" also keeps astropy from warning: services write sloppy VOTables, and nobody here could act.
+    document = votable.parse(io.BytesIO(body), verify="ignore")
+    words, overflow = _said(document)
+    element = next(iter(document.iter_tables()), None) if words is None else None
+    return Table() if element is None else element.to_table(use_names_over_ids=True), words, overflow
 
 
 def refused(service: str, words: str, status: int | None = None) -> ArchiveError:

@@ -6,13 +6,12 @@ becomes ``*`` for text. (c) the FIELDs' IDs are ``COLID_n``: columns are called 
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from specviz.archives.lamost.columns import mended
 from specviz.archives.lamost.replies import SERVICE, error_for, kind, read_json, refuse_page
+from specviz.archives.votables import UNREADABLE, parsed
 from specviz.errors import BadReplyError
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ _FIELD = re.compile(rb"<(?:FIELD|PARAM)\b[^>]*>")
 _NO_TYPE = re.compile(rb"\bdatatype\s*=\s*([\"'])(?:date|datetime|timestamp|time|text|varchar|string)\1")
 _ARRAYSIZE = re.compile(rb"\s*\barraysize\s*=\s*([\"'])[^\"']*\1")
 _NO_ARRAYSIZE = re.compile(rb"\s*\barraysize\s*=\s*([\"'])\s*\1")
-_STATUS = re.compile(
-    rb"<INFO\b(?=[^>]*\bname\s*=\s*[\"']QUERY_STATUS[\"'])(?=[^>]*\bvalue\s*=\s*[\"'](\w+)[\"'])[^>]*?(?:/>|>(.*?)</INFO>)",
-    re.I | re.S,
-)
 
 
 def mend(body: bytes) -> bytes:
@@ -71,26 +66,14 @@ def read_votable(body: bytes, what: str, *, hint: str = "") -> Table:
         read_json(body, what)
     if found != "votable":
         raise _damaged(what)
-    overflow = False
-    for status, words in _STATUS.findall(body):
-        if status.upper() == b"ERROR":
-            text = re.sub(r"<!\[CDATA\[|\]\]>", "", words.decode("utf-8", "replace")).strip()
-            error = error_for(text or "no reason given", what)
-            error.remedy = error.remedy or hint
-            raise error
-        overflow |= status.upper() == b"OVERFLOW"
-
-    from astropy.io.votable import parse
-    from astropy.table import Table
-
-    if not re.search(rb"<(\w+:)?FIELD\b", body):
-        return Table()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the service's headers stretch the standard; what matters is checked below
-        try:
-            table = parse(io.BytesIO(mend(body)), verify="ignore").get_first_table().to_table(use_names_over_ids=True)
-        except Exception as error:
-            raise _damaged(what) from error
+    try:
+        table, words, overflow = parsed(mend(body))
+    except UNREADABLE as error:
+        raise _damaged(what) from error
+    if words is not None:
+        told = error_for(words or "no reason given", what)
+        told.remedy = told.remedy or hint
+        raise told
     out = mended(table)
     if overflow:
         out.meta["overflow"] = True
