@@ -274,6 +274,17 @@ def test_file_names_tell_what_they_can() -> None:
     assert entry is not None and (entry.gaia, entry.release, entry.survey) == (5853498713190525696, "DR3", "gaia_xp")
 
 
+def test_numbers_that_64_bits_cannot_hold_do_not_cost_the_folder(tmp_path: Path) -> None:
+    (tmp_path / f"XP_CONTINUOUS-Gaia DR3 {10**19 - 1}.fits").write_bytes(b"x")
+    lamost(tmp_path / "odd.fits", obsid=1)
+    data = (tmp_path / "odd.fits").read_bytes()
+    card = b"OBSID   =                    1"
+    assert card in data
+    (tmp_path / "odd.fits").write_bytes(data.replace(card, b"OBSID   = 'inf     '          "))
+    archive = LocalArchive(tmp_path)
+    assert "odd" in archive.names() and archive.resolve("obsid 1") == []
+
+
 def test_paths_that_are_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotFoundError, match="nothing at"):
         LocalArchive(tmp_path / "none")

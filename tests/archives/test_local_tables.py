@@ -184,6 +184,27 @@ def test_damaged_and_foreign_hdf5_files(h5: Any, tmp_path: Path) -> None:
         LocalArchive(tmp_path / "link.h5").names()
 
 
+def test_unsigned_ids_stay_whole_beside_stars_without_one(h5: Any) -> None:
+    """numpy makes floats of uint64 and int64 together: 19 digits would be lost."""
+    rows = h5({"train/xp_flux": XP, "train/source_id": IDS.astype(np.uint64), "val/xp_flux": XP}, "rows.h5")
+    assert LocalArchive(rows).names()[N - 1 : N + 1] == [f"Gaia {IDS[N - 1]}", "val 1"]
+    stars = h5({"a/flux": XP[0], "b/flux": XP[1], "a@source_id": np.uint64(IDS[0])}, "stars.h5")
+    assert [i.value for i in LocalArchive(stars).fetch("a").identifiers] == [str(IDS[0])]
+    assert LocalArchive(stars).fetch("b").identifiers == ()
+
+
+def test_a_file_that_breaks_is_told_and_heals(h5: Any) -> None:
+    path = h5({"xp_flux": XP, "source_id": IDS})
+    archive, whole = LocalArchive(path), path.read_bytes()
+    assert len(archive) == N
+    path.write_bytes(whole[:3000])
+    for _ in range(2):
+        with pytest.raises(ReadError, match="damaged"):
+            archive.fetch(str(IDS[0]))
+    path.write_bytes(whole)
+    assert archive.fetch(str(IDS[0])).name == f"Gaia {IDS[0]}" and archive.problems == {}
+
+
 def test_a_changed_file_is_noticed(h5: Any) -> None:
     path = h5({"flux": FLUX[:2]})
     archive = LocalArchive(path)

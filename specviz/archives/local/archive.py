@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
-from specviz.archives.local.folder import DEPTHS, Depth, Folder
+from specviz.archives.local.folder import Folder
+from specviz.archives.local.holding import DEPTHS, Holding
 from specviz.archives.local.register import Register, kind_of
 from specviz.archives.protocol import Candidate
 from specviz.errors import AmbiguousError, NotFoundError, ReadError
@@ -17,21 +17,6 @@ _HDF5, _PARQUET = b"\x89HDF\r\n\x1a\n", b"PAR1"
 #: An HDF5 file may begin with a block of the user's own, of these sizes.
 _HDF5_AT = (0, 512, 1024, 2048, 4096)
 _SHOWN = 20
-
-
-class Holding(Protocol):
-    """What a kind of store has to give: :class:`Folder` and the readers of HDF5 and Parquet."""
-
-    @property
-    def problems(self) -> Mapping[str, str]: ...
-
-    def refresh(self) -> None: ...
-
-    def register(self, depth: Depth) -> Register: ...
-
-    def glance(self) -> Register | None: ...
-
-    def read(self, row: int, register: Register) -> Star: ...
 
 
 class LocalArchive:

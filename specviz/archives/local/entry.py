@@ -20,7 +20,7 @@ class Entry:
     survey : str
         A survey, "light_curve", or "" where it is not known yet.
     gaia, obsid, kic : int
-        0 where not known.
+        0 where not known, or where 64 bits cannot hold it.
     release : str
         Of the Gaia number.
     ra, dec, snr : float
@@ -40,6 +40,11 @@ class Entry:
     dec: float = math.nan
     snr: float = math.nan
     designation: str = ""
+
+    def __post_init__(self) -> None:
+        for kind in ("gaia", "obsid", "kic"):
+            if not 0 <= getattr(self, kind) < 2**63:  # nineteen digits in a name, or a damaged header
+                object.__setattr__(self, kind, 0)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Entry) and (self.place, self.row) == (other.place, other.row)

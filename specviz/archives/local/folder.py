@@ -11,18 +11,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from specviz.archives.cache import Key, cache
 from specviz.archives.local.entry import Entry
 from specviz.archives.local.file_names import from_name, label
+from specviz.archives.local.holding import DEPTHS, Depth, Holding
 from specviz.archives.local.peek import peek, read_entry
 from specviz.archives.local.register import Register, normal
 from specviz.archives.transport.monitor import current
@@ -37,11 +37,9 @@ FRESH = 5.0
 #: Bytes of a table that is kept in memory after a star of it was read.
 _KEPT_TABLE = 32 * 2**20
 _FORMAT = 1
-Depth = Literal["names", "files", "headers"]
-DEPTHS: tuple[Depth, ...] = ("names", "files", "headers")
 
 
-class Folder:
+class Folder(Holding):
     """The stars in the files below a folder, or in one file.
 
     Parameters
@@ -51,17 +49,14 @@ class Folder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self._root = path if path.is_dir() else path.parent
         self._only = None if path.is_dir() else path.name
-        self._lock = threading.RLock()
         self._files: dict[str, tuple[int, int]] = {}
         self._facts: dict[str, list[Entry] | str] = {}
         self._unreadable: dict[str, str] = {}  # folders and files that could not even be listed
-        self._failed: dict[str, str] = {}  # files whose name promised a spectrum
         self._listed = -FRESH - 1.0
         self._depth = -1
-        self._register: Register | None = None
         self._unsaved = 0
         self._table: tuple[str, tuple[int, int], Content] | None = None  # the table that was last read from
 
@@ -98,16 +93,6 @@ class Folder:
             if self._register is None:
                 self._register = _registered(self._known())
             return self._register
-
-    def glance(self) -> Register | None:
-        """What is known without waiting: not while another thread looks at files, nor to list a folder again."""
-        register = self._register
-        if register is None and self._lock.acquire(blocking=False):
-            try:
-                register = self.register("names")
-            finally:
-                self._lock.release()
-        return register
 
     def read(self, row: int, register: Register) -> Star:
         """The star of a row."""

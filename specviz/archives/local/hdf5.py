@@ -10,9 +10,7 @@ Nothing but shapes and identifiers is read at first, and then one row at a time.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,14 +28,13 @@ from specviz.archives.local.columns import (
     survey_of,
     taken_apart,
 )
-from specviz.archives.local.folder import Depth
+from specviz.archives.local.holding import RowFile
 from specviz.archives.local.register import Register
 from specviz.archives.local.row_register import register_of
 from specviz.archives.transport.monitor import current
-from specviz.errors import NotASpectrumError, NotFoundError, ReadError, SpecvizError
+from specviz.errors import NotASpectrumError, ReadError, SpecvizError
 from specviz.spectra.grids import LAMOST_NATIVE, SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
 from specviz.spectra.spectrum import Spectrum
-from specviz.spectra.star import Star
 
 _DEPTH = 3
 _MAX_GROUPS = 1_000_000
@@ -69,7 +66,7 @@ class _Stars:
     names: tuple[str, ...]
 
 
-class Hdf5:
+class Hdf5(RowFile):
     """The stars of an HDF5 file.
 
     Raises
@@ -78,72 +75,15 @@ class Hdf5:
         If h5py is not installed.
     """
 
+    layout = "hdf5"
+    damage = "damaged, or written with a filter that is not here"
+    remedy = "Copy the file again; if it is compressed by a plugin, write it with gzip"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        self._stamp: tuple[int, int] | None = None
+        super().__init__(path)
         self._sets: list[_Rows | _Stars] = []
         self._places: list[tuple[int, int]] = []
-        self._register: Register | None = None
-        self._failed: dict[str, str] = {}
         _h5py(path)
-
-    @property
-    def problems(self) -> dict[str, str]:
-        with self._lock:
-            return dict(sorted(self._failed.items()))
-
-    def refresh(self) -> None:
-        """Nothing to do: every question looks whether the file is still the same."""
-
-    def glance(self) -> Register | None:
-        """What is known without waiting for another thread."""
-        register = self._register
-        if register is None and self._lock.acquire(blocking=False):
-            try:
-                register = self.register("names")
-            finally:
-                self._lock.release()
-        return register
-
-    def register(self, depth: Depth) -> Register:
-        """The stars; ``depth`` makes no difference."""
-        with self._lock:
-            stamp = _stamp(self.path)
-            if self._register is None or stamp != self._stamp:
-                with _opened(self.path) as f:
-                    self._sets, self._failed = [], {}
-                    self._search(f, "", 0)
-                    if not self._sets and _spectra_in(f, _h5py(self.path)):
-                        self._sets = [_Stars("", ("/",))]  # the file itself is a star
-                    if not self._sets:
-                        raise self._nothing(f)
-                    self._register = self._registered(f)
-                self._stamp = stamp
-            return self._register
-
-    def read(self, row: int, register: Register) -> Star:
-        with self._lock:
-            if register is not self._register:
-                raise NotFoundError(f"{self.path.name} has changed", remedy="Ask again")
-            index, at = self._places[row]
-            held = self._sets[index]
-            name = register.names[row]
-            try:
-                with _opened(self.path) as f:
-                    if isinstance(held, _Rows):
-                        spectra, catalogue = self._row(f, held, at, name)
-                    else:
-                        spectra, catalogue = self._group(f[held.group or "/"][held.names[at]], name)
-            except ReadError as error:
-                self._failed[name] = str(error)
-                raise
-        known = np.isfinite(register.ra[row]) and np.isfinite(register.dec[row])
-        return Star(
-            name, spectra, register.identifiers(row),
-            float(register.ra[row]) if known else None, float(register.dec[row]) if known else None,
-            catalogue=catalogue, meta={"path": str(self.path), "layout": "hdf5"},
-        )  # fmt: skip
 
     # ------------------------------------------------------------------ finding out what there is
     def _search(self, group: Any, where: str, depth: int) -> None:
@@ -185,15 +125,21 @@ class Hdf5:
             remedy="Rename the dataset, with wavelength, ivar or error, and source_id beside it",
         )
 
-    def _registered(self, f: Any) -> Register:
+    def _registered(self, file: Any) -> Register:
+        self._sets = []
+        self._search(file, "", 0)
+        if not self._sets and _spectra_in(file, _h5py(self.path)):
+            self._sets = [_Stars("", ("/",))]  # the file itself is a star
+        if not self._sets:
+            raise self._nothing(file)
         self._places, surveys, codes = [], [], []
         held: dict[str, list[Any]] = {}
         releases: list[str] = []
         fallback: list[str] = []
         for index, part in enumerate(self._sets):
-            columns, release = self._facts(f, part)
+            columns, release = self._facts(file, part)
             if isinstance(part, _Stars):
-                first = f[part.group or "/"][part.names[0]]
+                first = file[part.group or "/"][part.names[0]]
                 seen = {s for s, _ in _spectra_in(first, _h5py(self.path))}
                 names = [self.path.stem if n == "/" else n for n in part.names]
                 columns["name"] = names
@@ -221,6 +167,13 @@ class Hdf5:
         return {kind: _column(group[name]) for kind, name in columns.items()}, release_in(columns.get("gaia", ""))
 
     # ------------------------------------------------------------------ reading
+    def _star(self, file: Any, row: int, name: str) -> tuple[dict[str, Spectrum], dict[str, Any]]:
+        index, at = self._places[row]
+        held = self._sets[index]
+        if isinstance(held, _Rows):
+            return self._row(file, held, at, name)
+        return self._group(file[held.group or "/"][held.names[at]], name)
+
     def _row(self, f: Any, part: _Rows, row: int, star: str) -> tuple[dict[str, Spectrum], dict[str, Any]]:
         group = f[part.group or "/"]
         spectra: dict[str, Spectrum] = {}
@@ -265,6 +218,9 @@ class Hdf5:
             meta={"normalised": True} if normalised else None, **arrays,
         )  # fmt: skip
 
+    def _open(self) -> AbstractContextManager[Any]:
+        return _h5py(self.path).File(self.path, "r")
+
 
 # ------------------------------------------------------------------------------------------------ h5py
 def _h5py(path: Path) -> Any:
@@ -274,32 +230,6 @@ def _h5py(path: Path) -> Any:
         raise SpecvizError(f"{path.name}: reading HDF5 needs h5py, which is not installed",
                            remedy="pip install 'jupyter-specviz[hdf5]'") from error  # fmt: skip
     return h5py
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The file; whatever h5py says of damaged bytes becomes an error of ours."""
-    h5py = _h5py(path)
-    try:
-        with h5py.File(path, "r") as f:
-            yield f
-    except SpecvizError:
-        raise
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{path.name} is gone") from error
-    except Exception as error:  # damaged bytes raise a dozen kinds in h5py and numpy
-        raise ReadError(
-            f"{path.name}: damaged, or written with a filter that is not here ({str(error)[:120]})",
-            remedy="Copy the file again; if it is compressed by a plugin, write it with gzip",
-        ) from error
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        info = path.stat()
-    except OSError as error:
-        raise NotFoundError(f"{path.name} is gone") from error
-    return info.st_size, info.st_mtime_ns
 
 
 def _link(group: Any, name: str) -> Any:
@@ -341,7 +271,8 @@ def _cells(data: Any, row: int, n: int, kind: str) -> Any:
 
 def _column(data: Any) -> Any:
     values = data[...].reshape(-1)
-    return values.tolist() if values.dtype.kind in "OSU" else values
+    # Whole numbers as Python's: put together with other sets' they must not become floats (as uint64 and int64 do).
+    return values.tolist() if values.dtype.kind in "OSUiu" else values
 
 
 def _attributes(group: Any, names: tuple[str, ...]) -> tuple[dict[str, Any], str]:
@@ -362,7 +293,7 @@ def _attributes(group: Any, names: tuple[str, ...]) -> tuple[dict[str, Any], str
 
 def _scalar(value: Any) -> Any:
     cell = np.ravel(value)[0] if np.size(value) else 0
-    return _text(cell) if isinstance(cell, bytes | str) else cell
+    return _text(cell) if isinstance(cell, bytes | str) else int(cell) if isinstance(cell, np.integer) else cell
 
 
 def _text(value: Any) -> str:

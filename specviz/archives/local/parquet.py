@@ -11,25 +11,22 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from specviz.archives.local.columns import ID_NAMES, Part, id_columns, parts_of, release_in, spectrum_of
-from specviz.archives.local.folder import Depth
+from specviz.archives.local.holding import RowFile
 from specviz.archives.local.peek import RowContent
 from specviz.archives.local.register import Register
 from specviz.archives.local.row_register import register_of
 from specviz.archives.transport.monitor import current
-from specviz.errors import NotASpectrumError, NotFoundError, ReadError, SpecvizError
+from specviz.errors import NotASpectrumError, ReadError, SpecvizError
 from specviz.spectra.readers.registry import read_content
 from specviz.spectra.readers.tables import Columns
 from specviz.spectra.spectrum import Spectrum
-from specviz.spectra.star import Star
 
 #: Values that are decoded at once, about 8 MB.
 _BATCH_VALUES = 1_000_000
@@ -37,7 +34,7 @@ _MAX_RUNS = 2_000_000
 _XP = ("bp_coefficients", "rp_coefficients")
 
 
-class Parquet:
+class Parquet(RowFile):
     """The stars of a Parquet table.
 
     Raises
@@ -46,70 +43,19 @@ class Parquet:
         If pyarrow is not installed.
     """
 
+    layout = "parquet"
+    damage = "a damaged Parquet file"
+    remedy = "Copy or write it again"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        self._stamp: tuple[int, int] | None = None
-        self._register: Register | None = None
+        super().__init__(path)
         self._parts: list[Part] = []
         self._columns: dict[str, str] = {}
         self._names: list[str] = []
         self._units: dict[str, str] = {}
         self._coefficients = False
         self._runs: list[list[tuple[int, int]]] | None = None
-        self._failed: dict[str, str] = {}
         _pyarrow(path)
-
-    @property
-    def problems(self) -> dict[str, str]:
-        with self._lock:
-            return dict(sorted(self._failed.items()))
-
-    def refresh(self) -> None:
-        """Nothing to do: every question looks whether the file is still the same."""
-
-    def glance(self) -> Register | None:
-        """What is known without waiting for another thread."""
-        register = self._register
-        if register is None and self._lock.acquire(blocking=False):
-            try:
-                register = self.register("names")
-            finally:
-                self._lock.release()
-        return register
-
-    def register(self, depth: Depth) -> Register:
-        """The stars; ``depth`` makes no difference."""
-        with self._lock:
-            try:
-                info = self.path.stat()
-            except OSError as error:
-                raise NotFoundError(f"{self.path.name} is gone") from error
-            stamp = (info.st_size, info.st_mtime_ns)
-            if self._register is None or stamp != self._stamp:
-                with self._opened() as file:
-                    self._failed = {}
-                    self._register = self._registered(file)
-                self._stamp = stamp
-            return self._register
-
-    def read(self, row: int, register: Register) -> Star:
-        with self._lock:
-            if register is not self._register:
-                raise NotFoundError(f"{self.path.name} has changed", remedy="Ask again")
-            name = register.names[row]
-            try:
-                with self._opened() as file:
-                    spectra = self._spectra(file, row, name)
-            except ReadError as error:
-                self._failed[name] = str(error)
-                raise
-        known = np.isfinite(register.ra[row]) and np.isfinite(register.dec[row])
-        return Star(
-            name, spectra, register.identifiers(row),
-            float(register.ra[row]) if known else None, float(register.dec[row]) if known else None,
-            meta={"path": str(self.path), "layout": "parquet"},
-        )  # fmt: skip
 
     # ------------------------------------------------------------------ finding out what there is
     def _registered(self, file: Any) -> Register:
@@ -176,7 +122,7 @@ class Parquet:
         )  # fmt: skip
 
     # ------------------------------------------------------------------ reading
-    def _spectra(self, file: Any, row: int, name: str) -> dict[str, Spectrum]:
+    def _star(self, file: Any, row: int, name: str) -> tuple[dict[str, Spectrum], dict[str, Any]]:
         runs = self._runs[row] if self._runs is not None else [(row, row + 1)]
         spectra: dict[str, Spectrum] = {}
         if self._coefficients:
@@ -199,25 +145,12 @@ class Parquet:
             flux = arrays.pop("flux")
             spectrum = spectrum_of(self.path.name, name, part, flux, path=str(self.path), layout="parquet", **arrays)
             spectra[spectrum.survey] = spectrum
-        return spectra
+        return spectra, {}
 
-    @contextmanager
-    def _opened(self) -> Iterator[Any]:
-        """The file; whatever pyarrow says of damaged bytes becomes an error of ours."""
+    def _open(self) -> AbstractContextManager[Any]:
         import pyarrow.parquet as pq
 
-        try:
-            with pq.ParquetFile(self.path, buffer_size=2**20, pre_buffer=False) as file:
-                yield file
-        except SpecvizError:
-            raise
-        except FileNotFoundError as error:
-            raise NotFoundError(f"{self.path.name} is gone") from error
-        except MemoryError as error:
-            raise ReadError(f"{self.path.name}: needs more memory than there is", remedy="Split the file") from error
-        except Exception as error:  # damaged bytes raise a dozen kinds in pyarrow and numpy
-            raise ReadError(f"{self.path.name}: a damaged Parquet file ({str(error)[:120]})",
-                            remedy="Copy or write it again") from error  # fmt: skip
+        return pq.ParquetFile(self.path, buffer_size=2**20, pre_buffer=False)
 
 
 def _pyarrow(path: Path) -> Any:

@@ -148,7 +148,7 @@ def _from_header(place: str, head: bytes, size: float) -> Entry | None:
         obsid = _number(cards, "OBSID")
         designation = cards.get("DESIG") or cards.get("DESIGNAT") or ""
         return Entry(
-            place, survey="lamost_lrs", obsid=int(obsid) if obsid > 0 else 0, ra=_number(cards, "RA"),
+            place, survey="lamost_lrs", obsid=int(obsid) if 0 < obsid < 2**63 else 0, ra=_number(cards, "RA"),
             dec=_number(cards, "DEC"), snr=_signal(cards, "SNRG", "SN_G"), designation=designation,
         )  # fmt: skip
     if "PLATEID" in cards and {"LOGLAM", "FLUX"} <= columns:
