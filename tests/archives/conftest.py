@@ -53,6 +53,22 @@ def replay(replay_server: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 
 @pytest.fixture
+def no_lamost_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the environment nor the home folder, which is ``tmp_path``, holds a token for LAMOST."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.delenv("SPECVIZ_LAMOST_TOKEN", raising=False)
+
+
+@pytest.fixture
+def dr10(replay: Any) -> Any:
+    """A client of the release whose replies were recorded."""
+    from specviz.archives.lamost import Lamost
+
+    return Lamost("dr10/v2.0")
+
+
+@pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """For tests marked ``remote``: the real services, an empty cache; skips where there is no network."""
     for name in ("SPECVIZ_ENDPOINTS", "SPECVIZ_OFFLINE", "SPECVIZ_PACE", "SPECVIZ_RETRY_WAIT"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import types
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -13,12 +12,7 @@ from specviz.archives.lamost import Lamost, nadc
 from specviz.archives.transport import session
 from specviz.errors import LoginRequiredError, QueryError, ServiceDownError
 
-
-@pytest.fixture(autouse=True)
-def _no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    monkeypatch.delenv("SPECVIZ_LAMOST_TOKEN", raising=False)
+pytestmark = pytest.mark.usefixtures("no_lamost_token")
 
 
 class FakeLamost:

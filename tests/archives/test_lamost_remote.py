@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from specviz.archives.lamost import Lamost
@@ -57,10 +55,6 @@ def test_find_by_gaia_id_and_by_position(lamost: Lamost) -> None:
     assert 686112127 in {o.obsid for o in found} and {o.uid for o in found} == {"G16180605181886"}
 
 
-def test_an_internal_release_shows_a_login_page(
-    lamost: Lamost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("SPECVIZ_LAMOST_TOKEN", raising=False)
+def test_an_internal_release_shows_a_login_page(lamost: Lamost, no_lamost_token: None) -> None:
     with pytest.raises(LoginRequiredError):
         Lamost("dr14/v0").get_fits(353301001)

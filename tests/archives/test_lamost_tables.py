@@ -23,17 +23,7 @@ from specviz.errors import (
     ServiceDownError,
 )
 
-
-@pytest.fixture(autouse=True)
-def _no_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    monkeypatch.delenv("SPECVIZ_LAMOST_TOKEN", raising=False)
-
-
-@pytest.fixture
-def dr10(replay: Any) -> Lamost:
-    return Lamost("dr10/v2.0")
+pytestmark = pytest.mark.usefixtures("no_lamost_token")
 
 
 # ---------------------------------------------------------------------- releases

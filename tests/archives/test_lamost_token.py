@@ -22,12 +22,7 @@ from specviz.errors import LoginRequiredError, ReadError, SpecvizError
 SECRET = "s3cr3t/t0ken+of=L"  # what tests/replay/routes_lamost.py wants to see
 WRONG = "wr0ng/t0ken+of=L"
 
-
-@pytest.fixture(autouse=True)
-def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    monkeypatch.delenv("SPECVIZ_LAMOST_TOKEN", raising=False)
+pytestmark = pytest.mark.usefixtures("no_lamost_token")
 
 
 def spellings(secret: str) -> set[str]:

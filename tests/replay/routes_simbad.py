@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
+import replay_vo_documents as vo
 from replay_server import Answer, Asked, Route
 
-
-def _documents() -> Any:
-    """vo_documents.py beside this file, as one module for all files of routes."""
-    name = "replay_vo_documents"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("vo_documents.py"))
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-vo = _documents()
 COLUMNS = {
     "main_id": str, "ra": float, "dec": float, "pmra": float, "pmdec": float, "plx_value": float,
     "rvz_radvel": float, "sp_type": str, "otype_txt": str, "ids": str, "teff": float, "log_g": float, "fe_h": float,

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
+import replay_vo_documents as vo
 from replay_server import Answer, Asked, Route
 
-
-def _documents() -> Any:
-    """vo_documents.py beside this file, as one module for all files of routes."""
-    name = "replay_vo_documents"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("vo_documents.py"))
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-vo = _documents()
 _LAMOST: dict[str, type] = {
     "ObsID": int, "RAJ2000": float, "DEJ2000": float, "MJD": int, "snrg": float, "Class": str, "subClass": str,
     "z": float,

@@ -5,7 +5,8 @@ In a test: the ``replay`` fixture. As a program, for a browser test or by hand::
     python tests/replay/server.py --port 8765
     SPECVIZ_ENDPOINTS=http://127.0.0.1:8765 jupyter lab
 
-Each service has a file ``routes_<service>.py`` beside this one with ``routes(data) -> list[Route]``. ``POST /control``
+Each service has a file ``routes_<service>.py`` beside this one with ``routes(data) -> list[Route]``; it imports from
+``replay_server`` (this file) and ``replay_vo_documents`` (vo_documents.py). ``POST /control``
 with a JSON list of faults replaces the faults; ``GET /control`` gives the log of what was asked.
 """
 
@@ -173,16 +174,23 @@ class ReplayServer:
 def load_routes(data: Path | None) -> dict[str, list[Route]]:
     """Service -> routes, from the files beside this one. ``data``: the folder of recorded replies, None if absent."""
     sys.modules.setdefault("replay_server", sys.modules[__name__])  # what the files of routes import from
+    _module("vo_documents")  # and this, as ``replay_vo_documents``
     found: dict[str, list[Route]] = {}
     for path in sorted(HERE.glob("routes_*.py")):
-        spec = importlib.util.spec_from_file_location(f"replay_{path.stem}", path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        module = _module(path.stem)
         for service, routes in _by_service(module, path.stem.removeprefix("routes_"), data).items():
             found.setdefault(service, []).extend(routes)
     return found
+
+
+def _module(stem: str) -> Any:
+    """A file beside this one as the module ``replay_<stem>``, made anew."""
+    spec = importlib.util.spec_from_file_location(f"replay_{stem}", HERE / f"{stem}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _by_service(module: Any, service: str, data: Path | None) -> dict[str, list[Route]]:
