@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from specviz.archives.known import known, note
 from specviz.archives.names import Parsed, parse
 from specviz.archives.protocol import Archive, Candidate
 from specviz.archives.transport import Monitor, offline, online, title, watching
-from specviz.errors import AmbiguousError, NotFoundError, OfflineError, OptionError
+from specviz.errors import AmbiguousError, CancelledError, NotFoundError, OfflineError, OptionError, SpecvizError
 from specviz.spectra.star import Star
 
 DEFAULT_RELEASE = "DR3"
@@ -87,7 +88,10 @@ class Sky:
         found = [*begin, *within, *self._demo_suggestions(words, n)]
         for archive in self.locals:
             near = getattr(archive, "near", None)
-            found += [Candidate(name, "local") for name in (near(words) if near is not None else ())]
+            try:
+                found += [Candidate(name, "local") for name in (near(words) if near is not None else ())]
+            except SpecvizError as error:  # told when a star is asked for, not at each letter; the others suggest
+                logging.getLogger(__name__).info("no suggestions from %r: %s", archive, error)
         return list({c.name: c for c in reversed(found)}.values())[::-1][:n]
 
     @staticmethod
@@ -245,8 +249,6 @@ def get(
     monitor = Monitor(progress, cancel)
     if isinstance(name, str | Candidate):
         return asked.fetch(name, monitor, again=again)
-    from specviz.errors import CancelledError, SpecvizError
-
     stars = []
     for one in name:
         try:

@@ -25,6 +25,7 @@ from specviz.errors import (
     NotFoundError,
     OfflineError,
     OptionError,
+    ReadError,
     ServiceDownError,
 )
 
@@ -234,6 +235,15 @@ def test_your_own_files_come_first(replay: Any, tmp_path: Path) -> None:
     assert sky.fetch("HD 140283").spectra.keys() == {"other"} or "lamost_lrs" in sky.fetch("HD 140283").spectra
     assert replay.log == []
     assert [c.archive for c in sky.suggest("hd 14")] == ["local"]
+
+
+def test_a_damaged_file_of_yours_does_not_cost_the_other_suggestions(replay: Any, tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    (tmp_path / "junk.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"junk" * 100)
+    sky = Sky(locals=[LocalArchive(tmp_path / "junk.h5")])
+    assert sky.suggest("demo 4")[0].name == "demo 4"
+    with pytest.raises(ReadError, match=r"junk\.h5: damaged"):
+        sky.fetch("HD 140283")
 
 
 def test_suggestions_never_ask_the_network(replay: Any) -> None:
