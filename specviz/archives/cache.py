@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from specviz.archives.freshness import note_stood_in, wants_fresh
 from specviz.archives.table_text import read_table, table_bytes
 from specviz.archives.transport.monitor import current
+from specviz.archives.transport.settings import setting
 from specviz.errors import OfflineError, ServiceDownError, SpecvizError
 
 if TYPE_CHECKING:
@@ -341,9 +342,9 @@ def default_folder() -> Path:
 def cache() -> Cache:
     """The cache of this process (one for each folder that ``SPECVIZ_CACHE`` has named)."""
     folder = default_folder()
-    limit = os.environ.get("SPECVIZ_CACHE_LIMIT", "").strip()
+    limit = int(setting("SPECVIZ_CACHE_LIMIT", LIMIT / 1024**2) * 1024**2)
     with _caches_lock:
         name = str(folder)
         if name not in _caches:
-            _caches[name] = Cache(folder, int(float(limit) * 1024**2) if limit else LIMIT)
+            _caches[name] = Cache(folder, limit)
         return _caches[name]

@@ -8,10 +8,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from specviz.archives.cache import Key, cache
 from specviz.archives.transport import Monitor, Step, offline, request, session, watching
 from specviz.archives.transport.adapter import backoff, retry_after
 from specviz.archives.transport.gate import Gate
@@ -362,3 +364,15 @@ def test_a_token_is_in_no_log_and_no_error(replay: Any, caplog: pytest.LogCaptur
     assert "S3CRET" not in str(caught.value) + repr(caught.value)
     assert "obsid=1" in caplog.text and "S3CRET" not in caplog.text
     assert redact("x?token=abc&a=b password=q") == "x?token=***&a=b password=***"
+
+
+@pytest.mark.parametrize("name", ["SPECVIZ_TIMEOUT", "SPECVIZ_RETRY_WAIT", "SPECVIZ_PACE", "SPECVIZ_CACHE_LIMIT"])
+@pytest.mark.parametrize("told", ["fast", "-1", "nan", "1,5"])
+def test_a_setting_that_is_no_number_is_told(
+    replay: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, told: str
+) -> None:
+    monkeypatch.setenv(name, told)
+    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path / "another"))
+    replay.fault("status", "test/small", status=503)  # so that there is a wait before the next try
+    with pytest.raises(OptionError, match=f"{name} is '{told}'"):
+        cache().remember(Key("lamost", "", "x"), lambda: request("lamost", "GET", URL).body)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import email.utils
 import io
 import logging
-import os
 import random
 import re
 import socket
@@ -30,6 +29,7 @@ from specviz.archives.transport.gate import gate
 from specviz.archives.transport.monitor import Monitor, current
 from specviz.archives.transport.recognise import refuse_page
 from specviz.archives.transport.services import Service, locate
+from specviz.archives.transport.settings import setting
 from specviz.archives.transport.switch import online
 from specviz.errors import (
     ArchiveError,
@@ -269,7 +269,7 @@ def _too_large(service: Service) -> BadReplyError:
 
 def deadline(service: Service, timeout: Any = None) -> float:
     """Seconds one request may take: the caller's, at most ``SPECVIZ_TIMEOUT`` or the service's own."""
-    most = float(os.environ.get("SPECVIZ_TIMEOUT") or service.deadline)
+    most = setting("SPECVIZ_TIMEOUT", service.deadline)
     asked = timeout[-1] if isinstance(timeout, tuple) else timeout
     return min(float(asked), most) if isinstance(asked, int | float) and asked > 0 else most
 
@@ -279,7 +279,7 @@ def backoff(attempt: int) -> float:
 
     ``SPECVIZ_RETRY_WAIT`` sets the first one (1 s).
     """
-    first = float(os.environ.get("SPECVIZ_RETRY_WAIT") or 1.0)
+    first = setting("SPECVIZ_RETRY_WAIT", 1.0)
     return min(first * 2.0 ** (attempt - 1) * random.uniform(0.75, 1.25), LONGEST_WAIT)
 
 

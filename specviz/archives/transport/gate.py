@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 
 from specviz.archives.transport.monitor import Monitor
 from specviz.archives.transport.services import Service
+from specviz.archives.transport.settings import setting
 
 _POLL = 0.05  # seconds between looks at an outer cancel switch
 
@@ -71,7 +71,7 @@ class Gate:
 
 def spacing(service: Service) -> float:
     """Seconds between the starts of two requests (``SPECVIZ_PACE`` multiplies them; tests set it to 0)."""
-    return float(os.environ.get("SPECVIZ_PACE") or 1.0) / service.per_second
+    return setting("SPECVIZ_PACE", 1.0) / service.per_second
 
 
 _gates: dict[str, Gate] = {}
