@@ -54,8 +54,8 @@ def read_checkpoint(path: str | Path, *, mapped: bool = False) -> dict[str, Any]
     restricted = restricted_pickle(sizes)
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=restricted, mmap=mapped)
-    except CheckpointError:
-        raise
+    except CheckpointError as error:  # from the restricted unpickler, which does not know the file's name
+        raise CheckpointError(f"{path.name}: {error.what}", expected=error.expected, remedy=error.remedy) from error
     except MemoryError as error:
         raise CheckpointError(f"{path.name} does not fit in memory") from error
     except Exception as error:  # a damaged pickle fails in any way, and all mean the same to the person

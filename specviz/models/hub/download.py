@@ -14,7 +14,6 @@ from specviz.errors import BadReplyError, RateLimitedError, ServiceDownError, Sp
 from specviz.models.hub.listing import SERVICE, Listing, RemoteFile, hub, in_words, token_for
 from specviz.models.work import Work
 
-_CHUNK = 1 << 20
 _TRIES = 5
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
@@ -41,7 +40,11 @@ def download(listing: Listing, paths: Sequence[str], folder: Path, work: Work, *
     SpecvizError
         If there is no room, the hub cannot be reached after several tries, or a file is not what the hub lists.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"{folder} cannot be written ({error.strerror})"
+        raise SpecvizError(what, remedy="Set SPECVIZ_MODELS or SPECVIZ_CATALOGS to another folder") from error
     files = [listing.files[path] for path in paths]
     missing = sum(f.size for f in files) - sum(_there(folder / f.path, f) for f in files)
     free = shutil.disk_usage(folder).free
@@ -99,7 +102,7 @@ def _fetch(listing: Listing, file: RemoteFile, part: Path, work: Work) -> str:
                     response.raise_for_status()
                     raise BadReplyError(f"The hub answered {status} to {file.path}", service=SERVICE, status=status)
                 with part.open("ab" if have else "wb") as stream:
-                    for piece in response.iter_raw(_CHUNK):
+                    for piece in response.iter_raw():
                         if have + len(piece) > file.size:
                             raise BadReplyError(f"{file.path} is longer than the hub lists", service=SERVICE)
                         stream.write(piece)

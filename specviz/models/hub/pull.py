@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -110,6 +111,8 @@ def pull(
         )
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another model's files are in it
+            folder.parent.rmdir()
     return Pulled(target, made, "completed" if complete else "new")
 
 
