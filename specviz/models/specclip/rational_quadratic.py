@@ -88,7 +88,7 @@ class _Spline:
         """``values`` as rows that share their knots, (R, S), and the knots (R, bins + 1)."""
         x, y, slopes = (part.reshape(-1, self.bins + 1) for part in self.knots(raw))
         if raw.shape[1] == 1:  # a row is one variable of one star
-            return values.transpose(1, 2).reshape(len(x), -1), (x, y, slopes)
+            return values.transpose(1, 2).reshape(len(x), values.shape[1]), (x, y, slopes)
         return values.reshape(-1, 1), (x, y, slopes)
 
     @staticmethod
