@@ -230,15 +230,15 @@ class _Conversion:
     def _label(self, route: Route, trust_pickle: bool) -> bool:
         """Convert one MLP head, or say why a label is left out; False for a posterior that is yet to be converted."""
         name = f"{route.survey}/{route.label}"
+        if route.head == "sbi" and not trust_pickle:  # such a copy may well lack them: nobody fetches what stays closed
+            self.left_out[name] = posterior_files.NOT_TRUSTED
+            return True
         if not self.release.has(route.path):
             self.left_out[name] = "the file is not in this copy"
             return True
         if route.head == "sbi":
-            if trust_pickle:
-                self.files[self.release.spelt(route.path)] = self.release.record(route.path, self.work)
-                return False
-            self.left_out[name] = posterior_files.NOT_TRUSTED
-            return True
+            self.files[self.release.spelt(route.path)] = self.release.record(route.path, self.work)
+            return False
         self.work.say(route.path)
         content = read_checkpoint(self.release.path(route.path), mapped=True)
         state = content.get("model_state_dict", content.get("state_dict"))

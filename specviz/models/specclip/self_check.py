@@ -15,7 +15,8 @@ def fixed_spectra(survey: str, n_pixels: int) -> Tensor:
     """Two smooth made-up spectra (2, L): a continuum with lines for LAMOST, two bumps for XP. The same everywhere."""
     x = torch.linspace(0.0, 1.0, n_pixels, dtype=torch.float64)
     if survey == "lamost_lrs":
-        lines = sum(0.4 * torch.exp(-(((x - c) / 0.004) ** 2)) for c in (0.1, 0.22, 0.55, 0.74, 0.9))
+        centres = torch.tensor([0.1, 0.22, 0.55, 0.74, 0.9], dtype=torch.float64).unsqueeze(1)
+        lines = 0.4 * torch.exp(-(((x - centres) / 0.004) ** 2)).sum(dim=0)
         rows = (1 - lines, 1 - 0.5 * lines + 0.02 * torch.sin(40 * math.pi * x))
     else:
         rows = (0.5 + 1.5 * torch.exp(-(((x - 0.4) / 0.3) ** 2)), 0.2 + 2.0 * x - 0.3 * torch.cos(9 * x))
