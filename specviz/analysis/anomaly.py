@@ -30,11 +30,12 @@ class ReferenceScores:
     """Scores of the reference stars of one survey, in parallel arrays of shape (n,).
 
     ``misfit`` as :func:`misfit` gives it, ``ood`` as the model's ``ood_score`` does. Both empty where a model brings
-    none.
+    none; ``absent`` then says why.
     """
 
     misfit: NDArray[np.float64]
     ood: NDArray[np.float64]
+    absent: str = ""
 
     def __post_init__(self) -> None:
         misfit = np.asarray(self.misfit, np.float64).ravel()
@@ -50,11 +51,15 @@ class ReferenceScores:
 
     @classmethod
     def of(cls, model: Any, survey: str) -> ReferenceScores:
-        """What ``model.reference[survey]`` holds: a mapping or an object with ``misfit`` and ``ood``."""
+        """What ``model.reference[survey]`` holds: a mapping or an object with ``misfit`` and ``ood``.
+
+        A model without any may say why in ``no_reference``.
+        """
         reference = getattr(model, "reference", None)
         entry = reference.get(survey) if isinstance(reference, Mapping) else None
         if entry is None:
-            return cls(np.empty(0), np.empty(0))
+            why = str(getattr(model, "no_reference", "") or "the model has no scores of reference stars of this survey")
+            return cls(np.empty(0), np.empty(0), why)
         get = entry.get if isinstance(entry, Mapping) else lambda key, default: getattr(entry, key, default)
         return cls(get("misfit", np.empty(0)), get("ood", np.empty(0)))
 
@@ -205,7 +210,7 @@ def anomaly(
     reasons = _stretches(prepared, residual, survey or prepared.survey, z, teff, 4)
     latent = float("nan") if ood is None else float(ood)
     if not reference.misfit.size or not np.isfinite(value):
-        return Anomaly(value, float("nan"), 0, reasons, misfit=value, ood=latent)
+        return Anomaly(value, float("nan"), 0, reasons, misfit=value, ood=latent, note=reference.absent)
     score, scores = reference.scores(value, ood)
     below = 0.5 * (int(np.searchsorted(scores, score, "left")) + int(np.searchsorted(scores, score, "right")))
     return Anomaly(score, 100.0 * below / scores.size, int(scores.size), reasons, scores, misfit=value, ood=latent)

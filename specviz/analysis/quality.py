@@ -25,6 +25,7 @@ LABEL_WORDS: Mapping[str, str] = {
     "rv": "RV",
     "vsini": "v sin i",
     "ebv": "E(B-V)",
+    "e_bp_rp": "E(BP-RP)",
 }
 #: Labels that the flag of the training range names before it counts.
 _NAMED = 3
@@ -267,7 +268,12 @@ def xp_disagrees(observed: Prepared | None, predicted: PredictedSpectrum | None)
     if predicted.dust is not None and predicted.ebv_source == "fitted":
         predicted = predicted.with_reddening(predicted.ebv, 0.0, "fitted")
     values, ivar = np.asarray(observed.values, np.float64), np.asarray(observed.ivar, np.float64)
-    flux, sigma = np.asarray(predicted.flux, np.float64), np.nan_to_num(np.asarray(predicted.sigma, np.float64))
+    flux, sigma = np.asarray(predicted.flux, np.float64), np.asarray(predicted.sigma, np.float64)
+    if not np.isfinite(sigma).any():  # against the data's errors alone, every prediction would be wrong
+        return QualityFlag(
+            "xp_disagrees", None, _NOT_MADE["xp_disagrees"], "the model gives no error of its prediction"
+        )
+    sigma = np.nan_to_num(sigma)
     use = ivar > 0
     if use.sum() < 10 or flux.shape != values.shape:
         return QualityFlag("xp_disagrees", None, _NOT_MADE["xp_disagrees"])

@@ -48,6 +48,7 @@ class Anomaly:
 
     ``reference`` holds the reference set's scores, sorted, for the histogram. ``misfit`` (root mean square of the
     residual in sigma) and ``ood`` (the model's latent distance) are what the score is made of; NaN where unknown.
+    ``note`` says why there is no percentile, where there is none.
     See :func:`specviz.analysis.anomaly.anomaly`.
     """
 
@@ -58,6 +59,7 @@ class Anomaly:
     reference: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     misfit: float = float("nan")
     ood: float = float("nan")
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,9 @@ class Report:
             return f"<Report {self.star.name}: no posterior>"
         every = self.posterior.summary()
         shown = {n: every[n] for n in CORE_LABELS if n in every} or every
-        s = ", ".join(f"{n} {m:.5g} ({lo:.5g} to {hi:.5g})" for n, (m, lo, hi) in shown.items())
+        points = self.posterior.points
+        s = ", ".join(
+            f"{n} {m:.5g}" + ("" if n in points else f" ({lo:.5g} to {hi:.5g})") for n, (m, lo, hi) in shown.items()
+        )
         more = f", {len(every) - len(shown)} more labels" if len(every) > len(shown) else ""
         return f"<Report {self.star.name}: {s}{more}; {self.provenance.model}>"

@@ -23,6 +23,13 @@ _WORDS: Mapping[str, str] = {
     "vsini": "projected rotational velocity",
     "vmic": "microturbulence",
     "ebv": "reddening E(B-V)",
+    "e_bp_rp": "reddening E(BP-RP)",
+    "dnu": "large frequency separation of the oscillations",
+    "nu_max": "frequency of maximum power of the oscillations",
+    "mass": "stellar mass",
+    "radius": "stellar radius",
+    "age": "stellar age",
+    "delta_pi1": "period spacing of the dipole gravity modes",
 }
 
 
@@ -56,7 +63,9 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
     for name in names:
         rows = [found.get(name, (np.nan, np.nan, np.nan)) for found in labels]
         unit, word = _unit(reports, name), _words_of(name)
-        table[name] = _numbers([row[0] for row in rows], unit, f"{word}, median of the posterior")
+        table[name] = _numbers(
+            [row[0] for row in rows], unit, f"{word}, median of the posterior, or the one value there is"
+        )
         table[name + "_lo"] = _numbers([row[1] for row in rows], unit, f"{word}, 16th percentile of the posterior")
         table[name + "_hi"] = _numbers([row[2] for row in rows], unit, f"{word}, 84th percentile of the posterior")
     scores = [np.nan if r.anomaly is None else r.anomaly.score for r in reports]

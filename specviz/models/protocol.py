@@ -95,6 +95,7 @@ class PredictedSpectrum:
     ``kind`` is "reconstruction" (same survey as the input) or "translation" (another one). ``flux`` and ``sigma`` are
     in the model's normalised unit (``normalisation``: "continuum" or "f550"); multiply by ``scale`` to lie on the
     data. For a translation nobody measured the scale, so it is 1 unless an observed spectrum of that survey exists.
+    ``sigma`` is NaN everywhere where a model does not tell the error of its predictions.
 
     ``frame`` is "rest" where the model cannot know the radial velocity (a prediction from XP); :meth:`at_velocity`
     brings it to the observed frame. ``dust`` (L,) is k(lambda) - k(550 nm) in mag per unit E(B-V), with k the
