@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.errors import CoverageError, ModelError, OptionError
+from specviz.models.attribution import Attribution
 from specviz.models.posterior import Posterior
 from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared
 from specviz.models.specclip.constants import READ_AS_LAMOST
@@ -77,7 +78,7 @@ class SpecClipOfficial:
     ``Posterior.points``.
     """
 
-    capabilities = frozenset({"embed", "posterior", "reconstruct", "translate"})
+    capabilities = frozenset({"embed", "posterior", "reconstruct", "translate", "attribute"})
     #: Why there is no percentile of the anomaly.
     no_reference = "the official release has no scores of reference stars to compare with"
 
@@ -283,6 +284,20 @@ class SpecClipOfficial:
         with torch.inference_mode():
             flux = self.networks.network(self.retrieval).cross_predict(self._tensor(encoding.vectors), to)
         return _spectra(encoding, to, flux.double().cpu().numpy())
+
+    def attribute(self, encoding: Encoding, label: str, *, stop: Callable[[], None] | None = None) -> list[Attribution]:
+        """Why each star has this value of a label (the median, of a posterior): integrated gradients in float32, and
+        the attention of the label's LAMOST head.
+
+        Raises
+        ------
+        ModelError
+            If there is no head for that label.
+        """
+        from specviz.models.specclip.attribution import attribute
+        from specviz.models.specclip.official_attribution import official_target
+
+        return attribute(official_target(self.networks, self.heads, _survey(encoding), label), encoding.prepared, stop)
 
     # ------------------------------------------------------------------ the pieces
     def _tensor(self, array: NDArray[Any]) -> Tensor:
