@@ -37,8 +37,8 @@ LIMIT = 2 * 1024**3
 _MAGIC = b"specviz-cache-1 "
 _STALE_PART = 3600.0  # seconds after which a temporary file belongs to nobody
 _PRUNE_EVERY = 64  # writes
-_HEAD = 8192
-_LONG = 1000
+_LONG = 1000  # characters of an id
+_HEAD = 16 * 1024  # bytes; JSON writes a character in at most twelve
 
 
 @dataclass(frozen=True)

@@ -160,11 +160,12 @@ def test_clearing(tmp_path: Path) -> None:
 
 def test_long_and_odd_names(tmp_path: Path) -> None:
     store = Cache(tmp_path)
-    keys = [Key("gaia", "../../etc", "a" * n) for n in (999, 1001, 20_000)] + [Key("gaia", "", "\n\0é" * 700)]
+    keys = [Key("gaia", "../../etc", "a" * n) for n in (999, 1001, 20_000)]
+    keys += [Key("gaia", "", odd * 700) for odd in ("\n\0é", "😀")]
     for number, key in enumerate(keys):
         store.put(key, b"%d" % number)
-    assert [store.get(key) for key in keys] == [b"0", b"1", b"2", b"3"]
-    assert all(tmp_path in e.path.resolve().parents for e in store.entries()) and len(store.entries()) == 4
+    assert [store.get(key) for key in keys] == [b"0", b"1", b"2", b"3", b"4"]
+    assert all(tmp_path in e.path.resolve().parents for e in store.entries()) and len(store.entries()) == 5
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:

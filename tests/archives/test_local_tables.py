@@ -275,6 +275,20 @@ def test_parquet_with_a_row_a_pixel_sorted_or_not(parquet: Any) -> None:
     np.testing.assert_array_equal(LocalArchive(single).fetch("Vega").spectra["lamost_lrs"].flux, FLUX[0])
 
 
+def test_pixels_without_a_star_do_not_mix_others(parquet: Any) -> None:
+    """Beside nulls numpy makes floats of ids: two that differ in the last digit would be one star."""
+    wave = np.linspace(4000, 5000, 50)
+    ids = [*[int(IDS[0])] * 50, *[None] * 50, *[int(IDS[1])] * 50]
+    path = parquet({"source_id": ids, "wavelength": np.tile(wave, 3), "flux": np.repeat([1.0, 2.0, 3.0], 50)})
+    archive = LocalArchive(path)
+    assert archive.names() == [f"Gaia {IDS[0]}", f"Gaia {IDS[1]}"]
+    assert archive.problems == {"rows without source_id": "50 rows do not say which star they are of"}
+    assert archive.fetch(str(IDS[1])).spectra["other"].flux.tolist() == [3.0] * 50
+    path = parquet({"source_id": [None] * 50, "wavelength": wave, "flux": wave}, "none.parquet")
+    with pytest.raises(NotASpectrumError, match="50 rows do not say"):
+        LocalArchive(path).names()
+
+
 def test_units_of_a_parquet_table(parquet: Any, tmp_path: Path) -> None:
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     from astropy.table import Table

@@ -91,13 +91,16 @@ class Parquet(RowFile):
             return self._made(1, {})
         runs: dict[Any, list[tuple[int, int]]] = {}
         facts: dict[str, list[Any]] = {kind: [] for kind in self._columns}
-        start, count = 0, 0
+        start, count, nameless = 0, 0, 0
         for batch in file.iter_batches(batch_size=_BATCH_VALUES, columns=list(self._columns.values())):
             current().check()
-            ids = batch.column(self._columns[by]).to_numpy(zero_copy_only=False)
+            ids = _keys(batch.column(self._columns[by]))
             edges = np.flatnonzero(ids[1:] != ids[:-1]) + 1 if len(ids) else np.empty(0, int)
             for first, last in zip([0, *edges.tolist()], [*edges.tolist(), len(ids)], strict=True):
                 key = ids[first].item() if hasattr(ids[first], "item") else ids[first]
+                if key is None:
+                    nameless += last - first
+                    continue
                 if key not in runs:
                     runs[key] = []
                     for kind, name in self._columns.items():
@@ -108,6 +111,11 @@ class Parquet(RowFile):
                 raise SpecvizError(f"{self.path.name}: the pixels of stars are mixed", expected="stars one by one",
                                    remedy=f"Sort the table by {self._columns[by]} and save it again")  # fmt: skip
             start += len(ids)
+        if nameless:
+            told = f"{nameless:,} rows do not say which star they are of"
+            if not runs:
+                raise NotASpectrumError(f"{self.path.name}: {told}", expected=f"a value in {self._columns[by]}")
+            self._failed[f"rows without {self._columns[by]}"] = told
         self._runs = [_merged(r) for r in runs.values()]
         return self._made(len(self._runs), facts)
 
@@ -186,6 +194,11 @@ def _read(file: Any, column: str) -> Any:
     """A column of identifiers, whole."""
     values = file.read(columns=[column]).column(0)
     return values.to_pylist() if values.null_count or not _numeric(values) else values.to_numpy()
+
+
+def _keys(values: Any) -> Any:
+    """The same, None where a row has none: numpy would make floats of whole numbers, and 19 digits do not fit."""
+    return np.array(values.to_pylist(), object) if values.null_count else values.to_numpy(zero_copy_only=False)
 
 
 def _numeric(values: Any) -> bool:
