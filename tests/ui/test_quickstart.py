@@ -56,6 +56,7 @@ def test_quickstart(open_notebook: Callable[..., Any], shot: Callable[..., Path]
     field = page.get_by_placeholder("Name, Gaia or LAMOST id, coordinates, or file")
     field.fill(target)
     field.press("Enter")
+    page.locator(".name", has_not_text="demo 1").first.wait_for()  # the key may still be on its way to the kernel
     name = nb.kernel_eval("explorer.session.wait().star.name")
     _has_star(page, name)
     _wait(page, f"(old) => {{ const g = ({_GLYPH})('lamost-observed'); return g && g.mid !== old.mid }}", before)
