@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,19 @@ def add_models(commands: Any) -> None:
         help="also compare the two spectra of the official repository whose labels were published",
     )
     verify.set_defaults(run=_verify)
+
+    calibrate = actions.add_parser(
+        "calibrate",
+        help="measure the uncertainty of labels that come without one, with stars whose labels are known",
+        description="The MLP heads of the released SpecCLIP give one number a label. FILE (the HDF5 layout of its test "
+        "set, with known labels under test/labels/NAME) says how far off they are; the labels carry that uncertainty "
+        "from then on.",
+        allow_abbrev=False,
+    )
+    calibrate.add_argument("file", metavar="FILE", type=Path, help="HDF5 with spectra and known labels")
+    calibrate.add_argument("--labels-from", metavar="TEXT", default="", help="who measured them, shown with the labels")
+    calibrate.add_argument("--device", default="auto", help="default: %(default)s")
+    calibrate.set_defaults(run=_calibrate)
 
     remove = actions.add_parser("remove", help="delete a model and what was downloaded for it", allow_abbrev=False)
     remove.add_argument("name", metavar="NAME")
@@ -219,6 +233,53 @@ def _verify(arguments: argparse.Namespace) -> int:
     failed = sum(check.status == "failed" for check in checks)
     print(f"{failed} of {len(checks)} checks failed" if failed else "all well")
     return TROUBLE if failed else OK
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from specviz.catalog.official import open_pairs
+    from specviz.errors import CatalogError
+    from specviz.models.posterior import label_unit
+    from specviz.models.registry import load_model
+    from specviz.models.specclip.calibration import calibrate
+    from specviz.models.specclip.routing import SURVEYS
+
+    model = load_model("specclip-official", device=arguments.device)
+    source = arguments.labels_from or arguments.file.name
+    with open_pairs(arguments.file) as pairs:
+        if not pairs.labels:
+            raise CatalogError(
+                f"{arguments.file.name} holds no known labels (the official test set has none)",
+                expected="test/labels/fe_h and so on, one value a star, NaN where unknown",
+            )
+        progress = Progress(2 * len(pairs))
+        try:
+            for count, survey in enumerate(SURVEYS):
+                before = count * len(pairs)
+                wanted = {h.route.label for h in model.heads.point_heads(survey)} & pairs.labels.keys()
+                if not wanted:
+                    continue
+                known = {name: pairs.labels[name] for name in sorted(wanted)}
+                made = calibrate(
+                    model,
+                    survey,
+                    pairs.batches(survey),
+                    known,
+                    source=source,
+                    progress=_from(before, progress),
+                )
+                progress.close()
+                for name, residuals in made.items():
+                    unit = label_unit(name)
+                    width = f"± {residuals.half_width:.3g}{' ' + unit if unit else ''}"
+                    print(f"{survey:10}  {name:10}  {width} (68 % of {residuals.stars} stars)")
+        finally:
+            progress.close()
+    return OK
+
+
+def _from(before: int, progress: Progress) -> Callable[[int], None]:
+    """Count on from what is done."""
+    return lambda done: progress.show(before + done, "spectra")
 
 
 def _remove(arguments: argparse.Namespace) -> int:

@@ -234,6 +234,39 @@ class TestCommands:
         assert main(["catalog", "pull", "specclip-test-small", "--from", str(path)]) == 0
         assert main(["catalog", "pull", "another"]) == 2
 
+    def test_calibrate(
+        self, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        h5py = pytest.importorskip("h5py")
+        monkeypatch.setenv("SPECVIZ_MODELS", str(tmp_path))
+        rng, path = np.random.default_rng(0), tmp_path / "pairs.h5"
+        with h5py.File(path, "w") as file:
+            file["test/source_ids"] = np.arange(60)
+            file["test/lamost_spectra"] = 1 + 0.05 * rng.normal(size=(60, 1462)).astype(np.float32)
+            file["test/gaia_spectra"] = 1 + 0.05 * rng.normal(size=(60, 343)).astype(np.float32)
+        command = ["models", "calibrate", str(path), "--labels-from", "made up", "--device", "cpu"]
+        assert main(command) == 1
+        assert "holds no known labels" in capsys.readouterr().err
+        with h5py.File(path, "a") as file:
+            file["test/labels/fe_h"] = rng.normal(-0.3, 0.2, 60)
+            file["test/labels/teff"] = rng.normal(5600, 300, 60)  # a posterior: it has its own width
+        assert main(command) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[:2] for line in lines] == [["lamost_lrs", "fe_h"], ["gaia_xp", "fe_h"]]
+        assert "dex (68 % of 60 stars)" in lines[0]
+        measured = model / "labels/lamost_lrs/fe_h.json"
+        assert measured.is_file() and main(["models", "verify"]) == 0
+
+    def test_a_calibration_outlives_a_conversion(self, model: Path, official_release: Any, tiny_release: Any) -> None:
+        measured = [model / f"labels/{name}.json" for name in ("lamost_lrs/fe_h", "gaia_xp/c_fe")]
+        for path in measured:
+            path.write_text("{}")
+        convert_release(tiny_release.folder, model)
+        assert all(path.is_file() for path in measured)
+        other = official_release.make_release(model.parent / "other", seed=5)
+        convert_release(other.folder, model)
+        assert not any(path.exists() for path in measured)
+
     def test_wrong_names(self, models_here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "pull", "desa"]) == 2
         assert "no model 'desa'" in capsys.readouterr().err

@@ -82,6 +82,8 @@ def convert_release(
     try:
         work = Work(release.size(trust_pickle), progress, cancel)
         manifest = _Conversion(release, part, work).run(trust_pickle, origin or {"folder": release.folder.name})
+        _keep_calibrations(target, part, manifest)
+        work.check()
         _put_in_place(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -321,6 +323,18 @@ def _posteriors(
         left_out.pop(f"{route.survey}/{route.label}", None)
         written[route.file] = digest
     left_out |= {f"{route.survey}/{route.label}": why for route, why in failed.items()}
+
+
+def _keep_calibrations(old: Path, new: Path, manifest: Manifest) -> None:
+    """What ``models calibrate`` measured stays with a head that is the same as before."""
+    try:
+        before = Manifest.load(old).written
+    except CheckpointError:  # nothing usable was there
+        return
+    for route in ROUTES:
+        measured = (old / route.file).with_suffix(".json")
+        if measured.is_file() and route.file in before and before[route.file] == manifest.written.get(route.file):
+            shutil.copyfile(measured, (new / route.file).with_suffix(".json"))
 
 
 def _put_in_place(part: Path, target: Path) -> None:
