@@ -165,7 +165,7 @@ def explore(
     Parameters
     ----------
     x : str, path, Star, Spectrum, Candidate, a table, or a list of them, optional
-        A name (``"HD 140283"``, ``"Gaia DR3 2130529983160050560"``, ``"demo 42"``), a spectrum file, a folder; or what
+        A name (``"HD 140283"``, ``"Gaia DR3 4345775217221821312"``, ``"demo 42"``), a spectrum file, a folder; or what
         becomes the work list: a list, an astropy table or pandas data frame that names stars, the path of such a
         table. Nothing: the first screen.
     model : str

@@ -38,7 +38,7 @@ _OVER = """
 
 #: Asked when a name is typed.
 ARCHIVES = ("LAMOST", "Gaia", "SIMBAD", "VizieR", "MAST")
-_NAMES = ("HD 140283", "Gaia DR3 2130529983160050560", "18 57 32.80 +41 18 07.2")
+_NAMES = ("HD 140283", "Gaia DR3 4345775217221821312", "15 43 03.10 -10 56 00.6")
 _UNDER = ":host { overflow: hidden; } .sv-words, .line { font-size: 12px; line-height: 18px; max-height: 36px; overflow: hidden; } .line { white-space: nowrap; text-overflow: ellipsis; }"
 #: What can be typed, to press instead.
 EXAMPLES = (
