@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from specviz.cli import main
+from specviz.cli import build_parser, main
 from specviz.errors import ReadError, SpecvizError
 from specviz.models.checkpoint_reader import load_weights, save_weights
 from specviz.models.hub import pull as hub_pull
@@ -282,3 +282,14 @@ class TestCommands:
 
         monkeypatch.setattr(hub_pull, "list_files", stop)
         assert main(["models", "pull"]) == 130
+
+
+def test_every_option_is_documented() -> None:
+    (top,) = [a for a in build_parser()._actions if a.dest == "command"]
+    text = (Path(__file__).resolve().parents[2] / "docs/cli.md").read_text("utf-8")
+    for command in ("models", "catalog"):
+        (actions,) = [a for a in top.choices[command]._actions if a.dest == "action"]
+        for name, parser in actions.choices.items():
+            options = {o for a in parser._actions for o in a.option_strings if o.startswith("--")} - {"--help"}
+            assert {option for option in options if option not in text} == set(), name
+            assert name in text
