@@ -22,6 +22,7 @@ from specviz.models.encoder import (
     probe_spectra,
     reduced_dtype,
 )
+from specviz.models.specclip.model import SpecClipSmall
 
 GRIDS = {"lamost_lrs": np.geomspace(4000.0, 5598.0, 200), "gaia_xp": np.linspace(336.0, 1020.0, 100)}
 
@@ -134,3 +135,21 @@ def test_the_default_model_in_half_precision() -> None:
     cosine = (x * y).sum(axis=1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
     assert cosine.min() >= LEAST_COSINE
     assert model.at_precision("float32").dtype == "float32"
+
+
+@pytest.mark.gpu
+def test_a_gpu_encodes_the_same_in_half_precision() -> None:
+    """Page-locked batches, autocast on CUDA; the bound on the cosine is the same."""
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    exact, model = registry.load_model("specclip-small", device="cpu"), registry.load_model(device="cuda")
+    assert isinstance(exact, SpecClipSmall) and isinstance(model, SpecClipSmall)
+    half = model.at_precision("auto")
+    for survey, grid in exact.grids.items():
+        rows = probe_spectra(grid, survey, 300)
+        x = exact._net.encoder("cpu", exact.grids)(rows, survey)
+        for one in (model.at_precision("float32"), half):
+            assert one._encoder is not None
+            y = one._encoder(rows, survey)
+            cosine = (x * y).sum(axis=1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
+            assert cosine.min() >= LEAST_COSINE
