@@ -298,7 +298,7 @@ def xp_release(spectrum: Spectrum | None, trained_on: str) -> QualityFlag:
     """
     known = re.findall(r"Gaia[ _-]?(E?DR\d+)", trained_on, re.IGNORECASE)
     release = "" if spectrum is None else str(spectrum.meta.get("release") or "").upper().removeprefix("GAIA").strip()
-    if not known or not release:
+    if not known or not re.fullmatch(r"E?DR\d+", release):  # a simulated spectrum is of no release
         return QualityFlag("xp_release", None, "XP release not checked")
     if release in {name.upper() for name in known}:
         return QualityFlag("xp_release", True, f"XP of Gaia {release}, as in training")
