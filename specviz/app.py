@@ -12,8 +12,9 @@ import traitlets
 from specviz import __version__, api
 from specviz.analysis.engine import Engine
 from specviz.archives.finder import Sky
+from specviz.archives.protocol import Archive, Candidate
 from specviz.doors.doc_host import DocHost
-from specviz.errors import SpecvizError
+from specviz.errors import ReadError, SpecvizError
 from specviz.session.session import Session
 from specviz.session.state import Notice, State
 from specviz.views.explorer import ExplorerView, Surroundings
@@ -21,6 +22,9 @@ from specviz.views.palette import PALETTES
 
 #: Columns of a table in memory, by kind: astropy, arrow, pandas.
 _TABLE_MARKS = ("colnames", "column_names", "iloc")
+#: Files of many spectra, opened as archives.
+_MANY = (".h5", ".hdf5", ".parquet")
+_LONGEST_PATH = 1000  # a longer text is no path, and the file system refuses it
 
 
 def surroundings(engine: Engine) -> Surroundings:
@@ -135,12 +139,28 @@ def _targets(x: Any) -> list[Any]:
         return list(targets_of(x))
     if isinstance(x, (list, tuple)):
         return [t for item in x for t in _targets(item)]
-    if isinstance(x, (str, Path)) and Path(x).expanduser().is_dir():
+    if isinstance(x, Archive) and hasattr(x, "names"):
+        return [Candidate(name, "local") for name in x.names()]
+    if isinstance(x, (str, Path)) and len(str(x)) < _LONGEST_PATH and Path(x).expanduser().is_dir():
         files = sorted(p for p in Path(x).expanduser().rglob("*") if p.is_file() and not p.name.startswith("."))
         if not files:
             raise SpecvizError(f"The folder {x} has no files", expected="a folder of spectra")
         return list(files)
     return [x]
+
+
+def _archive(x: Any) -> Any:
+    """An archive of one's own, or the HDF5 or Parquet file that is one; anything else as it is."""
+    if not isinstance(x, (str, Path)) or not str(x).lower().endswith(_MANY):
+        return x
+    from specviz.archives.local import LocalArchive
+
+    archive = LocalArchive(x)
+    try:
+        archive.names()
+    except ReadError:  # a Parquet table may list targets instead; what is neither is told of when it is opened
+        return x
+    return archive
 
 
 def _fill(session: Session, targets: list[Any]) -> None:
@@ -167,7 +187,8 @@ def explore(
     x : str, path, Star, Spectrum, Candidate, a table, or a list of them, optional
         A name (``"HD 140283"``, ``"Gaia DR3 4345775217221821312"``, ``"demo 42"``), a spectrum file, a folder; or what
         becomes the work list: a list, an astropy table or pandas data frame that names stars, the path of such a
-        table. Nothing: the first screen.
+        table, an HDF5 or Parquet file of spectra, a :class:`~specviz.archives.local.LocalArchive`. Nothing: the first
+        screen.
     model : str
         A name of ``specviz models list``.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -191,8 +212,10 @@ def explore(
     (5771.2, 5713.0, 5833.9)
     """
     engine = api.default_engine(model, device)
+    x = _archive(x)
     targets = _targets(x)
-    session = Session(engine, api.demo_catalog, sky=Sky(online=online, locals=locals), expecting=bool(targets))
+    own = (*([x] if isinstance(x, Archive) else []), *locals)
+    session = Session(engine, api.demo_catalog, sky=Sky(online=online, locals=own), expecting=bool(targets))
     explorer = Explorer(session, surroundings(engine), theme=theme)
     _fill(session, targets)
     return explorer
