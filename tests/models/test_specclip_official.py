@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import torch
 from specviz.errors import CheckpointError, CoverageError, ModelError, OptionError
 from specviz.models import registry
 from specviz.models.protocol import StellarModel
+from specviz.models.specclip.checkpoint import to_official
+from specviz.models.specclip.convert import convert_release
 from specviz.models.specclip.official import SpecClipOfficial
 from specviz.models.specclip.routing import ROUTES, routes
 from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
@@ -28,13 +31,28 @@ SIDE = {"lamost_lrs": "lamost", "gaia_xp": "gaia"}
 CROSS = {"lamost_lrs": "gaia_from_lamost", "gaia_xp": "lamost_from_gaia"}
 
 
-@pytest.fixture(scope="module")
-def golden(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[SpecClipOfficial, dict[str, Any]]:
-    """The golden networks, which do not share backbones, written as a converted release; and their files."""
+@pytest.fixture(scope="module", params=["by hand", "converted"])
+def golden(
+    request: Any, shared: Path, official_release: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SpecClipOfficial, dict[str, Any]]:
+    """The golden networks, which do not share backbones, as a converted release; and their files.
+
+    Written by hand in the layout that was agreed, and put into official checkpoints that the converter reads.
+    """
     networks, files = {}, {}
     for kind in ("split", "predrecon"):
         networks[kind], files[kind] = official_folder.golden_network(shared, kind)
     head, files["head"] = official_folder.golden_head(shared)
+    if request.param == "converted":
+        official = {kind: (files[kind]["config"], to_official(network)) for kind, network in networks.items()}
+        made = official_release.make_release(tmp_path_factory.mktemp("release"), networks=official)
+        for path in (made.folder / "stats").rglob("*.json"):
+            path.write_text(json.dumps({"mean": head["mean"].tolist(), "std": head["std"].tolist()}))
+        for path in (made.folder / "downstream_models").rglob("*.pt"):
+            torch.save({"epoch": 1, "model_state_dict": to_official(head["net"])}, path)
+        folder = tmp_path_factory.mktemp("converted") / "specclip-official"
+        convert_release(made.folder, folder)
+        return SpecClipOfficial.from_folder(folder), files
     heads = {route: head for route in ROUTES if route.head == "mlp" and route.network == "predrecon"}
     folder = tmp_path_factory.mktemp("golden")
     return SpecClipOfficial.from_folder(official_folder.write_folder(folder, networks, heads)), files
