@@ -6,7 +6,7 @@ import difflib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -295,13 +295,35 @@ def similar(
     return index.search(embeddings[survey], k=int(k), exclude=name)
 
 
-def load_model(name: str = DEFAULT_MODEL, *, device: str = "auto") -> StellarModel:
+def load_model(
+    name: str = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    compat: bool = False,
+    retrieval: Literal["split", "predrecon"] = "split",
+    **unknown: Any,
+) -> StellarModel:
     """The model of that name, loaded; the same object at every call.
+
+    Parameters
+    ----------
+    name : str
+    device : str
+        As in :func:`analyse`.
+    compat, retrieval
+        For "specclip-official" alone: normalise LAMOST spectra twice, as the official demo does; whose embedding is
+        compared and predicts the other survey. What comes out is passed on as ``model=`` to the other functions.
 
     Examples
     --------
     >>> specviz.load_model().describe().labels  # doctest: +SKIP
+    >>> specviz.load_model("specclip-official", retrieval="predrecon")  # doctest: +SKIP
     """
+    _refuse("load_model", unknown, ("device", "compat", "retrieval"))
+    if compat or retrieval != "split":
+        from specviz.models.registry import load_model as load
+
+        return load(name, device=device, compat=compat, retrieval=retrieval)
     return default_engine(name, device).model
 
 

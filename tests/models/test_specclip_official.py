@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import specviz
 from specviz.errors import CheckpointError, CoverageError, ModelError, OptionError
 from specviz.models import registry
 from specviz.models.protocol import StellarModel
@@ -280,6 +281,10 @@ def test_by_name(installed: Path) -> None:
     compat = registry.load_model("specclip-official", device="cpu", compat=True)
     assert compat.compat and compat.networks is model.networks
     assert registry.load_model("specclip-official", device="cpu", compat=True) is compat
+    assert specviz.load_model("specclip-official", device="cpu", compat=True) is compat
+    assert specviz.load_model("specclip-official", device="cpu") is model
+    with pytest.raises(OptionError, match="retrieval"):
+        specviz.load_model("specclip-official", retrival="split")
     with pytest.raises(OptionError, match="compat"):
         registry.load_model("specclip-small", device="cpu", compat=True)
 
