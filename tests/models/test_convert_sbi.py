@@ -39,6 +39,12 @@ class Runs:
         return self.call
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sbi writes logs into the folder it is called from."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("logs"))
+
+
 @pytest.fixture(scope="module")
 def sbi() -> ModuleType:
     with warnings.catch_warnings():

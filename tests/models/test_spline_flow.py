@@ -259,6 +259,12 @@ def test_a_posterior_file_must_be_whole() -> None:
 # Against sbi itself --------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sbi writes logs into the folder it is called from."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("logs"))
+
+
 @pytest.fixture(scope="module")
 def trained() -> ModuleType:
     """tests/models/sbi_posteriors.py, with sbi imported."""

@@ -103,7 +103,7 @@ def read_posterior(content: Any) -> ReadPosterior:
         _constants(content, ("std", "stds"), features),
         low,
         high,
-        estimator.cpu().eval(),
+        estimator.cpu().float().eval(),
     )
 
 
