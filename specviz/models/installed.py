@@ -6,6 +6,7 @@ needed to look at one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -183,6 +184,8 @@ def remove(name: str = OFFICIAL) -> int:
         except OSError as error:
             what = f"{path} cannot be removed ({error.strerror})"
             raise CheckpointError(what, remedy="Close what uses it, and try again") from error
+    with contextlib.suppress(OSError):  # not there, or another model's downloads are in it
+        downloads_folder(name).parent.rmdir()
     return freed
 
 

@@ -25,6 +25,7 @@ from specviz.errors import (
     SpecvizError,
     UnknownModelError,
 )
+from specviz.models.held import held
 from specviz.models.hub import listing as hub_listing
 from specviz.models.hub import pull as hub_pull
 from specviz.models.hub.download import download
@@ -226,7 +227,7 @@ def test_pull_and_pull_again(hub: Hub, tiny_release: Any, models_here: Path) -> 
     assert done.manifest.source == source and Manifest.load(done.folder) == done.manifest
     assert len(done.manifest.files) == 47 and not any(path.endswith(".pkl") for path in server.log)
     assert steps[-1][0] == steps[-1][1]
-    assert [p.name for p in models_here.iterdir()] == [OFFICIAL]  # what was downloaded is gone again
+    assert [p.name for p in models_here.iterdir() if p.is_dir()] == [OFFICIAL]  # what was downloaded is gone again
     before = sum(server.log.values())
     assert pull(endpoint=server.endpoint).outcome == "there"
     assert sum(server.log.values()) == before + 1  # the listing
@@ -275,6 +276,18 @@ def test_pull_from_a_folder_asks_nobody(tiny_release: Any, models_here: Path, mo
     monkeypatch.setattr(hub_pull, "list_files", lambda *_, **__: pytest.fail("the hub was asked"))
     done = pull(source=tiny_release.folder)
     assert done.outcome == "new" and done.manifest.source == {"folder": tiny_release.folder.name}
+
+
+def test_one_pull_at_a_time(hub: Hub, tiny_release: Any, models_here: Path) -> None:
+    server = hub({REPO: tiny_release.folder})
+    with (
+        held(models_here / f".{OFFICIAL}.pull.lock", "here"),
+        pytest.raises(SpecvizError, match="Another process is pull"),
+    ):
+        pull(endpoint=server.endpoint)
+    with held(models_here / f".{OFFICIAL}.lock", "here"), pytest.raises(SpecvizError, match="Another process is conv"):
+        pull(source=tiny_release.folder)
+    assert not server.log
 
 
 def test_a_repository_without_the_networks(hub: Hub, repository: Path, models_here: Path) -> None:

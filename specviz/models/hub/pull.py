@@ -11,15 +11,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 from specviz.errors import CatalogError, UnknownModelError
+from specviz.models.held import held
 from specviz.models.hub.download import download
 from specviz.models.hub.listing import Listing, RemoteFile, list_files
-from specviz.models.installed import OFFICIAL, Manifest, catalogs_folder, downloads_folder, installed, model_folder
+from specviz.models.installed import (
+    OFFICIAL,
+    Manifest,
+    catalogs_folder,
+    downloads_folder,
+    installed,
+    model_folder,
+    models_folder,
+)
 from specviz.models.specclip.official_files import NETWORKS, REPOSITORY, TEST_CATALOGS, is_official, is_pickle
 from specviz.models.specclip.routing import ROUTES
 from specviz.models.work import Cancel, Progress, Work
 
 #: What a conversion writes, generously.
 _CONVERTED_BYTES = 1_400_000_000
+#: What a catalogue of spectra ends in.
+_SPECTRA = (".h5", ".hdf5", ".npz")
 #: Called with what begins now: "download", "convert".
 Stage = Callable[[str], None]
 
@@ -84,35 +95,33 @@ def pull(
         made = convert_release(source, target, trust_pickle=trust_pickle, progress=progress, cancel=cancel)
         return Pulled(target, made, "new")
 
-    listing = list_files(REPOSITORY, revision=revision, endpoint=endpoint)
-    origin: dict[str, Any] = {"repo": REPOSITORY, "revision": listing.revision}
-    if listing.endpoint:
-        origin["endpoint"] = listing.endpoint
-    paths = _wanted(listing, trust_pickle)
-    complete = False
-    if here is not None:
-        manifest = Manifest.load(here)
-        if manifest.source.get("revision") == listing.revision:
-            lacking = {r.path.lower() for r in ROUTES if r.head == "sbi" and r.file not in manifest.written}
-            paths = [p for p in paths if p.lower() in lacking]
-            if not paths:
-                return Pulled(here, manifest, "there")
-            complete = True
-    folder = downloads_folder(name)
-    tell("download")
-    work = Work(sum(listing.files[p].size for p in paths), progress, cancel)
-    download(listing, paths, folder, work, room=0 if complete else _CONVERTED_BYTES)
-    tell("convert")
-    if complete and here is not None:
-        made = add_posteriors(folder, here, progress=progress, cancel=cancel)
-    else:
-        made = convert_release(
-            folder, target, trust_pickle=trust_pickle, origin=origin, progress=progress, cancel=cancel
-        )
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another model's files are in it
-            folder.parent.rmdir()
+    with held(models_folder() / f".{name}.pull.lock", f"pulling {name}"):
+        listing = list_files(REPOSITORY, revision=revision, endpoint=endpoint)
+        paths, complete = _wanted(listing, trust_pickle), False
+        if here is not None:
+            manifest = Manifest.load(here)
+            if manifest.source.get("revision") == listing.revision:
+                lacking = {r.path.lower() for r in ROUTES if r.head == "sbi" and r.file not in manifest.written}
+                paths, complete = [p for p in paths if p.lower() in lacking], True
+                if not paths:
+                    return Pulled(here, manifest, "there")
+        folder = downloads_folder(name)
+        tell("download")
+        work = Work(sum(listing.files[p].size for p in paths), progress, cancel)
+        download(listing, paths, folder, work, room=0 if complete else _CONVERTED_BYTES)
+        tell("convert")
+        if complete:
+            made = add_posteriors(folder, target, progress=progress, cancel=cancel)
+        else:
+            origin: dict[str, Any] = {"repo": REPOSITORY, "revision": listing.revision}
+            origin |= {"endpoint": listing.endpoint} if listing.endpoint else {}
+            made = convert_release(
+                folder, target, trust_pickle=trust_pickle, origin=origin, progress=progress, cancel=cancel
+            )
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another model's files are in it
+                folder.parent.rmdir()
     return Pulled(target, made, "completed" if complete else "new")
 
 
@@ -149,24 +158,24 @@ def pull_catalog(
     if source is not None:
         return _copied(Path(source).expanduser(), folder, progress, cancel)
     listing = list_files(TEST_CATALOGS[name], "dataset", revision=revision, endpoint=endpoint)
-    paths = [p for p in sorted(listing.files) if p.lower().endswith((".h5", ".hdf5", ".npz"))]
+    paths = [p for p in sorted(listing.files) if p.lower().endswith(_SPECTRA)]
     if not paths:
         raise CatalogError(f"{listing.repo} holds no spectra", expected="an HDF5 or npz file", remedy="Name a revision")
     work = Work(sum(listing.files[p].size for p in paths), progress, cancel)
-    found = download(listing, paths, folder, work)
-    _write_origin(folder, listing, [listing.files[p] for p in paths])
+    with held(catalogs_folder() / f".{name}.pull.lock", f"pulling {name}"):
+        found = download(listing, paths, folder, work)
+        _write_origin(folder, listing, [listing.files[p] for p in paths])
     return found
 
 
 def catalog_files(name: str) -> list[Path]:
     """The files of a test catalogue that was pulled; empty where it was not."""
     folder = catalogs_folder() / name
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".h5", ".hdf5", ".npz"))
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SPECTRA)
 
 
 def _copied(source: Path, folder: Path, progress: Progress | None, cancel: Cancel | None) -> list[Path]:
-    endings = (".h5", ".hdf5", ".npz")
-    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.suffix.lower() in endings)
+    files = [source] if source.is_file() else sorted(p for p in source.rglob("*") if p.suffix.lower() in _SPECTRA)
     if not files:
         raise CatalogError(f"{source} holds no spectra", expected="an HDF5 or npz file of the SpecCLIP release")
     work = Work(sum(p.stat().st_size for p in files), progress, cancel)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from specviz import __version__
 from specviz.errors import CheckpointError, SpecvizError
 from specviz.models.checkpoint_reader import read_checkpoint, save_weights
+from specviz.models.held import held
 from specviz.models.installed import Manifest, leftovers, now
 from specviz.models.restricted_unpickler import ForeignObject
 from specviz.models.specclip import posterior_files, sizes_from_weights
@@ -71,22 +72,19 @@ def convert_release(
         If ``cancel`` said so; nothing is left behind.
     """
     release, target = find_release(Path(source)), Path(target).expanduser()
-    for old in leftovers(target):
-        shutil.rmtree(old, ignore_errors=True)
-    part = target.parent / f".{target.name}.{os.getpid()}.part"
-    try:
-        part.mkdir(parents=True)
-    except OSError as error:
-        what = f"{target} cannot be made ({error.strerror})"
-        raise CheckpointError(what, remedy="Choose another folder, or set SPECVIZ_MODELS") from error
-    try:
-        work = Work(release.size(trust_pickle), progress, cancel)
-        manifest = _Conversion(release, part, work).run(trust_pickle, origin or {"folder": release.folder.name})
-        _keep_calibrations(target, part, manifest)
-        work.check()
-        _put_in_place(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with held(_lock_of(target), f"converting to {target}"):
+        for old in leftovers(target):
+            shutil.rmtree(old, ignore_errors=True)
+        part = target.parent / f".{target.name}.{os.getpid()}.part"
+        try:
+            part.mkdir()
+            work = Work(release.size(trust_pickle), progress, cancel)
+            manifest = _Conversion(release, part, work).run(trust_pickle, origin or {"folder": release.folder.name})
+            _keep_calibrations(target, part, manifest)
+            work.check()
+            _put_in_place(part, target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return manifest
 
 
@@ -97,11 +95,15 @@ def add_posteriors(
 
     The pickles are trusted, as with ``trust_pickle``. Labels that are there already are made again.
     """
-    source, target = Path(source), Path(target).expanduser()
+    release, target = Source(Path(source)), Path(target).expanduser()
+    with held(_lock_of(target), f"converting to {target}"):
+        return _with_posteriors(release, target, Work(0, progress, cancel))
+
+
+def _with_posteriors(release: Source, target: Path, work: Work) -> Manifest:
     manifest = Manifest.load(target)
-    release = Source(source)
     wanted = [route for route in ROUTES if route.head == "sbi" and release.has(route.path)]
-    work = Work(sum(release.bytes(route.path) for route in wanted), progress, cancel)
+    work.total = sum(release.bytes(route.path) for route in wanted)
     written, left_out = dict(manifest.written), dict(manifest.left_out)
     files = {**manifest.files, **{release.spelt(r.path): release.record(r.path, work) for r in wanted}}
     _posteriors(release, wanted, target, work, written, left_out)
@@ -323,6 +325,10 @@ def _posteriors(
         left_out.pop(f"{route.survey}/{route.label}", None)
         written[route.file] = digest
     left_out |= {f"{route.survey}/{route.label}": why for route, why in failed.items()}
+
+
+def _lock_of(target: Path) -> Path:
+    return target.parent / f".{target.name}.lock"
 
 
 def _keep_calibrations(old: Path, new: Path, manifest: Manifest) -> None:
