@@ -9,15 +9,15 @@ from typing import Any
 from specviz.archives.protocol import Candidate
 from specviz.errors import SpecvizError
 from specviz.session import outcome, work
+from specviz.session.explaining import Explaining
 from specviz.session.jobs import Job
 from specviz.session.resolve import describe, is_query, split_names
-from specviz.session.running import Running
 from specviz.session.state import Asked, Notice, State
 
 _log = logging.getLogger(__name__)
 
 
-class Session(Running):
+class Session(Explaining):
     """State, jobs and history of one exploring person.
 
     Parameters
@@ -274,6 +274,7 @@ class Session(Running):
     def close(self) -> None:
         """End the jobs and forget the listeners."""
         self._jobs.close()
+        self._end_explaining()
         with self._lock:
             self._listeners.clear()
             self._ready.clear()

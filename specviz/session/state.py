@@ -16,6 +16,7 @@ __all__ = [
     "Anomaly",
     "Asked",
     "Candidate",
+    "Explained",
     "Notice",
     "Outcome",
     "Posterior",
@@ -84,6 +85,17 @@ class WorkItem:
 
 
 @dataclass(frozen=True, eq=False)
+class Explained:
+    """Why the star on screen has a value of ``label``: ``result``, an ``Attribution``, or ``problem`` in words; neither
+    while the model is asked.
+    """
+
+    label: str
+    result: Any = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class State:
     """Everything the views may show.
 
@@ -111,6 +123,8 @@ class State:
         What brought the star on screen; asking for it again asks the services that failed.
     retry : Asked or None
         What was asked for last and did not come.
+    explains : bool
+        Whether the model that made ``report`` can say why. ``explained`` is what was asked of that, None for nothing.
     """
 
     target: str = ""
@@ -134,3 +148,5 @@ class State:
     work: tuple[WorkItem, ...] = ()
     position: int | None = None
     model: str = ""
+    explains: bool = False
+    explained: Explained | None = None

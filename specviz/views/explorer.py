@@ -93,7 +93,7 @@ class ExplorerView:
         self.bar = TopBar(self.session, self._world.model)
         self.candidates = CandidateList("36px")
         self.summary = Summary()
-        self.lamost, self.xp = LamostPanel(), XpPanel()
+        self.lamost, self.xp = LamostPanel(self.session.explain), XpPanel()
         cursor(self.lamost.figure, self.lamost.strip, self.xp.figure, self.xp.strip)
         self.posterior = PosteriorPanel()
         self.map = MapPanel(self.session, self._world.reference)

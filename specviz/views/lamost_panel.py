@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.service_message import ServiceMessage
+from specviz.views.why_overlay import WhyOverlay
 
 RESIDUAL = 6.0  # sigma, fixed scale of the residual strip
 EMPTY: NDArray[np.float64] = np.empty(0)
@@ -26,9 +28,14 @@ class LamostPanel:
     """Flux or continuum-normalised flux of a LAMOST-like spectrum (LAMOST, SDSS, any optical spectrum in Angstrom).
 
     The range is the instrument's; what the model saw (its window) is where the reconstruction is drawn.
+
+    Parameters
+    ----------
+    explain : callable(label), optional
+        Asks why the star has this value of a label.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, explain: Callable[[str], Any] = lambda label: None) -> None:
         self._state = State()
         self._normalised = False
         self._curves: spectrum_data.OpticalCurves | None = None
@@ -50,7 +57,8 @@ class LamostPanel:
         self.strip.yaxis.ticker = FixedTicker(ticks=[-5, 0, 5])
         self.figure.xaxis.axis_label = "Vacuum wavelength (Å)"  # seen when the strip gives way to a message
         self.message = ServiceMessage("lamost_lrs", ("lamost",), self.figure, self.strip)
-        chips = self._draw()
+        self.why = WhyOverlay(self.figure, explain)
+        chips = [*self._draw(), *self.why.chips]
         self._readout = readout()
         cursor_readout([self.figure, self.strip], self.data, self.model, self._readout, unit="A", decimals=3)
         reset = CustomJS(args={"fig": self.figure}, code="fig.reset.emit()")
@@ -59,9 +67,9 @@ class LamostPanel:
         self.frame = PanelFrame(
             "LAMOST low resolution",
             "sv-lamost",
-            controls=[self.switch, self.lines.control, icon_button("Reset LAMOST zoom", "reset", reset)],
+            controls=[self.why.control, self.switch, self.lines.control, icon_button("Reset LAMOST zoom", "reset", reset)],
             sub=[*chips, self._note, spacer(), self._readout],
-            body=[self.figure, self.strip, self.message.root],
+            body=[self.why.note, self.figure, self.strip, self.message.root],
             note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
         )
 
@@ -187,6 +195,7 @@ class LamostPanel:
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
         self._state = new
+        self.why.update(old, new)
         if new.star is not old.star or new.report is not old.report:
             self._draw_star(reset=new.star is not old.star)
         elif new.neighbour_star is not old.neighbour_star:

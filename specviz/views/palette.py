@@ -30,6 +30,8 @@ LIGHT: Mapping[str, str] = MappingProxyType(
         panel="#FFFFFF",
         lines="#3C4043",
         selected="#E1F0FB",
+        raises="#B0482F",
+        lowers="#3B6FB6",
     )
 )
 DARK: Mapping[str, str] = MappingProxyType(
@@ -51,6 +53,8 @@ DARK: Mapping[str, str] = MappingProxyType(
         panel="#212121",
         lines="#C4C7CB",
         selected="#1D3347",
+        raises="#F08A6C",
+        lowers="#7FB2F0",
     )
 )
 PALETTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"light": LIGHT, "dark": DARK})
