@@ -231,10 +231,23 @@ def test_nothing_but_tensors_is_written(official: Any) -> None:
         assert sha256_of(path) == sha256
         tensors, metadata = load_weights(path, sha256)
         assert metadata["kind"] == "nsf" and metadata["label"] == path.stem and metadata["encoder"] == "split"
-        assert metadata["source_sha256"] == sha256_of(path.with_suffix(".pkl")) and metadata["sbi"]
+        assert metadata["source_sha256"] == sha256_of(path.with_suffix(".pkl"))
         checked = json.loads(metadata["checked"])
-        assert checked["samples"] < 1e-5 and checked["log_prob"] < 1e-4
+        assert checked["samples"] <= 1e-5 and checked["log_prob"] <= 1e-4
         assert all(name.startswith(("flow.", "label_", "support_")) for name in tensors)
+
+
+def test_the_hash_does_not_depend_on_who_converts(official: Any, tmp_path: Path) -> None:
+    """Catalogues know a model by its files' hashes: neither the process nor rounding may show in them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ("teff", "joint"):
+            here = tmp_path / f"{name}.safetensors"
+            convert_file(official.folder / f"{name}.pkl", here)
+            tensors, metadata = load_weights(here)
+            theirs, kept = load_weights(official.folder / f"{name}.safetensors")
+            assert metadata.items() <= kept.items() and tensors.keys() == theirs.keys()
+            assert all(torch.equal(tensor, theirs[key]) for key, tensor in tensors.items())
 
 
 def test_the_same_noise_gives_the_same_samples(official: Any, trained: ModuleType) -> None:
@@ -354,7 +367,7 @@ def _converted_here(folder: Path, content: Any) -> LabelPosterior:
         (folder / "x.pkl").write_bytes(content if isinstance(content, bytes) else pickle.dumps(content))
         convert_file(folder / "x.pkl", folder / "x.safetensors")
     tensors, metadata = load_weights(folder / "x.safetensors")
-    assert json.loads(metadata["checked"])["samples"] < 1e-5
+    assert json.loads(metadata["checked"])["samples"] <= 1e-5
     return posterior_from(tensors, {**metadata, "kind": "nsf"})
 
 

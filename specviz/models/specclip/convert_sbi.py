@@ -246,8 +246,7 @@ def _checked(output: Path, job: Posterior) -> tuple[dict[str, Any], dict[str, st
     if not output.is_file():
         raise CheckpointError(f"Nothing was made of {job.source.name}", remedy="Download the file again")
     tensors, found = load_weights(output)
-    kept = ("flow", "sbi", "checked")
-    metadata = {name: found[name] for name in kept if name in found}
+    metadata: dict[str, str] = {name: found[name] for name in ("flow", "checked") if name in found}
     metadata |= {"kind": "nsf", "label": job.label, "encoder": job.encoder, "source_sha256": sha256_of(job.source)}
     posterior_from(tensors, metadata)  # raises if anything does not fit
     return tensors, metadata

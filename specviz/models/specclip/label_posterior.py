@@ -121,7 +121,7 @@ class LabelPosterior:
             return self.sample_from_noise(embeddings, noise.to(device))
         if self.n_labels == 1:
             again = torch.rand((n, 1), generator=generator, dtype=torch.float64)
-            kept = self._inside_one(embeddings, noise.to(device), again.to(device))
+            kept = self._inside_one(embeddings, noise, again).to(device)
             # Rounding may put a sample a hair outside the end it was drawn up to.
             return self._labelled(self.flow.from_noise(embeddings, kept).clamp(self._low, self._high))
         return self._labelled(self._inside_several(embeddings, noise, generator))
@@ -176,7 +176,7 @@ class LabelPosterior:
         """
         assert self._low is not None and self._high is not None
         ends = torch.stack((self._low, self._high)).clamp(-1e30, 1e30).expand(len(embeddings), 2, 1)
-        z = self.flow.to_noise(embeddings, ends)[0].double()
+        z = self.flow.to_noise(embeddings, ends)[0].cpu().double()  # Apple's GPUs have no float64
         low, high = z[:, :1], z[:, 1:]
         # In the upper tail 1 - tiny would lose the tail: there the mirrored interval is used.
         mirrored = low > 0
