@@ -68,5 +68,5 @@ def official_release() -> Any:
 
 @pytest.fixture(scope="session")
 def tiny_release(official_release: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A tiny release without usable SBI posteriors, made once, not to be changed: ``.folder``, ``.files``, ``.configs``."""
+    """A tiny release without usable SBI posteriors, made once, only to be read (``folder``, ``files``, ``configs``)."""
     return official_release.make_release(tmp_path_factory.mktemp("release"), "tiny")

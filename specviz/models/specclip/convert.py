@@ -324,7 +324,7 @@ def _posteriors(
     for route, digest in made.items():
         left_out.pop(f"{route.survey}/{route.label}", None)
         written[route.file] = digest
-    left_out |= {f"{route.survey}/{route.label}": why for route, why in failed.items()}
+    left_out |= {f"{r.survey}/{r.label}": why for r, why in failed.items() if r.file not in written}
 
 
 def _lock_of(target: Path) -> Path:
