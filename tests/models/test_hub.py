@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -270,6 +272,25 @@ def test_a_stopped_pull_keeps_what_it_has(hub: Hub, tiny_release: Any, models_he
     server.sent.clear()
     pull(endpoint=server.endpoint)
     assert server.sent.total() < 1.1 * (tiny_release.bytes - have)
+
+
+def test_a_killed_pull_goes_on(hub: Hub, tiny_release: Any, models_here: Path) -> None:
+    """kill -9 in the middle of a file: the lock is gone with the process, what came is not."""
+    server = hub({REPO: tiny_release.folder})
+    server.faults.slow = 0.005
+    command = [sys.executable, "-m", "specviz", "models", "pull", "--endpoint", server.endpoint]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}) as child:
+        end = time.monotonic() + 60
+        while server.sent[SPLIT] < 10_000_000 and time.monotonic() < end:
+            time.sleep(0.02)
+        child.kill()
+    (part,) = (models_here / "downloads").rglob("*.part")
+    have = part.stat().st_size
+    assert have > 5_000_000
+    server.seen.clear()
+    server.faults.slow = 0.0
+    assert pull(endpoint=server.endpoint).outcome == "new"
+    assert {headers["range"] for headers in server.seen if "range" in headers} == {f"bytes={have}-"}
 
 
 def test_pull_from_a_folder_asks_nobody(tiny_release: Any, models_here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
