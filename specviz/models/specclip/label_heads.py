@@ -119,23 +119,23 @@ class LabelHeads:
         heads = self._heads[survey]
         names = self.labels(survey)
         stars = len(next(iter(embeddings.values())))
-        drawn = np.empty((stars, samples, len(names)))
+        drawn = np.empty((stars, len(names), samples))  # a label's samples lie side by side
         points, notes = [], {}
         with torch.inference_mode():
             for column, head in enumerate(heads):
                 label, embedding = head.route.label, embeddings[head.route.network]
                 own = None if seed is None else label_seed(seed, survey, label)
                 if isinstance(head, FlowHead):
-                    drawn[:, :, column] = head.flow.sample(embedding, samples, own).double().cpu().numpy()
+                    drawn[:, column] = head.flow.sample(embedding, samples, own).double().cpu().numpy()
                     notes[label] = _ALONE
                     continue
                 value = head.predict(embedding).double().cpu().numpy()
-                drawn[:, :, column] = value[:, None]
+                drawn[:, column] = value[:, None]
                 if head.conformal is None:
                     points.append(label)
                     notes[label] = _NO_UNCERTAINTY
                 else:
-                    drawn[:, :, column] += head.conformal.residuals(samples, own)
+                    drawn[:, column] += head.conformal.residuals(samples, own)
                     notes[label] = head.conformal.note
         return [_posterior(names, d, survey, notes, frozenset(points)) for d in drawn]
 
@@ -148,11 +148,11 @@ def label_seed(seed: int, survey: str, label: str) -> int:
 def _posterior(
     names: tuple[str, ...], drawn: NDArray[np.float64], survey: str, notes: Mapping[str, str], points: frozenset[str]
 ) -> Posterior:
-    """One star's labels; a label whose head gives no finite answer for this star is left out."""
-    good = np.asarray(np.isfinite(drawn).all(axis=0))
+    """One star's labels from what was drawn (labels, samples); a label without a finite answer is left out."""
+    good = np.asarray(np.isfinite(drawn).all(axis=1))
     kept = tuple(name for name, is_good in zip(names, good, strict=True) if is_good)
     told = {name: note for name, note in notes.items() if name in kept}
-    return Posterior(kept, drawn[:, good], survey=survey, notes=told, points=points & set(kept))
+    return Posterior(kept, drawn[good].T, survey=survey, notes=told, points=points & set(kept))
 
 
 def _read(path: Path, route: Route, device: str, sha256: str | None) -> PointHead | FlowHead:
