@@ -27,7 +27,7 @@ def calibrate(
 ) -> dict[str, Conformal]:
     """Measure the residuals of the labels that come without an uncertainty, and keep them beside the weights.
 
-    Load the model again to use them: ``load_model("specclip-official")`` notices by itself.
+    They are used by the next process that loads the model; one that has loaded it goes on without them.
 
     Parameters
     ----------
