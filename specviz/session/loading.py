@@ -29,10 +29,10 @@ class Loading(Keeper):
     ) -> None:
         super().__init__(state)
         self.engine, self.sky, self.allow_paths = engine, sky, allow_paths
-        self._index = index
+        self._index, self._searched = index, False
         self._ready: dict[int, tuple[Any, Known]] = {}  # work-list position -> (its target, star and report)
 
-    def _show_early(self, job: Job, star: Star) -> None:
+    def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
         raise NotImplementedError
 
     # ------------------------------------------------------------------ kinds of work
@@ -115,7 +115,12 @@ class Loading(Keeper):
             self._show_early(job, star)
         report = report if report is not None else self.engine.analyse(star, cancel=lambda: job.cancelled)
         job.step("Looking for similar stars")
-        return dict(star=star, report=report, neighbours=self._similar(star, report))
+        if self._index is not None and not self._searched and not report.problem:
+            # The first search may have to embed the reference stars, which takes a large model a minute.
+            self._show_early(job, star, report)
+        near = self._similar(star, report)
+        self._searched = self._searched or near is not None
+        return dict(star=star, report=report, neighbours=near)
 
     def _similar(self, star: Star, report: Any) -> Any:
         if self._index is None or report.embedding is None:

@@ -113,11 +113,11 @@ class Running(Loading):
                     changes |= dict(work=work.at_hand(self._state.work, job.position, "current"), position=job.position)
                 self._update(**changes)
 
-    def _show_early(self, job: Job, star: Star) -> None:
+    def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
         with self._changing():
             if job is self._jobs.current:
                 self._update(
-                    star=star, report=None, neighbours=None, neighbour=None, neighbour_star=None, target=job.name
+                    star=star, report=report, neighbours=None, neighbour=None, neighbour_star=None, target=job.name
                 )
 
     def _prefetch(self, position: int) -> None:

@@ -80,7 +80,9 @@ class AnomalyPanel:
 def headline(anomaly: Anomaly | None) -> str:
     """Percentile in words, and its place in the reference set."""
     if anomaly is None or not np.isfinite(anomaly.percentile):
-        return '<div class="head"><span class="big">–</span><span class="sv-quiet">No reference scores for this kind of spectrum</span></div>'
+        why = "No reference scores for this kind of spectrum" if anomaly is None or not anomaly.note else anomaly.note
+        why = formats.text(why[:1].upper() + why[1:])
+        return f'<div class="head"><span class="big">–</span><span class="sv-quiet">{why}</span></div>'
     p = anomaly.percentile
     return (
         f'<div class="head"><span class="big">{formats.ordinal(shown_percentile(p))}</span><span style="font-size:12px;line-height:16px">'

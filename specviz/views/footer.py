@@ -20,6 +20,10 @@ if (navigator.clipboard) navigator.clipboard.writeText(text).catch(fallback); el
 """
 
 
+#: What ``specviz.explore`` takes where no model is named.
+DEFAULT_MODEL = "specclip-small"
+
+
 class Footer:
     """Provenance left, code right."""
 
@@ -60,13 +64,15 @@ class Footer:
 
 def code_line(state: State, *, short: bool = False) -> str:
     """The call that shows what is on screen; ``short``: for the eye, with the end of a long path alone."""
+    model = f"model={state.model!r}" if state.model not in ("", DEFAULT_MODEL) else ""
     if not state.target:
-        return "specviz.explore()"
+        return f"specviz.explore({model})"
     path: Any = state.star.meta.get("path") if state.star is not None else None
     target = str(path or state.target)
-    if short and len(target) > 44:
-        target = "…" + target[-42:]
-    return f"specviz.explore({target!r})"
+    room = 44 - len(model)
+    if short and len(target) > room:
+        target = "…" + target[2 - room :]
+    return f"specviz.explore({target!r}{', ' + model if model else ''})"
 
 
 def _utc(created: str) -> str:

@@ -10,8 +10,16 @@ from typing import Any
 MINUS, THIN, NARROW, DASH = "\u2212", "\u2009", "\u202f", "\u2013"
 #: Decimals and whether a sign is always shown, by label.
 DECIMALS = {"teff": 0, "logg": 2, "fe_h": 2, "alpha_fe": 2, "vmic": 2, "vsini": 0, "rv": 0, "ebv": 2, "e_bp_rp": 2}
+DECIMALS |= {"mass": 2, "radius": 2, "age": 1, "dnu": 2, "nu_max": 0, "delta_pi1": 1}
 #: Headings in HTML and as canvas text, by label.
-HEADINGS_HTML = {"teff": "T<sub>eff</sub>", "logg": "log <i>g</i>", "fe_h": "[Fe/H]", "alpha_fe": "[α/Fe]"}
+HEADINGS_HTML = {
+    "teff": "T<sub>eff</sub>",
+    "logg": "log <i>g</i>",
+    "fe_h": "[Fe/H]",
+    "alpha_fe": "[α/Fe]",
+    "nu_max": "ν<sub>max</sub>",
+    "delta_pi1": "ΔΠ<sub>1</sub>",
+}
 HEADINGS_TEXT = {
     "teff": "Teff",
     "logg": "log g",
@@ -21,6 +29,12 @@ HEADINGS_TEXT = {
     "vsini": "v sin i",
     "ebv": "E(B−V)",
     "e_bp_rp": "E(BP−RP)",
+    "mass": "Mass",
+    "radius": "Radius",
+    "age": "Age",
+    "dnu": "Δν",
+    "nu_max": "νmax",
+    "delta_pi1": "ΔΠ₁",
 }
 UNITS = {
     "teff": "K",
@@ -32,6 +46,12 @@ UNITS = {
     "vmic": "km s⁻¹",
     "ebv": "mag",
     "e_bp_rp": "mag",
+    "mass": "M☉",
+    "radius": "R☉",
+    "age": "Gyr",
+    "dnu": "μHz",
+    "nu_max": "μHz",
+    "delta_pi1": "s",
 }
 
 
@@ -82,7 +102,9 @@ def label(name: str, value: Any) -> str:
 
 
 def error_pair(name: str, median: float, low: float, high: float) -> tuple[str, str]:
-    """Upper and lower error as text: ("+62", "−58")."""
+    """Upper and lower error as text: ("+62", "−58"); nothing where a label comes without an uncertainty."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "", ""
     decimals = DECIMALS.get(name, 2)
     return f"+{number(abs(high - median), decimals)}", f"{MINUS}{number(abs(median - low), decimals)}"
 

@@ -32,12 +32,13 @@ def table_html(report: Report | None) -> str:
     for name, (survey, (median, low, high)) in ({} if report is None else report.labels).items():
         assert report is not None
         up, down = formats.error_pair(name, median, low, high)
+        errors = f"{up} {down}" if up else formats.DASH
         note = formats.text(report.posteriors[survey].notes.get(name, ""), 200)
         source = "" if survey == report.survey else f"<small>{formats.text(_SURVEYS.get(survey, survey))}</small>"
         known = formats.label(name, report.star.catalogue.get(name))
         rows.append(
             f'<tr title="{note}"><td>{formats.heading_html(name)}{source}</td>'
-            f"<td>{formats.label(name, median)}</td><td>{up} {down}</td><td>{formats.unit(name)}</td><td>{known}</td></tr>"
+            f"<td>{formats.label(name, median)}</td><td>{errors}</td><td>{formats.unit(name)}</td><td>{known}</td></tr>"
         )
     return f'<table aria-label="All labels">{_HEAD}<tbody>{"".join(rows)}</tbody></table>' if rows else ""
 

@@ -185,9 +185,12 @@ class MapPanel:
         x, y, place = self._known
         if self._plane == 0:
             s = report.posterior.summary()
-            (tx, t0, t1), (gy, g0, g1) = s["teff"], s["logg"]
-            self.star.data = dict(x=[tx], y=[gy], x0=[t0], x1=[t1], y0=[g0], y1=[g1])
-            self._reach(tx, gy)
+            if "teff" in s and "logg" in s:
+                (tx, t0, t1), (gy, g0, g1) = s["teff"], s["logg"]
+                self.star.data = dict(x=[tx], y=[gy], x0=[t0], x1=[t1], y0=[g0], y1=[g1])
+                self._reach(tx, gy)
+            else:  # a model without these labels has no place in this plane
+                self.star.data = dict.fromkeys(self.star.data, EMPTY)
             listed = state.star.catalogue if state.star else {}
             values = [float(v) for n in ("teff", "logg") if (v := listed.get(n)) is not None]
             ok = len(values) == 2 and all(np.isfinite(values))

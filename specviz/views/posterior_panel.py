@@ -125,12 +125,12 @@ class PosteriorPanel:
         self.frame = PanelFrame(
             "Posterior", "sv-posterior", controls=[self.switch], body=[self.message, self.table, fig]
         )
-        self._drawn = False
+        self._drawn, self._corner = False, True
         self._arrange()
 
     def _arrange(self) -> None:
         """Show what is chosen: the corner, or the table where there is more to tell than the corner does."""
-        table = self._drawn and self.switch.active == 1 and bool(self.table.object)
+        table = self._drawn and (self.switch.active == 1 or not self._corner) and bool(self.table.object)
         self.table.visible = table
         if self.figure.visible != (not table and not self.message.visible):
             self.figure.visible = not table and not self.message.visible
@@ -166,11 +166,20 @@ class PosteriorPanel:
         if posterior is None or new.star is None:
             self._clear("" if new.busy else "No posterior for this spectrum.")
             return
-        names = tuple(n for n in SHOWN if n in posterior.names)
-        more = label_table.has_more(new.report, SHOWN)
+        wide = dict.fromkeys(
+            n for n in (*SHOWN, *posterior.names) if n in posterior.names and n not in posterior.points
+        )
+        names = tuple(wide)[: len(SHOWN)]
+        more = label_table.has_more(new.report, names)
+        if not names:  # nothing has a width: the table is all there is
+            self._clear("")
         self.table.object = label_table.table_html(new.report) if more else ""
-        show(self.switch, more)
-        self._drawn = True
+        self._drawn, self._corner = True, bool(names)
+        show(self.switch, more and self._corner)
+        if not names:
+            self._arrange()
+            self.frame.fact("")
+            return
         known = {n: float(new.star.catalogue[n]) for n in names if _finite(new.star.catalogue.get(n))}
         made = corner.build(posterior, names, known, formats.DECIMALS)
         self.message.visible = False
@@ -222,7 +231,7 @@ class PosteriorPanel:
         return formats.heading(name) + (f" ({unit})" if unit else "")
 
     def _clear(self, message: str) -> None:
-        self._drawn = False
+        self._drawn, self._corner = False, True
         show(self.switch, False)
         self.message.visible = bool(message)
         self._arrange()

@@ -113,7 +113,10 @@ class SimilarPanel:
     def _fill(self, state: State) -> None:
         near, report = state.neighbours, state.report
         if near is None or len(near) == 0 or report is None:
-            self.message.object = f'<span class="sv-quiet">{"No star yet." if report is None else "No similar stars: this spectrum has no embedding."}</span>'
+            words = "No star yet." if report is None else "No similar stars: this spectrum has no embedding."
+            if near is None and report is not None and report.embedding is not None:
+                words = "Looking for similar stars. The first time, that may take a large model a minute."
+            self.message.object = f'<span class="sv-quiet">{words}</span>'
             self.message.visible = True
             self.source.data = {k: [] for k in _FIELDS}
             self.frame.fact("")
@@ -142,7 +145,9 @@ class SimilarPanel:
             **{"class": kind},
         )
         self.message.visible = False
-        self.frame.fact(f"{n} nearest of {self._reference}")
+        searched = near.meta.get("searched")
+        known = self._reference if searched is None else f"{formats.count(searched)} simulated stars"
+        self.frame.fact(f"{n} nearest of {known}")
 
     def _thumb(self, row: int) -> str:
         if row not in self._paths:

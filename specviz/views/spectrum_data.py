@@ -209,10 +209,13 @@ def _residual(
     model: NDArray[np.float64],
     model_sigma: NDArray[np.float64],
 ) -> Columns:
-    """(observed - model) / sigma on the observed pixels of the model's window; sigma of both, added in quadrature."""
+    """(observed - model) / sigma on the observed pixels of the model's window; sigma of both, added in quadrature.
+
+    A model that does not know its error is judged by the data's alone.
+    """
     inside = good & np.isfinite(flux) & (wave >= model_wave[0]) & (wave <= model_wave[-1])
     x = wave[inside]
-    y, s = np.interp(x, model_wave, model), np.interp(x, model_wave, model_sigma)
+    y, s = np.interp(x, model_wave, model), np.nan_to_num(np.interp(x, model_wave, model_sigma))
     observed = np.where(np.isfinite(sigma[inside]), sigma[inside], 0.0)
     total = np.sqrt(observed**2 + s**2)
     return dict(x=x, y=np.where(total > 0, (flux[inside] - y) / np.where(total > 0, total, 1.0), np.nan))
@@ -272,7 +275,7 @@ def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
         x, y, s = made.wavelength * 10.0, made.flux * scale, made.sigma * scale
         predicted = dict(x=np.asarray(x, float), y=y, low=y - s, high=y + s)
         if data["x"].size:
-            p, ps = np.interp(data["x"], x, y), np.interp(data["x"], x, s)
+            p, ps = np.interp(data["x"], x, y), np.nan_to_num(np.interp(data["x"], x, s))
             total = np.sqrt(np.where(np.isfinite(data["e"]), data["e"], 0.0) ** 2 + ps**2)
             residual = dict(
                 x=data["x"], y=np.where(total > 0, (data["y"] - p) / np.where(total > 0, total, 1.0), np.nan)

@@ -114,22 +114,27 @@ def label_tile(name: str, posterior: Posterior | None, catalogue: Any, report: R
         below = '<span class="bad">outside training range</span>'
     else:
         below = _catalogue(name, catalogue, median, low, high)
+        if name in posterior.points and not _finite(catalogue.get(name)):
+            below = "no uncertainty"
     note = posterior.notes.get(name, "")
     return f'<div class="tile" title="{text(note, 200)}">{head}{value}<div class="below">{below}</div></div>'
 
 
 def _catalogue(name: str, catalogue: Any, median: float, low: float, high: float) -> str:
-    value = catalogue.get(name)
-    try:
-        other = float(value)
-    except (TypeError, ValueError):
+    if not _finite(catalogue.get(name)):
         return f"{_DIAMOND} no value"
-    if not np.isfinite(other):
-        return f"{_DIAMOND} no value"
+    other = float(catalogue[name])
     sigma = (high - median) if other > median else (median - low)
     away = f"&ensp;{formats.number((other - median) / sigma, 1, sign=True)} σ" if sigma > 0 else ""
     unit = " K" if name == "teff" else ""
     return f"{_DIAMOND} {formats.label(name, other)}{unit}{away}"
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return bool(np.isfinite(float(value)))
+    except (TypeError, ValueError):
+        return False
 
 
 def anomaly_tile(report: Report | None) -> str:
