@@ -117,7 +117,8 @@ class ArchiveError(SpecvizError):
         expected: str = "",
         remedy: str = "",
     ) -> None:
-        super().__init__(what, expected=expected, remedy=remedy)
+        # Most sentences begin with the service's name, and one of them is “the Gaia archive”.
+        super().__init__(what[:1].upper() + what[1:], expected=expected, remedy=remedy)
         self.service, self.tries, self.status = service, tries, status
 
 

@@ -58,13 +58,16 @@ def nice_ticks(low: float, high: float) -> tuple[list[float], int]:
     """One or two round values well inside a range, far enough apart for their labels, and the decimals they need."""
     span = high - low
     decade = math.floor(math.log10(span))
+    roundest: tuple[list[float], int] = ([(low + high) / 2], 2)
     for step in (m * 10.0**e for e in (decade - 1, decade) for m in (1, 2, 5)):
         first = np.ceil((low + 0.14 * span) / step) * step
         ticks = np.arange(first, high - 0.14 * span + 1e-9 * span, step)
+        decimals = next(d for d in range(12) if abs(round(step, d) - step) < 1e-9 * step)
         if ticks.size == 1 or (ticks.size == 2 and step >= 0.47 * span):
-            decimals = next(d for d in range(12) if abs(round(step, d) - step) < 1e-9 * step)
             return [float(t) for t in ticks], decimals
-    return [(low + high) / 2], 2
+        if ticks.size:  # several, too close for their labels: the one nearest the middle will do
+            roundest = [float(ticks[np.argmin(np.abs(ticks - (low + high) / 2))])], decimals
+    return roundest
 
 
 @lru_cache(maxsize=8)

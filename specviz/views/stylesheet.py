@@ -183,7 +183,7 @@ DROP_ZONE = f"""
   border: 1px dashed var(--jp-border-color1); background: var(--jp-layout-color2); border-radius: 2px; }}
 :host::before {{ content: "Drop spectra or a list of stars here, or click to choose"; position: absolute; left: 48px; top: 16px; font-size: 13px; font-weight: 600;
   color: var(--jp-ui-font-color1); pointer-events: none; }}
-:host::after {{ content: "FITS of LAMOST, Gaia XP, SDSS; CSV with wavelength and flux; CSV, VOTable or ECSV of names. Files stay on this machine."; position: absolute;
+:host::after {{ content: "FITS of LAMOST, Gaia XP, SDSS; CSV of a spectrum; tables of names. Files stay on this machine."; position: absolute;
   left: 48px; top: 40px; right: 12px; font-size: 12px; color: {QUIET}; pointer-events: none; white-space: nowrap;
   overflow: hidden; text-overflow: ellipsis; }}
 :host(:hover) {{ border-color: var(--jp-brand-color1); }}

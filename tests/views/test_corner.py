@@ -67,6 +67,17 @@ def test_ticks_are_inside_round_and_apart(low: float, high: float) -> None:
         assert (ticks[1] - ticks[0]) / (high - low) >= 0.45
 
 
+def test_ticks_are_round_wherever_the_range_lies() -> None:
+    """A range in which no step gives one tick, or two far apart, once had its middle written out: 4246.82 K."""
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        span = 10.0 ** rng.uniform(-2, 3)
+        low = float(rng.uniform(-1, 1)) * 5000
+        ticks, _ = corner.nice_ticks(low, low + span)
+        unit = 10.0 ** (np.floor(np.log10(span)) - 1)  # a tenth of the range's decade
+        assert all(abs(t / unit - round(t / unit)) < 1e-6 * max(1.0, abs(t / unit)) for t in ticks), (low, span, ticks)
+
+
 def test_a_posterior_without_width_still_draws() -> None:
     flat = Posterior(("teff", "logg"), np.tile([5000.0, 4.0], (100, 1)))
     assert len(corner.build(flat, flat.names, {}, {}).frames) == 3
