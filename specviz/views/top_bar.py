@@ -24,6 +24,7 @@ _BADGE_CSS = f".sv-offline {{ color: {stylesheet.WARN_TEXT}; border-color: curre
 _ROW = """
 :host > .sv-search { flex: 0 1 380px !important; min-width: 140px; overflow: visible; }
 :host([data-busy]) > .sv-grow { flex: 1 1 300px; }
+:host > .sv-model { padding-right: 6px; }
 @container (max-width: 1199px) { :host([data-busy]) > .sv-model { display: none; } }
 @container (max-width: 919px) { :host > .sv-model, :host([data-busy]) > .sv-recent { display: none; } }
 @container (max-width: 699px) { :host([data-busy]) > .sv-file { display: none; } }
