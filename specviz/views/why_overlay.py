@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from specviz.session.state import Explained, State
 from specviz.views import formats, stylesheet
-from specviz.views.controls import chip, html, select, show
+from specviz.views.controls import chip, html, select, sheet, show
 from specviz.views.figures import MARKS, light, mark
 from specviz.views.palette import LIGHT
 
 #: Angstrom that a bar sums over: what a line of LAMOST's resolution covers.
 BIN = 8.0
 #: Where the bars stand on the 0-1 range: their zero, and the height of the longest.
-ZERO, HEIGHT = 0.16, 0.14
+ZERO, HEIGHT = 0.2, 0.18
 #: Lines named in words.
 NAMED = 4
+_CAVEAT = "Integrated gradients: what the model reads the label from, which is not always what physics says"
 _EMPTY = np.empty(0)
 _BARS = ("left", "right", "top", "bottom")
 _NOTE = f"""
@@ -65,6 +66,7 @@ class WhyOverlay:
             chip("Attention", [seen], role="catalogue", active=False),
         ]
         self.control = select([("", "Why …?")], "", self._chosen)
+        self.control.stylesheets = [*self.control.stylesheets, sheet("select.bk-input { width: 158px; }")]
         self.control.html_attributes = {"aria-label": "Why this value of a label"}
         self.note = html("", css=_NOTE)
         self._shown(False)
@@ -173,7 +175,6 @@ def sentence(explained: Explained) -> str:
     )
     value, base = (formats.label(explained.label, v) for v in (result.value, result.baseline_value))
     return (
-        f"Why {name} = <b>{value}</b> {unit}: {told} "
-        f'<span class="q">and the rest, from {base} for {formats.text(result.compared_with)}. What the model reads, '
-        "not always what physics says.</span>"
+        f'<span title="{_CAVEAT}">{name} = <b>{value}</b> {unit}: {told} '
+        f'<span class="q">and the rest, from {base} for {formats.text(result.compared_with)}</span></span>'
     )
