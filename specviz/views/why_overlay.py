@@ -50,7 +50,7 @@ class WhyOverlay:
         self.zero = ColumnDataSource({"x0": _EMPTY, "x1": _EMPTY})
         style: dict[str, Any] = dict(line_color=None, y_range_name=MARKS)
         bars = [
-            mark(fig, "quad", *_BARS, source=self.up, fill_color=LIGHT["raises"], fill_alpha=0.85, **style),
+            mark(fig, "quad", *_BARS, source=self.up, fill_color=LIGHT["raises"], fill_alpha=0.85, name="why-raises", **style),
             mark(fig, "quad", *_BARS, source=self.down, fill_color=LIGHT["lowers"], fill_alpha=0.85, **style),
             mark(
                 fig, "segment", "x0", ZERO, "x1", ZERO, source=self.zero, y_range_name=MARKS,
