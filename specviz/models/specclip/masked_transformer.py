@@ -119,6 +119,7 @@ class MaskedTransformer(nn.Module):
         """The self-attention (B, H, T, T) really used by every block, for tokens (B, T, F)."""
         x, weights = self.embed_tokens(tokens), []
         for block in self.blocks:
+            assert isinstance(block, TransformerBlock)
             weights.append(block.attention.weights(block.norm1(x)))
             x = block(x)
         return weights
