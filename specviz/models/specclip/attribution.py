@@ -145,7 +145,7 @@ def integrated_gradients(
 
 
 def _gap(pixels: NDArray[np.float64], difference: float) -> float:
-    against = max(abs(difference), 0.1 * float(np.abs(pixels).sum()), 1e-12)
+    against = max(abs(difference), 0.02 * float(np.abs(pixels).sum()), 1e-12)
     return abs(float(pixels.sum()) - difference) / against
 
 
