@@ -94,20 +94,14 @@ def get(
     Parameters
     ----------
     name : str, Candidate, or a list of them
-        ``"HD 140283"``, ``"Gaia DR3 4345775217221821312"``, ``"obsid 353301001"``, ``"TIC 25155310"``,
-        ``"KIC 8098300"``, a designation of 2MASS or LAMOST, a position (ICRS), or a demo star (``"demo 42"``).
-    release : str
-        Gaia data release of a source id that says none, and of the spectra.
-    lamost_release : str, optional
-        Such as ``"dr10/v2.0"``; by default the newest public one.
-    light_curve : bool
-        Ask MAST for a Kepler or TESS light curve too.
-    again : bool
-        Ask even for what was fetched before.
-    progress : callable(Step), optional
-        Hears what each service is doing, in bytes.
-    cancel : threading.Event or callable() -> bool, optional
-        Stops at any moment.
+        ``"HD 140283"``, ``"Gaia DR3 4345775217221821312"``, ``"obsid 353301001"``, ``"KIC 8098300"``, ``"demo 42"``, a
+        TIC number, a designation of 2MASS or LAMOST, a position (ICRS).
+    release, lamost_release : str
+        Gaia data release of ids that say none and of the spectra; LAMOST's, by default the newest public one.
+    light_curve, again : bool
+        Ask MAST for a light curve too; ask even for what was fetched before.
+    progress, cancel
+        ``progress(Step)`` hears what each service is doing, in bytes; an Event or a callable stops at any moment.
 
     Returns
     -------
@@ -117,17 +111,8 @@ def get(
 
     Raises
     ------
-    AmbiguousError
-        Several stars may be meant; its ``candidates`` can be passed to this function.
-    NotFoundError
-        Nobody knows the name, or there is no spectrum.
-    ArchiveError
-        The services could not be asked: OfflineError, ServiceDownError, LoginRequiredError and so on.
-
-    Examples
-    --------
-    >>> star = specviz.get("HD 140283")  # doctest: +SKIP
-    >>> specviz.explore(star)            # doctest: +SKIP
+    AmbiguousError, NotFoundError, ArchiveError
+        Several stars may be meant (pass one of its ``candidates``); nobody knows it; the services cannot be asked.
     """
     _refuse("get", unknown, ("release", "lamost_release", "light_curve", "again", "progress", "cancel"))
     from specviz.archives.finder import get as fetch

@@ -118,7 +118,7 @@ class ArchiveError(SpecvizError):
         remedy: str = "",
     ) -> None:
         # Most sentences begin with the service's name, and one of them is “the Gaia archive”.
-        super().__init__(what[:1].upper() + what[1:], expected=expected, remedy=remedy)
+        super().__init__("The " + what[4:] if what.startswith("the ") else what, expected=expected, remedy=remedy)
         self.service, self.tries, self.status = service, tries, status
 
 

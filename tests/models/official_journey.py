@@ -14,6 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from specviz.cli import main as specviz
@@ -22,12 +23,24 @@ STEPS: list[dict[str, Any]] = []
 UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+def peak() -> int:
+    """Bytes that this program has held at most.
+
+    Linux keeps ``ru_maxrss`` over exec, so that a child of a large process seems as large as its parent was; VmHWM
+    begins with the program.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
+
+
 def step(name: str, run: Callable[[], Any]) -> Any:
     started = time.monotonic()
     result = run()
-    own, children = (
-        resource.getrusage(who).ru_maxrss * UNIT for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    own, children = peak(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * UNIT
     seconds = round(time.monotonic() - started, 2)
     STEPS.append({"step": name, "seconds": seconds, "peak": own, "children": children, "result": result})
     return result
