@@ -58,7 +58,7 @@ class LamostPanel:
         self.figure.xaxis.axis_label = "Vacuum wavelength (Å)"  # seen when the strip gives way to a message
         self.message = ServiceMessage("lamost_lrs", ("lamost",), self.figure, self.strip)
         self.why = WhyOverlay(self.figure, explain)
-        chips = [*self._draw(), *self.why.chips]
+        chips = self._draw()
         self._readout = readout()
         cursor_readout([self.figure, self.strip], self.data, self.model, self._readout, unit="A", decimals=3)
         reset = CustomJS(args={"fig": self.figure}, code="fig.reset.emit()")
@@ -67,9 +67,14 @@ class LamostPanel:
         self.frame = PanelFrame(
             "LAMOST low resolution",
             "sv-lamost",
-            controls=[self.why.control, self.switch, self.lines.control, icon_button("Reset LAMOST zoom", "reset", reset)],
+            controls=[
+                self.why.control,
+                self.switch,
+                self.lines.control,
+                icon_button("Reset LAMOST zoom", "reset", reset),
+            ],
             sub=[*chips, self._note, spacer(), self._readout],
-            body=[self.why.note, self.figure, self.strip, self.message.root],
+            body=[self.why.row, self.figure, self.strip, self.message.root],
             note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
         )
 

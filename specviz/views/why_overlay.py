@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from specviz.session.state import Explained, State
 from specviz.views import formats, stylesheet
-from specviz.views.controls import chip, html, select, sheet, show
+from specviz.views.controls import Html, chip, html, models, row, select, sheet, show
 from specviz.views.figures import MARKS, light, mark
 from specviz.views.palette import LIGHT
 
@@ -21,12 +21,12 @@ BIN = 8.0
 #: Where the bars stand on the 0-1 range: their zero, and the height of the longest.
 ZERO, HEIGHT = 0.2, 0.18
 #: Lines named in words.
-NAMED = 4
+NAMED = 3
 _CAVEAT = "Integrated gradients: what the model reads the label from, which is not always what physics says"
 _EMPTY = np.empty(0)
 _BARS = ("left", "right", "top", "bottom")
 _NOTE = f"""
-:host {{ font-size: 12px; line-height: 18px; padding: 0 0 2px; display: block; color: var(--jp-ui-font-color1); }}
+:host {{ font-size: 12px; line-height: 18px; padding: 0 0 2px; display: block; flex: 1 1 0; min-width: 0; white-space: normal; color: var(--jp-ui-font-color1); }}
 .q {{ color: {stylesheet.QUIET}; }} b {{ font-weight: 600; font-variant-numeric: tabular-nums; }}
 """
 
@@ -43,34 +43,40 @@ class WhyOverlay:
     """
 
     def __init__(self, fig: figure, ask: Callable[[str], Any]) -> None:
-        self._ask = ask
+        self._fig, self._ask = fig, ask
         self._known: tuple[str, ...] = ("",)
+        self.chips: list[Any] = []
+        self.control = select([("", "Why …?")], "", self._chosen)
+        self.control.stylesheets = [sheet(stylesheet.HIDE + stylesheet.SELECT + "select.bk-input { width: 158px; }")]
+        self.control.html_attributes = {"aria-label": "Why this value of a label"}
+        self.note: Html | None = None
+        self.row = row()
+        show(self.row, False)
+        show(self.control, False)
+
+    def _build(self) -> None:
+        """The marks and their switches: made for the first answer, because each model costs at every first view."""
         self.up, self.down = (ColumnDataSource(dict.fromkeys(_BARS, _EMPTY)) for _ in range(2))
         self.attention = ColumnDataSource({"x": _EMPTY, "y": _EMPTY})
-        self.zero = ColumnDataSource({"x0": _EMPTY, "x1": _EMPTY})
-        style: dict[str, Any] = dict(line_color=None, y_range_name=MARKS)
+        style: dict[str, Any] = dict(line_color=None, y_range_name=MARKS, level="underlay", fill_alpha=0.85)
         bars = [
-            mark(fig, "quad", *_BARS, source=self.up, fill_color=LIGHT["raises"], fill_alpha=0.85, name="why-raises", **style),
-            mark(fig, "quad", *_BARS, source=self.down, fill_color=LIGHT["lowers"], fill_alpha=0.85, **style),
-            mark(
-                fig, "segment", "x0", ZERO, "x1", ZERO, source=self.zero, y_range_name=MARKS,
-                line_color=LIGHT["tick"], line_width=1,
-            ),
-        ]  # fmt: skip
+            mark(self._fig, "quad", *_BARS, source=self.up, fill_color=LIGHT["raises"], name="why-raises", **style),
+            mark(self._fig, "quad", *_BARS, source=self.down, fill_color=LIGHT["lowers"], **style),
+        ]
         seen = mark(
-            fig, "line", "x", "y", source=self.attention, y_range_name=MARKS, line_color=LIGHT["catalogue"],
+            self._fig, "line", "x", "y", source=self.attention, y_range_name=MARKS, line_color=LIGHT["catalogue"],
             line_width=1.2,
         )  # fmt: skip
         self.chips = [
             chip("Raises / lowers", bars, role="raises", mark="fill"),
             chip("Attention", [seen], role="catalogue", active=False),
         ]
-        self.control = select([("", "Why …?")], "", self._chosen)
-        self.control.stylesheets = [*self.control.stylesheets, sheet("select.bk-input { width: 158px; }")]
-        self.control.html_attributes = {"aria-label": "Why this value of a label"}
-        self.note = html("", css=_NOTE)
-        self._shown(False)
-        show(self.control, False)
+        self.row.children = models([*self.chips, *self._notes()])
+
+    def _notes(self) -> list[Html]:
+        """The sentence, made when there is something to say."""
+        self.note = self.note or html("", css=_NOTE)
+        return [self.note]
 
     def update(self, old: State, new: State) -> None:
         """Offer the labels of the new report, and draw what is known of the chosen one."""
@@ -98,20 +104,20 @@ class WhyOverlay:
         if self.control.value != label and label in self._known:  # asked for elsewhere: another display, or a script
             self.control.value = label
         result = None if explained is None else explained.result
-        up, down = bars_of(result)
-        self.up.data, self.down.data = light(up), light(down)
-        self.attention.data = light(attention_of(result))
-        ends = _EMPTY if result is None else np.asarray(result.wavelength)[[0, -1]]
-        self.zero.data = {"x0": ends[:1], "x1": ends[1:]}
-        self._shown(result is not None)
-        show(self.chips[1], result is not None and result.attention is not None)
-        self.note.object = "" if explained is None else sentence(explained)
-        self.note.visible = explained is not None
-
-    def _shown(self, shown: bool) -> None:
-        for one in self.chips:
-            show(one, shown)
-        self.note.visible = shown
+        if result is not None and not self.chips:
+            self._build()
+        if self.chips:
+            up, down = bars_of(result)
+            self.up.data, self.down.data = light(up), light(down)
+            self.attention.data = light(attention_of(result))
+            show(self.chips[0], result is not None)
+            show(self.chips[1], result is not None and result.attention is not None)
+        if explained is not None:
+            (note,) = self._notes()
+            note.object = sentence(explained)
+            if not self.row.children:
+                self.row.children = models([note])
+        show(self.row, explained is not None)
 
 
 def explainable(state: State) -> tuple[str, ...]:
