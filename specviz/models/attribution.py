@@ -48,8 +48,9 @@ class Attribution:
     value, baseline_value : float
         In the label's unit.
     completeness : float
-        ``|sum(contribution) - (value - baseline_value)|`` over the larger of ``|value - baseline_value|`` and a fiftieth
-        of the sum of the absolute contributions (which decides where the label hardly differs from the baseline's).
+        ``|sum(contribution) - (value - baseline_value)|`` over the larger of ``|value - baseline_value|`` and a
+        fiftieth of the sum of the absolute contributions (which decides where the label hardly differs from the
+        baseline's).
     steps : int
         Points of the path that gradients were taken at.
     attention : array, shape (L,), optional
