@@ -77,7 +77,8 @@ _BUTTON = """
   border: 1px solid var(--jp-border-color1); white-space: nowrap; text-shadow: none; }
 .bk-btn:hover { background: var(--jp-layout-color2); }
 .bk-btn:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
-.bk-btn[disabled] { opacity: 0.5; cursor: default; }
+.bk-btn[disabled], .bk-btn[disabled]:hover { opacity: 0.5; cursor: default; background: var(--jp-layout-color1) !important;
+  color: var(--jp-ui-font-color1) !important; border-color: var(--jp-border-color1) !important; }
 """
 
 #: 32 px, in bars.
@@ -137,7 +138,7 @@ def search_field(height: int) -> str:
 :host {{ font-family: var(--jp-ui-font-family); }}
 .bk-input-group {{ position: relative; }}
 input.bk-input {{ font: inherit; font-size: {13 if height < 40 else 14}px; height: {height}px; border-radius: 2px;
-padding: 0 12px 0 36px;
+padding: 0 32px 0 36px; text-overflow: ellipsis;
   background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-shadow: none; }}
 input.bk-input::placeholder {{ color: {QUIET}; opacity: 1; }}
 input.bk-input:focus {{ border-color: var(--jp-brand-color1); outline: 1px solid var(--jp-brand-color1); box-shadow:

@@ -25,6 +25,7 @@ NAMED = 3
 _CAVEAT = "Integrated gradients: what the model reads the label from, which is not always what physics says"
 _EMPTY = np.empty(0)
 _BARS = ("left", "right", "top", "bottom")
+_SELECT = "select.bk-input { width: 158px; height: 24px; min-height: 0; font-size: 12px; padding-top: 0; padding-bottom: 0; }"
 _NOTE = f"""
 :host {{ font-size: 12px; line-height: 18px; padding: 0 0 2px; display: block; flex: 1 1 0; min-width: 0; white-space: normal; color: var(--jp-ui-font-color1); }}
 .q {{ color: {stylesheet.QUIET}; }} b {{ font-weight: 600; font-variant-numeric: tabular-nums; }}
@@ -47,7 +48,7 @@ class WhyOverlay:
         self._known: tuple[str, ...] = ("",)
         self.chips: list[Any] = []
         self.control = select([("", "Why …?")], "", self._chosen)
-        self.control.stylesheets = [sheet(stylesheet.HIDE + stylesheet.SELECT + "select.bk-input { width: 158px; }")]
+        self.control.stylesheets = [sheet(stylesheet.HIDE + stylesheet.SELECT + _SELECT)]
         self.control.html_attributes = {"aria-label": "Why this value of a label"}
         self.note: Html | None = None
         self.row = row()
@@ -75,7 +76,7 @@ class WhyOverlay:
 
     def _notes(self) -> list[Html]:
         """The sentence, made when there is something to say."""
-        self.note = self.note or html("", css=_NOTE)
+        self.note = self.note or html("", css=_NOTE, classes=["sv-grow"])
         return [self.note]
 
     def update(self, old: State, new: State) -> None:
