@@ -199,7 +199,7 @@ class Sky:
 
     # ------------------------------------------------------------------ ours
     def _own(self, text: str) -> list[Candidate]:
-        if str(text).strip().lower().startswith("demo"):
+        if _asks_demo(text):
             return list(DemoArchive().resolve(text))[:_CHOICES]
         for archive in self.locals:
             if found := list(archive.resolve(text)):
@@ -207,12 +207,11 @@ class Sky:
         return []
 
     def _own_star(self, text: str) -> Star | None:
-        words = str(text).strip().lower()
-        if words.startswith(("demo ", "demo_", "demo#", "demo-")) or words[:5].rstrip("0123456789") == "demo":
+        if _asks_demo(text):
             demo = DemoArchive()
             found = list(demo.resolve(text))
             kinds = {f"demo {kind.lower()}" for kind in demo.kinds()}
-            if len(found) > 1 and " ".join(words.split()) not in kinds:
+            if len(found) > 1 and " ".join(text.lower().split()) not in kinds:
                 raise AmbiguousError(
                     f"Several demo stars are “{text[:60]}”", found[:_CHOICES], remedy="Choose one by its number"
                 )
@@ -221,6 +220,12 @@ class Sky:
             if list(archive.resolve(text)):
                 return archive.fetch(text)  # several visits of one star are one; several stars raise AmbiguousError
         return None
+
+
+def _asks_demo(text: str) -> bool:
+    """Whether a text is a question to the demo sky: “demo 42”, “demo42”, “demo K giant”; not a name like Democritus."""
+    words = text.strip().lower()
+    return words.startswith(("demo ", "demo_", "demo#", "demo-")) or words[:5].rstrip("0123456789") == "demo"
 
 
 def _with_kept(star: Star, kept: set[str]) -> Star:
@@ -242,10 +247,9 @@ def get(
     again: bool = False,
     progress: Any = None,
     cancel: Any = None,
-    sky: Sky | None = None,
 ) -> Any:
     """Fetch a star, or a list of them; see :func:`specviz.get`."""
-    asked = sky if sky is not None else Sky(release=release, lamost_release=lamost_release, light_curve=light_curve)
+    asked = Sky(release=release, lamost_release=lamost_release, light_curve=light_curve)
     monitor = Monitor(progress, cancel)
     if isinstance(name, str | Candidate):
         return asked.fetch(name, monitor, again=again)

@@ -50,10 +50,6 @@ class Identity:
                 return one
         return None
 
-    def with_identifiers(self, more: Iterable[Identifier]) -> Identity:
-        """A copy that also has these."""
-        return replace(self, identifiers=merged(self.identifiers, more))
-
 
 def merged(*groups: Iterable[Identifier]) -> tuple[Identifier, ...]:
     """Identifiers without repetition, in their order."""

@@ -23,7 +23,10 @@ def note(store: Cache, asked: str, star: Star) -> None:
         "ra": star.ra,
         "dec": star.dec,
     }
-    store.put(_key(asked), json.dumps(row).encode())
+    data = json.dumps(row).encode()
+    if store.get(_key(asked)) == data:  # known already: going through a list again writes nothing
+        return
+    store.put(_key(asked), data)
     with _lock:
         _lists.pop(str(store.folder), None)
 
