@@ -8,7 +8,7 @@ from typing import Any
 from bokeh.models.dom import HTML as DomHtml
 from fake_sky import CHOICES, FakeSky
 
-from specviz.app import _listen
+from specviz.app.wiring import listen
 from specviz.archives.protocol import Candidate, Outcome
 from specviz.archives.transport.monitor import Step
 from specviz.doors.inbox import Inbox
@@ -82,7 +82,7 @@ def test_that_it_was_stopped_stands_where_the_progress_was(make_view: Any) -> No
 def test_escape_stops_the_search_from_the_field_too(make_view: Any) -> None:
     view = make_view("demo 1", sky=FakeSky())
     inbox = Inbox()
-    _listen(inbox, view, view.session)
+    listen(inbox, view, view.session)
     view.session.open("slow 9")
     view.session._update(busy="Opening slow 9")  # what is told after 0.25 s
     inbox.receive({"op": "key", "key": "Enter", "field": True})

@@ -1,0 +1,7 @@
+"""What people start: ``specviz.explore`` in a notebook, ``specviz.serve`` on a port. Puts rooms together; holds no
+logic."""
+
+from specviz.app.explorer import Explorer, explore
+from specviz.app.serving import serve
+
+__all__ = ["Explorer", "explore", "serve"]

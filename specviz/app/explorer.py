@@ -1,0 +1,125 @@
+"""``explore``: the Explorer as an ipywidget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import traitlets
+
+from specviz import api
+from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of
+from specviz.archives.finder import Sky
+from specviz.archives.protocol import Archive
+from specviz.doors.doc_host import DocHost
+from specviz.session.session import Session
+from specviz.session.state import State
+from specviz.views.explorer import ExplorerView, Surroundings
+from specviz.views.palette import PALETTES
+
+
+class Explorer(DocHost):
+    """The Explorer as an ipywidget: show it as a cell's last line, or put it into any ipywidgets container.
+
+    Attributes
+    ----------
+    star : Star or None
+        The star on screen (observable: ``explorer.observe(f, "star")``).
+    report : Report or None
+        What the model said of it.
+    selection : Star or None
+        The similar star that is overlaid.
+    session : Session
+        For programs: ``explorer.session.open("demo 7")``, ``.next()``, ``.choose(0)``, ``.wait()``.
+    """
+
+    star = traitlets.Any(None, allow_none=True)
+    report = traitlets.Any(None, allow_none=True)
+    selection = traitlets.Any(None, allow_none=True)
+
+    def __init__(self, session: Session, world: Surroundings, *, theme: str = "auto") -> None:
+        self.session = session
+        self._unsubscribe: Callable[[], None] | None = None
+        self.view = ExplorerView(session, world)
+        super().__init__(
+            self.view.layout, palettes={k: dict(v) for k, v in PALETTES.items()}, theme=theme, on_close=self._end
+        )
+        self.view.connect(self._show)
+        listen(self, self.view, session)
+        self._unsubscribe = session.subscribe(self._follow)
+        self._follow(State(), State())
+
+    def _show(self, draw: Callable[[], None]) -> None:
+        with self.hold():
+            draw()
+
+    def _follow(self, _old: State, _new: State) -> None:
+        state = self.session.state
+        with self.hold_trait_notifications():
+            self.star, self.report, self.selection = state.star, state.report, state.neighbour_star
+
+    def show(self, target: Any) -> None:
+        """Show another star: a name, a path, a Star or a Spectrum."""
+        self.session.open(target)
+
+    def _end(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self.view.close()
+        self.session.close()
+        self.star = self.report = self.selection = None
+
+    def __repr__(self) -> str:
+        what = "no star" if self.session.state.star is None else self.session.state.star.name
+        return f"<specviz Explorer: {what}>"
+
+
+def explore(
+    x: Any = None,
+    *,
+    model: str = "specclip-small",
+    device: str = "auto",
+    theme: str = "auto",
+    online: bool = True,
+    locals: Sequence[Any] = (),
+) -> Explorer:
+    """Explore a star: spectra, posterior, prediction for the other survey, similar stars, how odd it is.
+
+    Parameters
+    ----------
+    x : str, path, Star, Spectrum, Candidate, a table, or a list of them, optional
+        A name (``"HD 140283"``, ``"Gaia DR3 4345775217221821312"``, ``"demo 42"``), a spectrum file, a folder; or what
+        becomes the work list: a list, an astropy table or pandas data frame that names stars, the path of such a
+        table, an HDF5 or Parquet file of spectra, a :class:`~specviz.archives.local.LocalArchive`. Nothing: the first
+        screen.
+    model : str
+        A name of ``specviz models list``.
+    device : {"auto", "cpu", "cuda", "mps"}
+    theme : {"auto", "light", "dark"}
+        "auto" follows JupyterLab.
+    online : bool
+        Ask archives for names. When not, the demo sky, files, and what was fetched before can be opened.
+    locals : sequence of Archive
+        Spectra of yours that names are looked up in first (:class:`specviz.archives.local.LocalArchive`).
+
+    Returns
+    -------
+    Explorer
+        An ipywidget. Its traits ``star``, ``report`` and ``selection`` follow what is on screen.
+
+    Examples
+    --------
+    >>> import specviz
+    >>> explorer = specviz.explore("demo 1")
+    >>> explorer.session.wait().report.posterior.summary()["teff"]  # doctest: +SKIP
+    (5771.2, 5713.0, 5833.9)
+    """
+    engine = api.default_engine(model, device)
+    x = archive_of(x)
+    targets = targets_of(x)
+    own = (*([x] if isinstance(x, Archive) else []), *locals)
+    session = Session(engine, api.demo_catalog, sky=Sky(online=online, locals=own), expecting=bool(targets))
+    explorer = Explorer(session, surroundings(engine), theme=theme)
+    fill(session, targets)
+    return explorer

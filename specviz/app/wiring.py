@@ -1,0 +1,108 @@
+"""What every composition shares: the surroundings of the views, what a person does to the widget as a whole, and what
+may be asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from specviz import __version__, api
+from specviz.analysis.engine import Engine
+from specviz.archives.protocol import Archive, Candidate
+from specviz.errors import ReadError, SpecvizError
+from specviz.session.session import Session
+from specviz.session.state import Notice
+from specviz.views.explorer import ExplorerView, Surroundings
+
+#: Columns of a table in memory, by kind: astropy, arrow, pandas.
+_TABLE_MARKS = ("colnames", "column_names", "iloc")
+#: Files of many spectra, opened as archives.
+_MANY = (".h5", ".hdf5", ".parquet")
+_LONGEST_PATH = 1000  # a longer text is no path, and the file system refuses it
+
+
+def surroundings(engine: Engine) -> Surroundings:
+    """What the views are told of the world."""
+    from specviz.archives.demo import DemoArchive
+
+    def reference() -> Any:
+        known = api.demo_catalog(engine)
+        return known.table["teff"], known.table["logg"], known.map
+
+    return Surroundings(
+        reference=reference,
+        window=lambda row: api.demo_catalog(engine).neighbour_window(row),
+        examples=lambda: DemoArchive().examples(),
+        model=engine.name,
+        n_reference=len(DemoArchive()),
+        version=__version__,
+    )
+
+
+def listen(door: Any, view: ExplorerView, session: Session) -> None:
+    """Wire what a person does to the widget as a whole; ``door`` is a DocHost or a served page's Inbox."""
+
+    def pressed(press: Any) -> None:
+        if not press.field:
+            view.key(press.key)
+        elif press.key == "Escape" and session.state.busy:  # who has just searched still is in the field
+            session.cancel()
+
+    door.on_key(pressed, keys=view.KEYS)
+    door.on_file(lambda name, data: session.open_bytes(name, data))
+    door.on_attach(view.attach)
+    door.on_act(view.act)
+
+    def trouble(text: str, error: BaseException | None) -> None:
+        known = isinstance(error, SpecvizError)
+        session.tell(
+            Notice(
+                "error",
+                "That did not work",
+                str(error) if known else f"{text} (a fault of specviz; the rest goes on working)",
+            )
+        )
+
+    door.on_error(trouble)
+
+
+def targets_of(x: Any) -> list[Any]:
+    """What was asked for, one by one: a folder stands for the files in it."""
+    if x is None:
+        return []
+    if any(hasattr(x, mark) for mark in _TABLE_MARKS):
+        from specviz.archives import targets
+
+        return list(targets.targets_of(x))
+    if isinstance(x, (list, tuple)):
+        return [t for item in x for t in targets_of(item)]
+    if isinstance(x, Archive) and hasattr(x, "names"):
+        return [Candidate(name, "local") for name in x.names()]
+    if isinstance(x, (str, Path)) and len(str(x)) < _LONGEST_PATH and Path(x).expanduser().is_dir():
+        files = sorted(p for p in Path(x).expanduser().rglob("*") if p.is_file() and not p.name.startswith("."))
+        if not files:
+            raise SpecvizError(f"The folder {x} has no files", expected="a folder of spectra")
+        return list(files)
+    return [x]
+
+
+def archive_of(x: Any) -> Any:
+    """An archive of one's own, or the HDF5 or Parquet file that is one; anything else as it is."""
+    if not isinstance(x, (str, Path)) or not str(x).lower().endswith(_MANY):
+        return x
+    from specviz.archives.local import LocalArchive
+
+    archive = LocalArchive(x)
+    try:
+        archive.names()
+    except ReadError:  # a Parquet table may list targets instead; what is neither is told of when it is opened
+        return x
+    return archive
+
+
+def fill(session: Session, targets: list[Any]) -> None:
+    """Show one star, or several as a work list."""
+    if len(targets) == 1:
+        session.open(targets[0])
+    elif targets:
+        session.set_work(targets)
