@@ -62,6 +62,21 @@ class Explorer(DocHost):
         """Show another star: a name, a path, a Star or a Spectrum."""
         self.session.open(target)
 
+    def set(self, **options: Any) -> None:
+        """Change how things are shown, as its controls do: ``explorer.set(flux="normalised", smooth=2)``.
+
+        The options are those of :class:`specviz.session.view_options.ViewOptions`.
+        """
+        self.session.set(**options)
+
+    def undo(self) -> bool:
+        """Take the last change of the view back; False if there is none."""
+        return self.session.undo()
+
+    def redo(self) -> bool:
+        """Make the change that was undone last again; False if there is none."""
+        return self.session.redo()
+
     def _end(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()

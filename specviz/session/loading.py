@@ -9,9 +9,9 @@ from typing import Any
 from specviz.errors import FileTooLargeError, ReadError, SpecvizError
 from specviz.session import outcome, work
 from specviz.session.jobs import Job, JobRunner
-from specviz.session.keeper import Keeper
 from specviz.session.resolve import describe, existing, resolve, stars_or_targets, targets_in
 from specviz.session.state import State
+from specviz.session.viewing import Viewing
 from specviz.spectra.star import Star
 
 NEIGHBOURS = 50  # similar stars asked for
@@ -19,7 +19,7 @@ AHEAD = 4  # stars kept that were prepared
 Known = tuple[Star, Any]  # a star and its report
 
 
-class Loading(Keeper):
+class Loading(Viewing):
     """The working half of :class:`specviz.session.session.Session`; every method runs on a worker's thread."""
 
     _jobs: JobRunner

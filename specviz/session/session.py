@@ -278,5 +278,5 @@ class Session(Explaining):
         with self._lock:
             self._listeners.clear()
             self._ready.clear()
-            self._state = State(model=self._state.model)
+            self._state = State(model=self._state.model, view=self._state.view)
         self._idle.set()

@@ -9,6 +9,7 @@ from specviz.analysis.quality import headline_flags
 from specviz.analysis.report import Anomaly, Posterior, QualityFlag, Reason, Report
 from specviz.archives.protocol import Candidate, Outcome
 from specviz.archives.transport.monitor import Step
+from specviz.session.view_options import ViewOptions
 from specviz.spectra.star import Star
 
 #: The nouns that views draw; they take them from here, since a view knows no room but this one and ``spectra``.
@@ -28,6 +29,7 @@ __all__ = [
     "Star",
     "State",
     "Step",
+    "ViewOptions",
     "WorkItem",
     "headline_flags",
 ]
@@ -125,6 +127,8 @@ class State:
         What was asked for last and did not come.
     explains : bool
         Whether the model that made ``report`` can say why. ``explained`` is what was asked of that, None for nothing.
+    view : ViewOptions
+        What the person chose to see; ``can_undo`` and ``can_redo`` tell whether a step back or forth is there.
     """
 
     target: str = ""
@@ -150,3 +154,6 @@ class State:
     model: str = ""
     explains: bool = False
     explained: Explained | None = None
+    view: ViewOptions = field(default_factory=ViewOptions)
+    can_undo: bool = False
+    can_redo: bool = False

@@ -1,0 +1,172 @@
+"""How the spectra and panels are shown, as one frozen value: what a control changes, a program sets, undo brings back.
+
+Every control of the Explorer that changes the picture changes a field here, and nothing else; so what can be clicked can
+be written (``explorer.set(smooth=2)``), undone, saved with a session, and told as a line of Python.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args, get_type_hints
+
+from specviz.errors import OptionError
+
+Range = tuple[float, float]
+#: Marks of the strongest lines, and the groups of :data:`specviz.spectra.lines.LINES`.
+LINE_GROUPS = ("main", "H", "He", "Ca", "Mg", "Na", "Fe", "CH", "CN", "TiO", "DIB", "telluric")
+#: What may be drawn in the spectrum panels; ``hidden`` names what is switched off.
+LAYERS = ("observed", "model", "predicted", "continuum", "masked", "similar", "window", "xp_observed", "xp_predicted")
+#: Fastest star that the slider reaches, km/s. The fastest known hypervelocity stars move at about 2000 km/s.
+RV_LIMIT = 3000.0
+SMOOTH_LIMIT = 50.0
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """What the person chose to see.
+
+    Parameters
+    ----------
+    flux : {"flux", "normalised"}
+        Relative flux, or flux over the continuum.
+    medium : {"vacuum", "air"}
+        In which the wavelengths of the optical panel's axis are counted.
+    unit : {"angstrom", "nm", "micron"}
+        Of the optical panel's axis.
+    frame : {"observed", "rest"}
+        Whether the axis is that of the star moving with ``rv``.
+    rv : float or None
+        Radial velocity (km/s, positive = receding) at which line marks are drawn and which "rest" removes; None: the
+        one that came with the spectrum, else 0.
+    smooth : float
+        Standard deviation of the Gaussian that smooths what is drawn, in pixels; 0 = as observed.
+    lines : tuple of str
+        Groups of lines that are marked, from :data:`LINE_GROUPS`.
+    hidden : tuple of str
+        Layers that are switched off, from :data:`LAYERS`.
+    zoom, xp_zoom : (low, high) or None
+        Stretch in view (vacuum Angstrom, as observed) of the optical and the XP panel; None = all of it.
+    link_zoom : bool
+        The XP panel shows the stretch of the optical one.
+    magnifier : bool
+        A pane that enlarges what is under the pointer.
+    tools : bool
+        The row of tools under the legend is open.
+    plane : {"kiel", "embedding", "alpha", "hr"}
+        Axes of the map: log g over Teff, the embedding's two axes, [alpha/Fe] over [Fe/H], absolute magnitude over
+        colour.
+    posterior : {"corner", "table"}
+    similar_by : {"auto", "lamost_lrs", "gaia_xp"}
+        Which spectrum of this star is compared.
+    similar_in : {"auto", "lamost_lrs", "gaia_xp"}
+        Whose embeddings it is compared with; another than ``similar_by`` is a search across instruments.
+    """
+
+    flux: Literal["flux", "normalised"] = "flux"
+    medium: Literal["vacuum", "air"] = "vacuum"
+    unit: Literal["angstrom", "nm", "micron"] = "angstrom"
+    frame: Literal["observed", "rest"] = "observed"
+    rv: float | None = None
+    smooth: float = 0.0
+    lines: tuple[str, ...] = ("main", "telluric")
+    hidden: tuple[str, ...] = ()
+    zoom: Range | None = None
+    xp_zoom: Range | None = None
+    link_zoom: bool = False
+    magnifier: bool = False
+    tools: bool = False
+    plane: Literal["kiel", "embedding", "alpha", "hr"] = "kiel"
+    posterior: Literal["corner", "table"] = "corner"
+    similar_by: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
+    similar_in: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
+
+    def with_(self, **changes: Any) -> ViewOptions:
+        """A copy with some options changed.
+
+        Raises
+        ------
+        OptionError
+            For an option that does not exist, or a value that it cannot have; it names the nearest, or what there is.
+        """
+        return replace(self, **{name: _checked(name, value) for name, value in changes.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold; tuples become lists."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ViewOptions:
+        """The options of a saved page or of the browser; checked like those of a program."""
+        return cls().with_(**dict(values))
+
+    def changes_from(self, other: ViewOptions) -> dict[str, Any]:
+        """What differs from ``other``: the arguments of the call that makes ``other`` into this."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)}
+
+
+_NAMES = tuple(f.name for f in fields(ViewOptions))
+_TYPES = get_type_hints(ViewOptions)
+_LISTS: Mapping[str, Sequence[str]] = {"lines": LINE_GROUPS, "hidden": LAYERS}
+
+
+def _checked(name: str, value: Any) -> Any:
+    """``value`` in the form that the option has."""
+    if name not in _NAMES:
+        near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.5)
+        raise OptionError(
+            f"There is no view option {name!r}",
+            expected="one of " + ", ".join(_NAMES),
+            remedy=f"Did you mean {near[0]!r}?" if near else "",
+        )
+    if name in _LISTS:
+        return _some_of(name, value, _LISTS[name])
+    if name in ("zoom", "xp_zoom"):
+        return None if value is None else _range(name, value)
+    if name == "rv":
+        return None if value is None else _number(name, value, -RV_LIMIT, RV_LIMIT, "km/s")
+    if name == "smooth":
+        return _number(name, value, 0.0, SMOOTH_LIMIT, "pixels")
+    if _TYPES[name] is bool:
+        if not isinstance(value, bool):
+            raise OptionError(f"{name}={value!r}", expected="True or False")
+        return value
+    words = get_args(_TYPES[name])
+    if value not in words:
+        near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.4)
+        raise OptionError(
+            f"{name}={value!r}",
+            expected="one of " + ", ".join(map(repr, words)),
+            remedy=f"Did you mean {near[0]!r}?" if near else "",
+        )
+    return value
+
+
+def _some_of(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
+    chosen = (value,) if isinstance(value, str) else tuple(value or ())
+    unknown = [str(v) for v in chosen if v not in known]
+    if unknown:
+        raise OptionError(f"{name}: no {', '.join(unknown)}", expected="some of " + ", ".join(known))
+    return tuple(v for v in known if v in chosen)  # one order, so that equal choices are equal
+
+
+def _number(name: str, value: Any, low: float, high: float, unit: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not low <= number <= high:
+        raise OptionError(f"{name}={value!r}", expected=f"a number of {low:g} to {high:g} {unit}")
+    return number
+
+
+def _range(name: str, value: Any) -> Range:
+    try:
+        low, high = (float(v) for v in value)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
+        raise OptionError(f"{name}={value!r}", expected="(low, high) in Angstrom, low below high")
+    return low, high
