@@ -1,7 +1,7 @@
 """How the spectra and panels are shown, as one frozen value: what a control changes, a program sets, undo brings back.
 
-Every control of the Explorer that changes the picture changes a field here, and nothing else; so what can be clicked can
-be written (``explorer.set(smooth=2)``), undone, saved with a session, and told as a line of Python.
+Every control of the Explorer that changes the picture changes a field here, and nothing else: so what can be clicked
+can be written (``explorer.set(smooth=2)``), undone, saved with a session, and told as a line of Python.
 """
 
 from __future__ import annotations
