@@ -8,6 +8,7 @@ would cost a second to build and a frame each to redraw.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -104,7 +105,11 @@ def _polygons(
 
 
 def build(
-    posterior: Posterior, names: tuple[str, ...], catalogue: dict[str, float], decimals: dict[str, int]
+    posterior: Posterior,
+    names: tuple[str, ...],
+    catalogue: dict[str, float],
+    decimals: dict[str, int],
+    fixed: Mapping[str, tuple[float, float]] | None = None,
 ) -> Corner:
     """Lay out the corner of some labels.
 
@@ -117,6 +122,8 @@ def build(
         Values of others, drawn as diamonds; a label may be missing.
     decimals : dict
         Fewest decimals of each label's ticks... more are used where the range needs them.
+    fixed : mapping, optional
+        Range of each label's cells, for corners that lie over each other; by default what the samples need.
     """
     n = len(names)
     corner = Corner(n, fills={m: [] for m in LEVELS}, fill_ys={m: [] for m in LEVELS})
@@ -127,7 +134,7 @@ def build(
             span = high - low
             if low - 0.6 * span < catalogue[name] < high + 0.6 * span:
                 low, high = min(low, catalogue[name] - 0.08 * span), max(high, catalogue[name] + 0.08 * span)
-        ranges[name] = (low, high)
+        ranges[name] = (low, high) if fixed is None else fixed[name]
     edges = {k: np.linspace(*r, BINS + 1) for k, r in ranges.items()}
     centres = (np.arange(BINS) + 0.5) / BINS
     unit = {k: (posterior[k] - r[0]) / (r[1] - r[0]) for k, r in ranges.items()}
