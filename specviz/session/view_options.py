@@ -19,6 +19,10 @@ Range = tuple[float, float]
 LINE_GROUPS = ("main", "H", "He", "Ca", "Mg", "Na", "Fe", "CH", "CN", "TiO", "DIB", "telluric")
 #: What may be drawn in the spectrum panels; ``hidden`` names what is switched off.
 LAYERS = ("observed", "model", "predicted", "continuum", "masked", "similar", "window", "xp_observed", "xp_predicted")
+#: Panels that can be drawn as wide as the Explorer.
+PANELS = ("lamost", "xp", "posterior", "map", "anomaly", "similar", "work")
+#: Labels that a corner plot holds: with more, the cells are too small for their numbers.
+CORNER_LIMIT = 6
 #: Fastest star that the slider reaches, km/s. The fastest known hypervelocity stars move at about 2000 km/s.
 RV_LIMIT = 3000.0
 SMOOTH_LIMIT = 50.0
@@ -59,6 +63,13 @@ class ViewOptions:
         Axes of the map: log g over Teff, the embedding's two axes, [alpha/Fe] over [Fe/H], absolute magnitude over
         colour.
     posterior : {"corner", "table"}
+    corner : tuple of str
+        Labels in the corner plot, at most :data:`CORNER_LIMIT`, first at the top left; () = the leading four. A label
+        that the model does not give is left out.
+    posterior_from : {"auto", "lamost_lrs", "gaia_xp", "both"}
+        Whose posterior is drawn; "auto" is the leading spectrum's, "both" lays one over the other.
+    enlarged : tuple of str
+        Panels as wide as the Explorer, from :data:`PANELS`.
     similar_by : {"auto", "lamost_lrs", "gaia_xp"}
         Which spectrum of this star is compared.
     similar_in : {"auto", "lamost_lrs", "gaia_xp"}
@@ -80,6 +91,9 @@ class ViewOptions:
     tools: bool = False
     plane: Literal["kiel", "embedding", "alpha", "hr"] = "kiel"
     posterior: Literal["corner", "table"] = "corner"
+    corner: tuple[str, ...] = ()
+    posterior_from: Literal["auto", "lamost_lrs", "gaia_xp", "both"] = "auto"
+    enlarged: tuple[str, ...] = ()
     similar_by: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
     similar_in: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
 
@@ -109,7 +123,7 @@ class ViewOptions:
 
 _NAMES = tuple(f.name for f in fields(ViewOptions))
 _TYPES = get_type_hints(ViewOptions)
-_LISTS: Mapping[str, Sequence[str]] = {"lines": LINE_GROUPS, "hidden": LAYERS}
+_LISTS: Mapping[str, Sequence[str]] = {"lines": LINE_GROUPS, "hidden": LAYERS, "enlarged": PANELS}
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -123,6 +137,8 @@ def _checked(name: str, value: Any) -> Any:
         )
     if name in _LISTS:
         return _some_of(name, value, _LISTS[name])
+    if name == "corner":
+        return _corner(value)
     if name in ("zoom", "xp_zoom"):
         return None if value is None else _range(name, value)
     if name == "rv":
@@ -150,6 +166,16 @@ def _some_of(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
     if unknown:
         raise OptionError(f"{name}: no {', '.join(unknown)}", expected="some of " + ", ".join(known))
     return tuple(v for v in known if v in chosen)  # one order, so that equal choices are equal
+
+
+def _corner(value: Any) -> tuple[str, ...]:
+    labels = (value,) if isinstance(value, str) else tuple(value or ())
+    if not all(isinstance(v, str) and v.isidentifier() for v in labels):
+        raise OptionError(f"corner={value!r}", expected="names of labels, such as ('teff', 'logg')")
+    labels = tuple(dict.fromkeys(labels))
+    if len(labels) > CORNER_LIMIT:
+        raise OptionError(f"corner: {len(labels)} labels", expected=f"at most {CORNER_LIMIT}")
+    return labels
 
 
 def _number(name: str, value: Any, low: float, high: float, unit: str) -> float:
