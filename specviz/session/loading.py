@@ -73,7 +73,11 @@ class Loading(Viewing):
             held = ", ".join(sorted({k for s in stars for k in s.spectra})) or "a list of stars"
             wanted = {"gaia_xp": "a Gaia XP spectrum", "lamost_lrs": "a LAMOST spectrum"}.get(survey, survey)
             raise SpecvizError(f"{name[:60]} holds something else ({held})", expected=wanted)
-        return self._load(job, lambda: stars[0] if star is None else star.with_spectrum(spectrum))
+        if star is None:
+            return self._load(job, lambda: stars[0])
+        # Asking for the star again would not bring this spectrum: a session that is saved keeps it.
+        attached = {**star.meta, "attached": (*star.meta.get("attached", ()), survey)}
+        return self._load(job, lambda: star.with_spectrum(spectrum).with_(meta=attached))
 
     def _row(self, job: Job, position: int, target: Any, preparing: Job | None) -> dict[str, Any]:
         """A row of the work list; one that is being prepared is waited for, so that services are asked once."""

@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from specviz import __version__
 from specviz.archives.protocol import Candidate
 from specviz.errors import SpecvizError
-from specviz.session import outcome, work
+from specviz.session import outcome, saved, work
 from specviz.session.explaining import Explaining
 from specviz.session.jobs import Job
 from specviz.session.resolve import describe, is_query, split_names
+from specviz.session.running import RECENT
 from specviz.session.state import Asked, Notice, State
+from specviz.spectra.star import Star
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +70,13 @@ class Session(Explaining):
         name = describe(target)
         return self._start(self._opening(name), lambda job: self._open(job, target), name, target)
 
-    def open_bytes(self, name: str, data: bytes, *, add: bool = False) -> Job:
+    def open_bytes(self, name: str, data: bytes, *, add: bool = False) -> Job | None:
         """Show a star from an uploaded file; one that holds or lists several fills the work list and shows the first.
 
-        With ``add``, what is in it comes after the rows that are there.
+        A saved session takes the place of this one. With ``add``, what is in it comes after the rows that are there.
         """
+        if saved.is_session(data):
+            return self.restore(data, name)
         return self._start(f"Reading {name[:60]}", lambda job: self._read(job, name, data, add=add), name, None)
 
     def attach(self, survey: str, name: str, data: bytes) -> Job:
@@ -208,6 +213,53 @@ class Session(Explaining):
     def previous(self) -> Job | None:
         """The row before."""
         return self.go((self._at or 0) - 1)
+
+    # ------------------------------------------------------------------ saved sessions
+    def save(self) -> bytes:
+        """What is before the person as a session file (:mod:`specviz.session.saved`); :meth:`restore` takes it."""
+        return saved.write(self._state, version=__version__)
+
+    def restore(self, data: bytes, name: str = "session.json") -> Job | None:
+        """Take up a saved session in place of this one.
+
+        Raises
+        ------
+        ReadError
+            The file is damaged, something else, or of a newer version; nothing has changed then.
+        """
+        found = saved.read(data, name, allow_paths=self.allow_paths)
+        self.cancel()
+        job: Job | None = None
+        with self._changing():  # one step: nothing that ends meanwhile may write into the list that was restored
+            self._ready.clear()
+            self._at = None
+            self._update(
+                work=found.work, recent=found.recent[:RECENT], position=None, target="", star=None, report=None,
+                neighbours=None, neighbour=None, neighbour_star=None, explained=None, candidates=(), question=None,
+                source=None, retry=None, notice=None,
+            )  # fmt: skip
+            self.set(**found.view.to_dict())
+            if self.sky is not None and found.online != self._state.online:
+                self.set_online(found.online)
+            shown = found.shown
+            if shown is not None and shown.position is not None and not isinstance(shown.target, Star):
+                job = self.go(shown.position)
+            elif shown is not None:
+                name, target = shown.name or describe(shown.target), shown.target
+                job = self._start(
+                    self._opening(name), lambda job: self._open(job, target), name, target, shown.position
+                )
+                self._at = shown.position
+        if found.model and found.model != self._state.model:
+            self.tell(
+                Notice(
+                    "warning",
+                    f"The session was saved with the model {found.model[:60]}",
+                    f"The numbers here are those of {self._state.model}. To use the other: "
+                    f"specviz.explore(session=..., model={found.model[:60]!r})",
+                )
+            )
+        return job
 
     # ------------------------------------------------------------------ similar stars, notices, network
     def choose(self, row: int | None) -> None:
