@@ -3,6 +3,8 @@
 const STYLE = `
 .sv-host { width: 100%; position: relative; container-type: inline-size; color: var(--jp-ui-font-color1); background: var(--jp-layout-color0); font-family: var(--jp-ui-font-family); }
 .sv-host:focus { outline: none; }
+.sv-host[data-sv-keys] { --sv-keys-bar: flex; --sv-keys-on: none; --sv-keys-off: inline; }
+.sv-host[data-sv-keys="active"] { --sv-keys-on: inline; --sv-keys-off: none; }
 .sv-host[data-sv-keys="active"]::after { content: ""; position: absolute; inset: 0; border: 2px solid var(--jp-brand-color1); pointer-events: none; z-index: 9; }
 .sv-host[data-sv-drop="over"] { outline: 2px dashed var(--jp-brand-color1); outline-offset: -2px; }
 .sv-notice { padding: 8px 12px; border: 1px solid var(--jp-error-color1); color: var(--jp-ui-font-color1); font-size: 13px; white-space: pre-wrap; }

@@ -38,11 +38,20 @@ function listenKeys(holder, send, wanted) {
     if (field && event.key !== "Escape" && event.key !== "Enter") return;
     if (isPressable(target) && (event.key === "Enter" || event.key === " ")) return;      // the button takes it
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (field && key === "Escape") holder.focus({ preventScroll: true });                  // keys work again
+    if (target.dataset?.svEnter != null) {      // a small field of the hint bar: what was typed is an act
+      if (key === "Enter" && target.value.trim() !== "") send({ op: "act", act: `${target.dataset.svEnter} ${target.value.trim()}` });
+      target.value = "";
+      holder.focus({ preventScroll: true });
+      return;
+    }
+    if (key === "Escape" && findDeep(holder, ":popover-open") != null) return;             // the browser closes it
     const keys = wanted();
     const named = field || key.length !== 1 || keys.includes(key) ? null : findDeep(holder, `[aria-keyshortcuts="${CSS.escape(key)}"]`);
     if (named != null) {                        // "/" goes to the search field here: what is typed next must arrive in it
       const input = named.shadowRoot?.querySelector("input") ?? named;
       event.preventDefault();
+      if (!isTextField(input)) { input.click(); return; }
       input.focus();
       input.select?.();
       return;
@@ -144,6 +153,8 @@ function listenActs(holder, send, failed) {
     if (act == null) return;
     const [name, ...words] = act.split(" ");
     if (name === "file") choose(words.join(" "));
+    else if (name === "keys") holder.focus({ preventScroll: true });
+    else if (name === "help") findDeep(holder, "[aria-keyshortcuts='?']")?.click();
     else send({ op: "act", act });
   };
   holder.addEventListener("click", onClick);

@@ -44,7 +44,7 @@ def listen(door: Any, view: ExplorerView, session: Session) -> None:
 
     def pressed(press: Any) -> None:
         if not press.field:
-            view.key(press.key)
+            view.key(press.key, press.shift)
         elif press.key == "Escape" and session.state.busy:  # who has just searched still is in the field
             session.cancel()
 

@@ -41,6 +41,9 @@ class Viewing(Keeper):
             names, when = self._burst
             if not (self._undo and changed == names and now - when < BURST):
                 self._undo = [*self._undo, old][-DEPTH:]
+            elif new == self._undo[-1]:  # there and back again: no step that would undo nothing
+                self._undo.pop()
+                changed = frozenset()  # whatever comes next is a step of its own
             self._burst = (changed, now)
             self._redo = []
             self._show(new)

@@ -16,9 +16,12 @@ from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
 from specviz.views.candidates import CandidateList
 from specviz.views.controls import column, models, shared_sheets
+from specviz.views.explorer_keys import ExplorerKeys
 from specviz.views.figures import cursor
 from specviz.views.first_run import FirstRun, readiness
 from specviz.views.footer import Footer
+from specviz.views.hint_bar import HintBar
+from specviz.views.keys import EXPLORER
 from specviz.views.lamost_panel import LamostPanel
 from specviz.views.map_panel import MapPanel
 from specviz.views.notice import BusyLine, NoticeBar
@@ -68,6 +71,8 @@ class ExplorerView:
         self._panels: list[Any] = []
         self._first: FirstRun | None = None
         self.footer = Footer(world.version)
+        self.hints = HintBar(EXPLORER)
+        self.keys = ExplorerKeys(session, self._escape, self.reset_zoom, self.hints.say)
         self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])
         state = session.state
         if state.star is None and not session.expecting and not state.work:
@@ -128,6 +133,7 @@ class ExplorerView:
                 self.similar.frame.root,
                 self.work.frame.root,
                 self.footer.root,
+                self.hints.root,
             ]
         )
         self._first = None
@@ -174,30 +180,13 @@ class ExplorerView:
             self.lamost.x_range.update(start=self.lamost.x_range.reset_start, end=self.lamost.x_range.reset_end)
         self.xp.x_range.update(start=self.xp.x_range.reset_start, end=self.xp.x_range.reset_end)
 
-    def key(self, key: str) -> bool:
+    def key(self, key: str, shift: bool = False) -> bool:
         """Act on a key pressed while the widget has the focus; tells whether it meant anything.
 
-        ("/" is not among them: the door gives the focus to the search field, so that nothing typed after it is lost.)
+        (Keys that go to a field, such as "/", are not among them: the door gives that field the focus, so that nothing
+        typed after them is lost.)
         """
-        if not self._panels:
-            if key == "Escape":
-                self._escape()
-            return key == "Escape"
-        actions: dict[str, Callable[[], Any]] = {
-            "ArrowLeft": self.session.previous,
-            "ArrowRight": self.session.next,
-            "z": self.reset_zoom,
-            "n": lambda: self._flip(self.lamost),
-            "l": lambda: self._toggle(self.lamost.lines.control),
-            "m": lambda: self._toggle(self.lamost.chips["model"]),
-            "Enter": self.session.open_neighbour,
-            "Escape": self._escape,
-        }
-        action = actions.get(key)
-        if action is None:
-            return False
-        action()
-        return True
+        return EXPLORER.press(self.keys, key, shift, full=bool(self._panels))
 
     def _escape(self) -> None:
         """Stop what runs; else close what lies over the page; else take the overlay away."""
@@ -222,6 +211,7 @@ class ExplorerView:
             "open": lambda: session.open(about),
             "pick": lambda: session.pick(int(about)) if about.isdecimal() else None,
             "details": lambda: self._details(about),
+            "jump": lambda: self.keys.jump(about),
         }
         action = actions.get(word)
         if action is not None:
@@ -240,15 +230,7 @@ class ExplorerView:
         else:
             self.session.attach(to, name, data)
 
-    KEYS = ("ArrowLeft", "ArrowRight", "z", "n", "l", "m", "Enter", "Escape")
-
-    @staticmethod
-    def _flip(panel: LamostPanel) -> None:
-        panel.switch.active = 1 - panel.switch.active
-
-    @staticmethod
-    def _toggle(control: Any) -> None:
-        control.active = not control.active
+    KEYS = EXPLORER.wanted
 
     def close(self) -> None:
         """Stop listening and let everything go."""

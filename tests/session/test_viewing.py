@@ -68,3 +68,15 @@ def test_undo_and_redo_step_through_changes_and_a_drag_is_one_step(monkeypatch: 
     assert not viewing.state.can_redo and not viewing.redo()
     assert viewing.undo() and viewing.undo() and viewing.undo() and not viewing.undo()
     assert viewing.state.view == ViewOptions() and not viewing.state.can_undo
+
+
+def test_there_and_back_within_a_burst_is_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specviz.session.viewing.time.monotonic", lambda: 0.0)
+    viewing = Viewing(State())
+    viewing.set(unit="nm")
+    for _ in range(2):
+        viewing.set(flux="normalised")
+        viewing.set(flux="flux")
+    viewing.set(flux="normalised")
+    assert viewing.undo() and viewing.state.view == ViewOptions(unit="nm")
+    assert viewing.undo() and viewing.state.view == ViewOptions() and not viewing.undo()
