@@ -17,6 +17,7 @@ from specviz.archives.identity import Identity, merged, of_source
 from specviz.archives.protocol import Outcome
 from specviz.archives.transport import current, title
 from specviz.errors import ArchiveError, NotFoundError, OfflineError, SpecvizError
+from specviz.spectra.catalogue_values import short_name
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Identifier, LightCurve, Star
 
@@ -202,9 +203,9 @@ def _assemble(identity: Identity, parts: dict[str, Part]) -> Star:
         meta |= part.meta
         curve = part.light_curve or curve
     # LASP's labels lead, as LAMOST's spectrum does; both are kept under their names.
-    named = {k: parts[k].catalogue for k in ("lamost", "gaia") if k in parts and parts[k].catalogue}
+    held = [parts[k].catalogue for k in ("lamost", "gaia") if k in parts and parts[k].catalogue]
+    named = {short_name(str(values.get("source") or "")): values for values in held}
     leading = next(iter(named.values()), {})
-    meta["catalogues"] = named
     meta["services"] = {**identity.asked, **{key: part.outcome for key, part in parts.items()}}
     meta |= {k: v for k, v in (("sp_type", identity.sp_type), ("object_type", identity.object_type)) if v}
     return Star(
@@ -215,6 +216,7 @@ def _assemble(identity: Identity, parts: dict[str, Part]) -> Star:
         dec=identity.dec,
         light_curve=curve,
         catalogue=leading,
+        catalogues=named,
         meta=meta,
     )
 

@@ -158,14 +158,14 @@ def recognise(table: Table) -> Recognised | None:
         return None
     columns = {role: column for role, (_, column, _) in found.items()}
     return Recognised(
-        _Lazy(columns),
+        LazyCells(columns),
         {role: column.unit for role, column in columns.items()},
         {role: column.name for role, column in columns.items()},
         found["gaia"][2] if "gaia" in found else "",
     )
 
 
-class _Lazy(dict[str, Sequence[Any]]):
+class LazyCells(dict[str, Sequence[Any]]):
     """Cells by role, read when they are first looked at."""
 
     def __init__(self, columns: Mapping[str, Column]) -> None:

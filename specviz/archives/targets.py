@@ -10,13 +10,14 @@ What a cell says stays plain text: nothing in it is evaluated, and whoever shows
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from specviz.archives.catalogue_columns import catalogue_columns, catalogues_in
 from specviz.archives.positions import is_position
-from specviz.archives.target_columns import Recognised, recognise
+from specviz.archives.target_columns import LazyCells, Recognised, recognise
 from specviz.archives.target_tables import (
     Table,
     is_number,
@@ -50,11 +51,14 @@ class Target:
         star, and ``note`` says so.
     note : str
         What the table remarks on it.
+    catalogues : mapping
+        Labels in the table's columns, by catalogue, as :attr:`specviz.spectra.star.Star.catalogues` holds them.
     """
 
     name: str
     text: str
     note: str = ""
+    catalogues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
 
 def read_targets(data: bytes, name: str) -> list[Target] | None:
@@ -156,7 +160,14 @@ def _targets(table: Table, name: str) -> list[Target] | None:
     _limit(table.rows, name)
     if table.rows == 0:
         raise ReadError(f"{name}: a table of targets without rows", expected="one row a star")
-    return [target for row in range(table.rows) if (target := _target(found, row)) is not None]
+    targets = [_target(found, row) for row in range(table.rows)]
+    columns = catalogue_columns(c.name for c in table.columns)
+    if columns:
+        wanted = {n for named in columns.values() for n in named.values()}
+        cells = LazyCells({c.name: c for c in table.columns if c.name in wanted})
+        said = (catalogues_in({k: cells[k][i] for k in wanted}, columns, name) for i in range(table.rows))
+        targets = [t and replace(t, catalogues=values) for t, values in zip(targets, said, strict=True)]
+    return [target for target in targets if target is not None]
 
 
 def _target(found: Recognised, row: int) -> Target | None:

@@ -72,7 +72,14 @@ def resolve(target: Any, *, sky: Any = None, allow_paths: bool = True, monitor: 
     if not isinstance(target, str) and hasattr(target, "text"):  # a row of a table of targets
         if not target.text:
             raise NotFoundError(f"{title(target)[:60]} names no star", remedy=str(target.note))
-        return resolve(str(target.text), sky=sky, allow_paths=allow_paths, monitor=monitor)
+        star = resolve(str(target.text), sky=sky, allow_paths=allow_paths, monitor=monitor)
+        listed = getattr(target, "catalogues", None)
+        if not listed:
+            return star
+        # What the person's own table says is kept beside what the archives say, which leads.
+        return star.with_(
+            catalogue=star.catalogue or next(iter(listed.values())), catalogues={**listed, **star.catalogues}
+        )
     text = str(target).strip().strip("'\"")
     if not text:
         raise NotFoundError("No name was given", expected="a star's name, its coordinates, or a spectrum file")

@@ -69,7 +69,11 @@ class Star:
         ICRS, degrees.
     light_curve : LightCurve, optional
     catalogue : mapping
-        Values others measured, by label name: ``{"teff": 5714.0, "teff_err": ..., "source": "LASP"}``.
+        Values others measured, by label name: ``{"teff": 5714.0, "teff_err": ..., "source": "LASP"}``. The leading ones
+        where several catalogues know the star.
+    catalogues : mapping of str to mapping
+        All catalogues by their short name ("LASP", "GSP-Phot", "APOGEE"), each like ``catalogue``; see
+        :func:`specviz.spectra.catalogue_values.catalogues_of`.
     meta : mapping
         Anything else a reader or an archive found (path, survey notes).
     """
@@ -82,6 +86,7 @@ class Star:
     light_curve: LightCurve | None = None
     catalogue: Mapping[str, Any] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    catalogues: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for survey, spectrum in self.spectra.items():
@@ -89,6 +94,8 @@ class Star:
                 raise SpectrumError(f"A {spectrum.survey} spectrum was filed under {survey!r}")
         for attribute in ("spectra", "catalogue", "meta"):
             object.__setattr__(self, attribute, MappingProxyType(dict(getattr(self, attribute))))
+        held = {name: MappingProxyType(dict(values)) for name, values in self.catalogues.items()}
+        object.__setattr__(self, "catalogues", MappingProxyType(held))
 
     def __repr__(self) -> str:
         what = ", ".join(self.spectra) or "no spectrum"

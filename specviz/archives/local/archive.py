@@ -11,6 +11,7 @@ from specviz.archives.local.holding import DEPTHS, Holding
 from specviz.archives.local.register import Register, kind_of
 from specviz.archives.protocol import Candidate
 from specviz.errors import AmbiguousError, NotFoundError, ReadError
+from specviz.spectra.catalogue_values import catalogues_of
 from specviz.spectra.star import Identifier, Star
 
 _HDF5, _PARQUET = b"\x89HDF\r\n\x1a\n", b"PAR1"
@@ -197,9 +198,14 @@ def _joined(star: Star, other: Star) -> Star:
         ra=star.ra if star.ra is not None else other.ra,
         dec=star.dec if star.dec is not None else other.dec,
         light_curve=star.light_curve if star.light_curve is not None else other.light_curve,
-        catalogue={**other.catalogue, **star.catalogue},
+        catalogue=star.catalogue or other.catalogue,  # one catalogue: values of two under one source mislead
+        catalogues={**_listed(other), **_listed(star)},
         meta={**star.meta, "joined": tuple(paths)},
     )
+
+
+def _listed(star: Star) -> Mapping[str, Mapping[str, object]]:
+    return {one.name: one.values for one in catalogues_of(star)}
 
 
 def _knows(ids: tuple[Identifier, ...], other: Identifier) -> bool:

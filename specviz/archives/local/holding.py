@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from specviz.archives.catalogue_columns import catalogue_columns, catalogues_in
 from specviz.archives.local.register import Register
 from specviz.errors import NotFoundError, ReadError, SpecvizError
 from specviz.spectra.spectrum import Spectrum
@@ -113,6 +114,7 @@ class RowFile(Holding):
             try:
                 with self._opened() as file:
                     spectra, catalogue = self._star(file, row, name)
+                    catalogues = self._catalogues(file, row, catalogue)
             except ReadError as error:
                 self._failed[name] = str(error)
                 raise
@@ -121,8 +123,13 @@ class RowFile(Holding):
         return Star(
             name, spectra, register.identifiers(row),
             float(register.ra[row]) if known else None, float(register.dec[row]) if known else None,
-            catalogue=catalogue, meta={"path": str(self.path), "layout": self.layout},
+            catalogue=catalogue or next(iter(catalogues.values()), {}), catalogues=catalogues,
+            meta={"path": str(self.path), "layout": self.layout},
         )  # fmt: skip
+
+    def _catalogues(self, file: Any, row: int, labels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """What catalogues say of the star of a row: by default those that its labels name (``apogee_teff``)."""
+        return catalogues_in(labels, catalogue_columns(labels), self.path.name)
 
     def _stamp_now(self) -> tuple[int, int]:
         try:

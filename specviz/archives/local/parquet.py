@@ -11,12 +11,14 @@ that memory does not grow with the file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from specviz.archives.catalogue_columns import catalogue_columns, catalogues_in
 from specviz.archives.local.columns import ID_NAMES, Part, id_columns, parts_of, release_in, spectrum_of
 from specviz.archives.local.holding import RowFile
 from specviz.archives.local.peek import RowContent
@@ -52,6 +54,7 @@ class Parquet(RowFile):
         self._parts: list[Part] = []
         self._columns: dict[str, str] = {}
         self._names: list[str] = []
+        self._numbers: list[str] = []
         self._units: dict[str, str] = {}
         self._coefficients = False
         self._runs: list[list[tuple[int, int]]] | None = None
@@ -68,7 +71,7 @@ class Parquet(RowFile):
         n = int(file.metadata.num_rows)
         if n == 0:
             raise NotASpectrumError(f"{self.path.name}: a table without rows", expected="at least one spectrum")
-        self._names, self._units = list(schema.names), _units(schema)
+        self._names, self._units, self._numbers = list(schema.names), _units(schema), numbers
         self._coefficients = any(name.lower() in _XP for name in arrays)
         self._parts, self._runs = parts_of(arrays), None
         self._columns = id_columns(scalars)
@@ -154,6 +157,15 @@ class Parquet(RowFile):
             spectrum = spectrum_of(self.path.name, name, part, flux, path=str(self.path), layout="parquet", **arrays)
             spectra[spectrum.survey] = spectrum
         return spectra, {}
+
+    def _catalogues(self, file: Any, row: int, labels: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        columns = catalogue_columns(self._numbers)
+        if not columns:
+            return {}
+        first = row if self._runs is None else self._runs[row][0][0]  # equal in all pixels of a star
+        wanted = list(dict.fromkeys(c for named in columns.values() for c in named.values()))
+        cells = _rows(file, wanted, [(first, first + 1)])
+        return catalogues_in({k: v[0] for k, v in cells.items() if v}, columns, self.path.name)
 
     def _open(self) -> AbstractContextManager[Any]:
         import pyarrow.parquet as pq
