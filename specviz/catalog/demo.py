@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from specviz.analysis.draft import Draft, encode
 from specviz.catalog.embedding_codec import quantise, restore
-from specviz.catalog.embedding_map import EmbeddingMap
 from specviz.catalog.index import SimilarityIndex
 from specviz.catalog.npz_file import read_npz
+from specviz.catalog.planes import Planes
 from specviz.errors import CatalogError, ModelError
 from specviz.models.protocol import StellarModel
 from specviz.spectra.star import Star
@@ -90,9 +90,25 @@ class DemoCatalog(SimilarityIndex):
         return self._wavelength, flux
 
     @cached_property
-    def map(self) -> EmbeddingMap:
-        """The flat picture of the embeddings; ``map.coordinates`` has one row a star."""
-        return EmbeddingMap.fit(self.vectors)
+    def planes(self) -> Planes:
+        """The planes in which these stars can be drawn; magnitudes and distances are those of the demo sky's table."""
+        return Planes(self.table, lambda: self.map, self._more)
+
+    @cached_property
+    def _sky(self) -> tuple[Any, dict[str, int]]:
+        """The table of the demo sky, where its archive gives one, and the row of each name in it."""
+        table = getattr(self._stars, "table", None)
+        sky = table() if callable(table) else None
+        return sky, {} if sky is None else {str(name): row for row, name in enumerate(sky["name"])}
+
+    def _more(self, name: str) -> NDArray[np.float64] | None:
+        sky, rows = self._sky
+        if sky is None or name not in sky.colnames:
+            return None
+        column = sky[name]
+        return np.asarray(getattr(column, "value", column), np.float64)[
+            [rows[str(star)] for star in self.table["object_id"]]
+        ]
 
     def _checked(self, row: int) -> int:
         if not 0 <= int(row) < len(self):

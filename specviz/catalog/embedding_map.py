@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from specviz.errors import CatalogError
 
+#: Stars that the axes are found from, and that are projected at once: 1e6 x 256 float32 are a gigabyte.
+_FITTED = 50_000
+
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingMap:
@@ -34,7 +37,8 @@ class EmbeddingMap:
     @classmethod
     def fit(cls, vectors: ArrayLike) -> EmbeddingMap:
         """From vectors of shape (N, D), each brought to unit length first (as the index compares them)."""
-        unit = _unit(vectors)
+        every = np.atleast_2d(np.asarray(vectors, np.float32))
+        unit = _unit(every[:: max(1, len(every) // _FITTED)])  # the axes of many stars are those of an even part
         if unit.shape[0] < 3 or unit.shape[1] < 2:
             raise CatalogError(f"A map of {unit.shape[0]} stars", expected="at least three")
         mean = unit.mean(axis=0)
@@ -44,7 +48,8 @@ class EmbeddingMap:
         axes *= np.sign(axes[np.arange(2), np.argmax(np.abs(axes), axis=1)])[:, None]
         axes = axes.astype(np.float32)
         share = values[::-1][:2] / max(float(values.sum()), 1e-30)
-        coordinates = np.asarray((unit - mean) @ axes.T, np.float32)
+        blocks = [every[start : start + _FITTED] for start in range(0, len(every), _FITTED)]
+        coordinates = np.concatenate([np.asarray((_unit(b) - mean) @ axes.T, np.float32) for b in blocks])
         return cls(mean, axes, coordinates, (float(share[0]), float(share[1])))
 
     def project(self, vector: ArrayLike) -> NDArray[np.float32]:

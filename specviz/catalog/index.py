@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from specviz.catalog.embedding_map import EmbeddingMap
 from specviz.catalog.npz_file import read_npz
+from specviz.catalog.planes import Planes
 from specviz.errors import CatalogError
 
 #: Columns of a search result that come from the catalogue's table (masked where it does not have them).
@@ -22,6 +25,8 @@ _BLOCK = 65_536
 #: Values whose maximum stands for them when the largest are looked for.
 _PARTITION = 64
 _FORMAT = "specviz similarity index"
+#: Degrees within which two positions are one star: LAMOST's fibres are 3.3 arcsec wide, Gaia's positions far better.
+_SAME = 2.0 / 3600.0
 
 
 class SimilarityIndex:
@@ -87,7 +92,31 @@ class SimilarityIndex:
             np.dot(self.vectors[start : start + _BLOCK], query, out=out[start : start + _BLOCK])
         return out
 
-    def search(self, vector: ArrayLike, k: int = 20, exclude: Any = None) -> Any:
+    @cached_property
+    def map(self) -> EmbeddingMap:
+        """The flat picture of the embeddings; ``map.coordinates`` has one row a star."""
+        return EmbeddingMap.fit(self.vectors)
+
+    @cached_property
+    def planes(self) -> Planes:
+        """The planes in which these stars can be drawn."""
+        return Planes(self.table, lambda: self.map)
+
+    def rows_of_star(self, star: Any) -> list[int]:
+        """Rows that are this star: by its name, by the value of an identifier, or within 2 arcsec of its position where
+        the table has ``ra`` and ``dec`` (degrees).
+        """
+        # A short value, such as a demo star's number, may be anything in another catalogue.
+        names = [str(star.name), *(t for i in star.identifiers for t in (str(i), i.value) if len(t) > 5)]
+        rows = {self._rows[name] for name in names if name in self._rows}
+        if star.ra is not None and star.dec is not None and {"ra", "dec"} <= set(self.table.colnames):
+            ra, dec = (self._plain(name) for name in ("ra", "dec"))
+            near = np.flatnonzero(np.abs(dec - star.dec) < _SAME)
+            across = (np.mod(ra[near] - star.ra + 180.0, 360.0) - 180.0) * np.cos(np.radians(star.dec))
+            rows |= {int(r) for r in near[np.hypot(across, dec[near] - star.dec) < _SAME]}
+        return sorted(rows)
+
+    def search(self, vector: ArrayLike, k: int = 20, exclude: Any = None, among: Any = None) -> Any:
         """The ``k`` most similar stars, best first.
 
         Parameters
@@ -98,26 +127,41 @@ class SimilarityIndex:
             How many; fewer if the catalogue has fewer.
         exclude : str, int or a collection of them, optional
             object_id or row of stars to leave out, such as the star itself. One that is not here is ignored.
+        among : array of int, optional
+            Rows that are searched; all by default.
 
         Returns
         -------
         astropy.table.Table
             rank (from 1), row (of the index), object_id, similarity (cosine), class, teff, logg, fe_h, alpha_fe, snr.
+            ``meta["left_out"]`` lists object_id, rank and similarity of those left out, with the rank they would have.
         """
         from astropy.table import Table
 
         if k < 1:
             raise CatalogError(f"k={k}", expected="at least 1")
         similarity = self.similarity(vector)
-        left_out = self._rows_of(exclude)
-        similarity[list(left_out)] = -np.inf
-        k = min(int(k), len(self) - len(left_out))
+        searched = len(self)
+        if among is not None:
+            rows = np.asarray(among, np.intp).ravel()
+            outside = np.ones(len(self), bool)
+            outside[rows] = False
+            similarity[outside] = -np.inf
+            searched = int(len(self) - outside.sum())
+        left_out = sorted(row for row in self._rows_of(exclude) if np.isfinite(similarity[row]))
+        ranks = [
+            (str(self._plain("object_id")[row]), 1 + int((similarity > similarity[row]).sum()), float(similarity[row]))
+            for row in left_out
+        ]
+        similarity[left_out] = -np.inf
+        k = min(int(k), searched - len(left_out))
         best = _candidates(similarity, k)
+        best = best[np.isfinite(similarity[best])]
         best = best[np.lexsort((best, -similarity[best]))][: max(k, 0)]  # equal ones in the order of their rows
         names = ("rank", "row", "object_id", "similarity", *RESULT_COLUMNS[1:])
         columns = [np.arange(1, len(best) + 1), best, self._column("object_id", best)]
         columns += [similarity[best].astype(np.float64), *(self._column(name, best) for name in RESULT_COLUMNS[1:])]
-        meta = {"survey": self.survey, "weights_sha256": self.model_sha256, "searched": len(self)}
+        meta = {"survey": self.survey, "weights_sha256": self.model_sha256, "searched": searched, "left_out": ranks}
         return Table(columns, names=names, meta=meta, copy=False)
 
     def _column(self, name: str, rows: NDArray[np.intp]) -> Any:

@@ -110,7 +110,8 @@ class State:
     neighbours : astropy Table or None
         Similar stars of ``report``, the columns of ``SimilarityIndex.search``.
     neighbour : int or None
-        Row of ``neighbours`` that is selected; ``neighbour_star`` is its Star.
+        Row of ``neighbours`` that is selected; ``neighbour_star`` is its Star. ``peek`` and ``peek_star`` are the same
+        of the row under the pointer, for as long as it is there; ``overlay`` is the one of the two that is drawn.
     busy : str
         Title of the running job, "" when idle.
     slow : bool
@@ -137,6 +138,8 @@ class State:
     neighbours: Any = None
     neighbour: int | None = None
     neighbour_star: Star | None = None
+    peek: int | None = None
+    peek_star: Star | None = None
     busy: str = ""
     slow: bool = False
     steps: tuple[Progress, ...] = ()
@@ -157,3 +160,8 @@ class State:
     view: ViewOptions = field(default_factory=ViewOptions)
     can_undo: bool = False
     can_redo: bool = False
+
+    @property
+    def overlay(self) -> Star | None:
+        """The similar star that is drawn over the spectrum: the one under the pointer, else the selected one."""
+        return self.peek_star if self.peek_star is not None else self.neighbour_star

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
 from specviz.errors import OptionError
+from specviz.session.similar_filter import LONGEST, SORTABLE
 
 Range = tuple[float, float]
+Region = tuple[str, tuple[float, ...], tuple[float, ...]]
 #: Marks of the strongest lines, and the groups of :data:`specviz.spectra.lines.LINES`.
 LINE_GROUPS = ("main", "H", "He", "Ca", "Mg", "Na", "Fe", "CH", "CN", "TiO", "DIB", "telluric")
 #: What may be drawn in the spectrum panels; ``hidden`` names what is switched off.
@@ -25,6 +27,8 @@ PANELS = ("lamost", "xp", "posterior", "map", "anomaly", "similar", "work")
 CORNER_LIMIT = 6
 #: Fastest star that the slider reaches, km/s. The fastest known hypervelocity stars move at about 2000 km/s.
 RV_LIMIT = 3000.0
+#: Corners of a region of the map: what is drawn by hand has more, and needs no more.
+CORNERS = 200
 SMOOTH_LIMIT = 50.0
 
 
@@ -74,6 +78,15 @@ class ViewOptions:
         Which spectrum of this star is compared.
     similar_in : {"auto", "lamost_lrs", "gaia_xp"}
         Whose embeddings it is compared with; another than ``similar_by`` is a search across instruments.
+    similar_sort : str
+        Column that orders the table of similar stars, with "-" before it for the largest first:
+        :data:`specviz.session.similar_filter.SORTABLE`.
+    similar_filter : str
+        Which of the similar stars are listed, as it was typed: see :func:`specviz.session.similar_filter.parse`.
+    map_colour : {"plain", "fe_h"}
+        Colour of the reference stars on the map.
+    region : (str, tuple of float, tuple of float) or None
+        Plane and corners (x, y) of a polygon on the map; similar stars are looked for among the stars in it.
     """
 
     flux: Literal["flux", "normalised"] = "flux"
@@ -96,6 +109,10 @@ class ViewOptions:
     enlarged: tuple[str, ...] = ()
     similar_by: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
     similar_in: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
+    similar_sort: str = "rank"
+    similar_filter: str = ""
+    map_colour: Literal["plain", "fe_h"] = "plain"
+    region: Region | None = None
 
     def with_(self, **changes: Any) -> ViewOptions:
         """A copy with some options changed.
@@ -109,7 +126,7 @@ class ViewOptions:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; tuples become lists."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return {k: _listed(v) for k, v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ViewOptions:
@@ -139,6 +156,12 @@ def _checked(name: str, value: Any) -> Any:
         return _some_of(name, value, _LISTS[name])
     if name == "corner":
         return _corner(value)
+    if name == "similar_sort":
+        return _sort(value)
+    if name == "similar_filter":
+        return "" if value is None else " ".join(str(value).split())[:LONGEST]
+    if name == "region":
+        return None if value is None else _region(value)
     if name in ("zoom", "xp_zoom"):
         return None if value is None else _range(name, value)
     if name == "rv":
@@ -176,6 +199,33 @@ def _corner(value: Any) -> tuple[str, ...]:
     if len(labels) > CORNER_LIMIT:
         raise OptionError(f"corner: {len(labels)} labels", expected=f"at most {CORNER_LIMIT}")
     return labels
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _sort(value: Any) -> str:
+    if str(value).removeprefix("-") not in SORTABLE:
+        raise OptionError(
+            f"similar_sort={value!r}", expected="one of " + ", ".join(SORTABLE) + ', with "-" for the largest first'
+        )
+    return str(value)
+
+
+def _region(value: Any) -> Region:
+    try:
+        plane, xs, ys = value
+        xs, ys = tuple(float(x) for x in xs), tuple(float(y) for y in ys)
+    except (TypeError, ValueError):
+        plane, xs, ys = "", (), ()
+    planes = get_args(_TYPES["plane"])
+    if plane not in planes or len(xs) != len(ys) or not 3 <= len(xs) <= CORNERS or not all(map(math.isfinite, xs + ys)):
+        raise OptionError(
+            f"region={str(value)[:60]}",
+            expected=f"(plane, xs, ys): one of {', '.join(planes)}, and 3 to {CORNERS} corners of a polygon",
+        )
+    return plane, xs, ys
 
 
 def _number(name: str, value: Any, low: float, high: float, unit: str) -> float:
