@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from specviz.analysis.explain import explain
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
-    from specviz.app import explore, serve
+    from specviz.app import compare, explore, serve
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
     from specviz.spectra.spectrum import Spectrum
@@ -32,6 +32,7 @@ _ROOMS = {
     "explain": "specviz.analysis.explain",
     "explore": "specviz.app",
     "serve": "specviz.app",
+    "compare": "specviz.app",
     "Spectrum": "specviz.spectra.spectrum",
     "Star": "specviz.spectra.star",
     "Report": "specviz.analysis.report",
@@ -49,6 +50,7 @@ __all__ = [
     "explain",
     "explore",
     "serve",
+    "compare",
     "load_model",
     "Spectrum",
     "Star",

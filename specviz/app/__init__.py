@@ -1,7 +1,8 @@
 """What people start: ``specviz.explore`` in a notebook, ``specviz.serve`` on a port. Puts rooms together; holds no
 logic."""
 
+from specviz.app.compare import Comparison, compare
 from specviz.app.explorer import Explorer, explore
 from specviz.app.serving import serve
 
-__all__ = ["Explorer", "explore", "serve"]
+__all__ = ["Comparison", "Explorer", "compare", "explore", "serve"]

@@ -1,0 +1,49 @@
+"""Two stars side by side in JupyterLab: both spectra drawn in the browser, swapped, at rest, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_GLYPH = """(name) => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
+    if (m.name === name && m.data_source) { const d = m.data_source.data; return {n: d.x.length, x: d.x[d.x.length >> 1], visible: m.visible} }
+    return null }"""
+
+
+def test_two_stars_side_by_side(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
+    nb = open_notebook(
+        ["import specviz\npair = specviz.compare('demo 1', 'demo 4', online=False)\npair"],
+        viewport={"width": 1400, "height": 1300},
+    )
+    nb.run_all()
+    page = nb.page
+    page.locator(".sv-card .name", has_text="demo 4").wait_for()
+    page.get_by_role("table", name="Labels of both stars").wait_for()
+    page.wait_for_function(f"() => ({_GLYPH})('pair-lamost-2')?.n > 3000", timeout=60_000)
+    assert page.evaluate(_GLYPH, "pair-xp-1")["n"] == 343
+    assert page.evaluate(_GLYPH, "pair-lamost-sigma")["n"] > 3000
+    shown = page.get_by_role("table", name="Labels of both stars").locator("tbody tr").count()
+    assert shown == nb.kernel_eval("len(pair.table())") >= 10
+    shot(page, "compare_light")
+
+    before = page.evaluate(_GLYPH, "pair-lamost-1")["x"]
+    page.get_by_role("button", name="Rest frame").click()
+    page.wait_for_function(f"(x) => ({_GLYPH})('pair-lamost-1').x !== x", arg=before)
+    assert nb.kernel_eval("pair.session.state.view.frame") == "rest"
+    page.get_by_role("button", name="Swap").click()
+    page.locator(".sv-card .name").first.get_by_text("demo 4").wait_for()
+    assert nb.kernel_eval("[pair.first.name, pair.second.name]") == ["demo 4", "demo 1"]
+
+    field = page.get_by_placeholder("Second star")
+    field.fill("no such star <b>at all</b>")
+    field.press("Enter")
+    page.locator(".told", has_text="demo 1 is still shown").wait_for()
+    assert page.locator(".told b").count() == 0
+    shot(page, "compare_words")
+
+    nb.set_theme("dark")
+    page.locator('.sv-host[data-sv-theme="dark"]').first.wait_for()
+    page.get_by_role("button", name="Normalised", exact=True).click()
+    page.locator("code", has_text='flux="normalised"').wait_for()
+    shot(page, "compare_dark")
