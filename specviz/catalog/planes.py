@@ -91,6 +91,11 @@ class Planes:
     def __len__(self) -> int:
         return len(self._table)
 
+    def names(self, rows: Sequence[int] | NDArray[np.intp]) -> list[str]:
+        """``object_id`` of some rows."""
+        column = self._table["object_id"]
+        return [str(column[int(row)]) for row in rows]
+
     def column(self, name: str) -> Array | None:
         """A number for each star, NaN where it is not known; None if the catalogue has no such column."""
         if name not in self._columns:

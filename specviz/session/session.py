@@ -10,8 +10,8 @@ from specviz import __version__
 from specviz.archives.protocol import Candidate
 from specviz.errors import SpecvizError
 from specviz.session import outcome, saved, work
-from specviz.session.explaining import Explaining
 from specviz.session.jobs import Job
+from specviz.session.neighbours import Neighbours
 from specviz.session.resolve import describe, is_query, split_names
 from specviz.session.running import RECENT
 from specviz.session.state import Asked, Notice, State
@@ -20,7 +20,7 @@ from specviz.spectra.star import Star
 _log = logging.getLogger(__name__)
 
 
-class Session(Explaining):
+class Session(Neighbours):
     """State, jobs and history of one exploring person.
 
     Parameters
@@ -261,26 +261,7 @@ class Session(Explaining):
             )
         return job
 
-    # ------------------------------------------------------------------ similar stars, notices, network
-    def choose(self, row: int | None) -> None:
-        """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
-        with self._changing():
-            table = self._state.neighbours
-            if row is None or table is None or not 0 <= row < len(table):
-                self._update(neighbour=None, neighbour_star=None)
-                return
-            try:
-                star = self._reference(self._state.report).neighbour_star(int(table["row"][row]))
-            except SpecvizError as error:
-                self._update(notice=Notice("error", "The similar star could not be shown", str(error)))
-                return
-            self._update(neighbour=row, neighbour_star=star)
-
-    def open_neighbour(self) -> Job | None:
-        """Show the selected similar star itself."""
-        star = self._state.neighbour_star
-        return None if star is None else self.open(star)
-
+    # ------------------------------------------------------------------ notices, network
     def cancel(self) -> None:
         """Stop the running job; what is on screen stays. Does not wait for the work to notice."""
         with self._changing():

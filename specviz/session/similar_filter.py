@@ -15,8 +15,9 @@ from specviz.errors import OptionError
 
 #: Columns as they are called in a filter, and in the table.
 NUMBERS: Mapping[str, str] = {
-    "rank": "rank", "#": "rank", "similarity": "similarity", "teff": "teff", "logg": "logg", "fe_h": "fe_h", "feh": "fe_h",
-    "[fe/h]": "fe_h", "alpha_fe": "alpha_fe", "[α/fe]": "alpha_fe", "[alpha/fe]": "alpha_fe", "snr": "snr", "s/n": "snr",
+    "rank": "rank", "#": "rank", "similarity": "similarity", "teff": "teff", "logg": "logg", "fe_h": "fe_h",
+    "feh": "fe_h", "[fe/h]": "fe_h", "alpha_fe": "alpha_fe", "[α/fe]": "alpha_fe", "[alpha/fe]": "alpha_fe",
+    "snr": "snr", "s/n": "snr",
 }  # fmt: skip
 TEXTS: Mapping[str, str] = {"class": "class", "name": "object_id", "star": "object_id"}
 #: Columns by which the table can be sorted.
