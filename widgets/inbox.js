@@ -67,7 +67,7 @@ function listenKeys(holder, send, wanted) {
     holder.dataset.svKeys = active ? "active" : "idle";
     send({ op: "focus", active });
   };
-  holder.dataset.svKeys = "idle";
+  holder.dataset.svKeys = holder.contains(document.activeElement) ? "active" : "idle";
   holder.addEventListener("keydown", onKey);
   holder.addEventListener("focusin", onFocus);
   holder.addEventListener("focusout", onFocus);
