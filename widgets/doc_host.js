@@ -2,6 +2,8 @@
 import { errorText, listen } from "./inbox.js";
 import { makeHolder, showNotice } from "./holder.js";
 import { runtimeReady, sharedPage } from "./runtime.js";
+import { listenSettings } from "./settings.js";
+import { offerToScripts, resetZoom } from "./spectrum_view.js";
 import { fontsReady, Theme } from "./theme.js";
 import { View } from "./view.js";
 
@@ -38,6 +40,8 @@ async function render({ model, el }) {
   model.on("change:theme", onTheme);
   model.on("msg:custom", onMessage);
   const stop = listen(holder, { send: tell, keys: () => model.get("wanted_keys") ?? [] });
+  const stopSettings = listenSettings(holder, () => view?.document, resetZoom);
+  offerToScripts();
   try {
     const runtime = await model.widget_manager.get_model(model.get("runtime").slice("IPY_MODEL_".length));
     const [bokeh] = await Promise.all([runtimeReady(runtime), fontsReady()]);
@@ -61,6 +65,7 @@ async function render({ model, el }) {
     model.off("msg:custom", onMessage);
     model.off("change:theme", onTheme);
     stop();
+    stopSettings();
     theme.stop();
     if (view) { view.close(); send({ op: "close", view: view.id }); }
     closed = true;

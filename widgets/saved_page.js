@@ -2,6 +2,8 @@
 import { makeHolder, showNotice } from "./holder.js";
 import { listenWidth } from "./inbox.js";
 import { loadScripts } from "./runtime.js";
+import { listenSettings } from "./settings.js";
+import { offerToScripts, resetZoom } from "./spectrum_view.js";
 import { fontsReady, Theme } from "./theme.js";
 import { View } from "./view.js";
 
@@ -14,6 +16,8 @@ async function start() {
   const theme = new Theme(holder, saved.palettes, saved.theme, () => (view?.document == null ? [] : [view.document]));
   const failed = (error) => { console.error(error); showNotice(notices, `This page could not be drawn: ${error.message}`); };
   listenWidth(holder, () => {});
+  listenSettings(holder, () => view?.document, resetZoom);
+  offerToScripts();
   try {
     const scripts = Object.fromEntries(Object.entries(saved.scripts).map(([name, text]) => [name, unpack(text)]));
     const [bokeh] = await Promise.all([loadScripts(saved.version, saved.names, scripts, saved.probes), fontsReady()]);

@@ -3,6 +3,9 @@
 import { furnish, showNotice } from "./holder.js";
 import { listen } from "./inbox.js";
 import { bytes } from "./runtime.js";
+import { listenSettings, startSettings } from "./settings.js";
+import { offerToScripts, resetZoom } from "./spectrum_view.js";
+import { settleTables } from "./tables.js";
 import { Theme } from "./theme.js";
 
 // Documents and patches change colour on their way in and out, as DocHost's view does it for its own.
@@ -10,7 +13,11 @@ function interceptDocuments(bokeh, theme) {
   const { Document } = bokeh.require("document");
   const { from_json } = Document;
   const { apply_json_patch, create_json_patch } = Document.prototype;
-  Document.from_json = function (json, ...rest) { return from_json.call(this, theme.incoming(json), ...rest); };
+  Document.from_json = function (json, ...rest) {
+    const document = from_json.call(this, theme.incoming(json), ...rest);
+    settleTables(bokeh, document);
+    return document;
+  };
   Document.prototype.apply_json_patch = function (patch, ...rest) { return apply_json_patch.call(this, theme.incoming(patch), ...rest); };
   Document.prototype.create_json_patch = function (...args) { return theme.outgoing(create_json_patch.apply(this, args)); };
 }
@@ -35,12 +42,15 @@ function connect(channel, holder, notices) {
     if (number > told) { told = number; showNotice(notices, notice); }
   });
   listen(holder, { send, keys: () => state().keys ?? [], drop: document });
+  listenSettings(holder, () => channel.document, resetZoom);
+  startSettings(channel.document);
 }
 
 globalThis.specvizPage = {
   start({ palettes, theme, css }) {
     const holder = document.querySelector("main.sv-host");
     const notices = furnish(holder, css);
+    offerToScripts();
     interceptDocuments(globalThis.Bokeh, new Theme(holder, palettes, theme, () => globalThis.Bokeh.documents));
     this.connect = (channel) => connect(channel, holder, notices);
   },

@@ -1,5 +1,7 @@
 // One view of one kernel-side Bokeh document: built from JSON, kept in step by patches, one message a batch each way.
+import { quicken } from "./quicken.js";
 import { bytes, freshId, sharedPage } from "./runtime.js";
+import { startSettings } from "./settings.js";
 
 const own = (v) => { const b = bytes(v); return b.buffer.slice(b.byteOffset, b.byteOffset + b.byteLength); };
 const join = (ids, buffers) => new Map(ids.map((id, i) => [id, own(buffers[i])]));
@@ -29,24 +31,12 @@ function trackViewport() {
   return { ending, done() { if (--page.building === 0) delete port.addEventListener; } };
 }
 
-// Bokeh 3.9 asks the page's style about every property of every axis at every paint, in case a style sheet says otherwise:
-// half of the time to paint a star. Ours never say it there (themes change properties), so our documents skip the question;
-// other documents on the page are asked as before.
-const ours = new WeakSet();
-function skipStyleQuestions(bokeh) {
-  const { VisualProperties } = bokeh.require("core/visuals/visual");
-  const ask = VisualProperties?.prototype._get_css_value;
-  if (typeof ask !== "function" || ask.specviz) return;
-  const answer = function (name) { return ours.has(this.obj.model.document) ? "" : ask.call(this, name); };
-  answer.specviz = true;
-  VisualProperties.prototype._get_css_value = answer;
-}
-
 export class View {
   constructor(el, bokeh, theme, send, failed) {
     Object.assign(this, { el, bokeh, theme, send, failed, id: freshId(), document: null, seq: -1, css: {} });
     this.outbox = [];
     this.early = [];
+    this.later = [];
     this.building = false;
     this.asked = false;
     this.closed = false;
@@ -71,8 +61,7 @@ export class View {
     this.ending = ending;
     try {
       this.document = Document.from_json(this.theme.incoming(inlineCss(JSON.parse(json), css)), undefined, join(ids, buffers));
-      skipStyleQuestions(this.bokeh);
-      ours.add(this.document);
+      quicken(this.bokeh, this.document);
       this.mode = this.theme.mode;
       this.seq = seq;
       await add_document_standalone(this.document, this.el);
@@ -81,14 +70,32 @@ export class View {
       this.building = false;
     }
     if (this.closed) { this.clear(); return; }
+    startSettings(this.document);
     this.document.on_change(this.listener, true);
     for (const args of this.early.splice(0)) this.patch(...args);
   }
   patch(content, buffers) {
-    if (content.skip === this.id) { this.seq = content.seq; return; }
+    if (content.skip === this.id) { this.catchUp(); this.seq = content.seq; return; }
     if (this.document == null) return;
     if (this.building) { this.early.push([content, buffers]); return; }
-    if (content.seq <= this.seq) return;
+    if (content.later && !this.closed) { this.later.push([content, buffers]); this.afterPaint(); return; }
+    this.catchUp();
+    this.apply(content, buffers);
+  }
+  // What can wait until the changes before it are on screen: two frames, or a moment where no frames are drawn (a hidden page).
+  afterPaint() {
+    if (this.waits != null) return;
+    const go = () => { if (this.waits !== go) return; clearTimeout(timer); this.catchUp(); };
+    this.waits = go;
+    const timer = setTimeout(go, 200);
+    requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(go, 0)));
+  }
+  catchUp() {
+    this.waits = null;
+    for (const args of this.later.splice(0)) this.apply(...args);
+  }
+  apply(content, buffers) {
+    if (content.seq <= this.seq || this.document == null) return;
     if (content.seq !== this.seq + 1) { this.resync(); return; }
     this.seq = content.seq;
     try {
@@ -101,6 +108,7 @@ export class View {
   }
   // The kernel names its latest number when a new view says another. Patches on their way have come before this message.
   check(seq) {
+    if (!this.building) this.catchUp();
     if (this.building || this.document == null) { this.work.then(() => { if (seq > this.seq) this.resync(); }); return; }
     if (seq > this.seq) this.resync();
   }

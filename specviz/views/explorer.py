@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,7 +25,9 @@ from specviz.views.keys import EXPLORER
 from specviz.views.lamost_panel import LamostPanel
 from specviz.views.map_panel import MapPanel
 from specviz.views.notice import BusyLine, NoticeBar
+from specviz.views.places import BELOW, places
 from specviz.views.posterior_panel import PosteriorPanel
+from specviz.views.settings import Settings
 from specviz.views.similar_panel import SimilarPanel
 from specviz.views.summary import Summary
 from specviz.views.top_bar import TopBar
@@ -33,7 +35,7 @@ from specviz.views.work_list import WorkList
 from specviz.views.xp_panel import XpPanel
 
 _log = logging.getLogger(__name__)
-Dispatch = Callable[[Callable[[], None]], None]
+Dispatch = Callable[..., None]  # (draw, later=False)
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,21 @@ class ExplorerView:
     ----------
     session : Session
     world : Surroundings
+    staged : bool
+        Build what stands below the spectra only when :meth:`build_all` is called, or one of those panels asked for:
+        half of the models, without which the first picture comes in half the time.
     """
 
-    def __init__(self, session: Session, world: Surroundings) -> None:
+    def __init__(self, session: Session, world: Surroundings, *, staged: bool = False) -> None:
         self.session, self._world = session, world
-        self._dispatch: Dispatch = lambda draw: draw()
-        self._drawn, self._drawing = State(), threading.RLock()
+        self._dispatch: Dispatch = lambda draw, later=False: draw()
+        self._drawn, self._drawn_below, self._drawing = State(), State(), threading.RLock()
+        self._staged, self._sheets = staged, dict[str, Any]()
         self.notice, self.busy = NoticeBar(), BusyLine()
         self.bar: TopBar | None = None
         self._panels: list[Any] = []
+        self._below: list[Any] = []
+        self._places: list[Any] = []
         self._first: FirstRun | None = None
         self.footer = Footer(world.version)
         self.hints = HintBar(EXPLORER)
@@ -83,41 +91,67 @@ class ExplorerView:
             self._build()
         self._unsubscribe = session.subscribe(self._changed)
         self._draw(session.state)  # after subscribing: a job may have ended while the panels were built
+        if not staged:
+            self.build_all()
 
     def connect(self, dispatch: Dispatch) -> None:
-        """Tell how a change reaches the screen: ``dispatch(draw)`` calls ``draw`` where and when the door allows."""
+        """Tell how a change reaches the screen.
+
+        ``dispatch(draw, later=False)`` calls ``draw`` where and when the door allows; ``later``: what it changes may
+        wait until earlier changes are painted.
+        """
         self._dispatch = dispatch
 
     # ------------------------------------------------------------------ building
     def _build(self) -> None:
         """The full Explorer; from the first screen it is built when the first star is asked for."""
-        with shared_sheets():
+        with shared_sheets(self._sheets):
             self._build_panels()
+        self._first = None
 
     def _build_panels(self) -> None:
         self.bar = TopBar(self.session, self._world.model)
         self.candidates = CandidateList("36px")
         self.summary = Summary()
-        self.lamost, self.xp = LamostPanel(self.session.explain), XpPanel()
+        view = self.session.state.view
+        self.settings = Settings(self.session)
+        self.lamost = LamostPanel(self.settings, view, self.session.explain)
+        self.xp = XpPanel(self.settings, view)
+        self.xp.follow(self.lamost.x_range)
         cursor(self.lamost.figure, self.lamost.strip, self.xp.figure, self.xp.strip)
+        self._panels = [self.bar, self.candidates, self.summary, self.lamost, self.xp, self.settings]
+        self._places = places()
+        self._arrange(self._places)
+
+    def build_all(self) -> None:
+        """Build what stands below the spectra, if that has not been done; on the first screen, once there is a star."""
+        with self._drawing:
+            self._staged = False
+            if not self._panels or self._below:
+                return
+            with shared_sheets(self._sheets):
+                self._build_below()
+            self._draw_below(self.session.state)  # before they are shown: drawn once
+            self._arrange([panel.frame.root for panel in self._below])
+
+    def __getattr__(self, name: str) -> Any:
+        # A program that asks for a panel below the spectra gets it, built or not.
+        if name in BELOW and self.__dict__.get("_panels") and not self.__dict__.get("_below"):
+            self.build_all()
+            return self.__dict__[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _build_below(self) -> None:
         self.posterior = PosteriorPanel()
         self.map = MapPanel(self.session, self._world.reference)
         self.anomaly = AnomalyPanel(self.zoom)
         reference = f"{formats.count(self._world.n_reference)} simulated stars"
         self.similar = SimilarPanel(self.session, self._world.window, reference)
         self.work = WorkList(self.session)
-        self._panels = [
-            self.bar,
-            self.candidates,
-            self.summary,
-            self.lamost,
-            self.xp,
-            self.posterior,
-            self.map,
-            self.anomaly,
-            self.similar,
-            self.work,
-        ]
+        self._below = [self.posterior, self.map, self.anomaly, self.similar, self.work]
+
+    def _arrange(self, below: list[Any]) -> None:
+        assert self.bar is not None
         self.layout.children = models(
             [
                 self.bar.root,
@@ -127,37 +161,55 @@ class ExplorerView:
                 self.summary.root,
                 self.lamost.frame.root,
                 self.xp.frame.root,
-                self.posterior.frame.root,
-                self.map.frame.root,
-                self.anomaly.frame.root,
-                self.similar.frame.root,
-                self.work.frame.root,
+                *below,
                 self.footer.root,
                 self.hints.root,
             ]
         )
-        self._first = None
 
     # ------------------------------------------------------------------ drawing
     def _changed(self, _old: State, _new: State) -> None:
         # The newest state, not the one of this change: a door may call late, and two changes may then be drawn as one.
-        self._dispatch(lambda: self._draw(self.session.state))
+        drawn, now = self._drawn, self.session.state
+        if self._below and now.star is drawn.star and now.report is drawn.report:
+            self._dispatch(lambda: self._draw(self.session.state))
+            return
+        # Another star: what is said of it and its spectra are on screen before the rest is even worked out.
+        self._dispatch(lambda: self._draw_above(self.session.state))
+        self._dispatch(self._follow, later=True)
 
     def _draw(self, new: State) -> None:
         """Draw from what is on screen to ``new`` (a door may merge several changes into one)."""
-        with self._drawing:
-            self._draw_parts(new)
+        self._draw_above(new)
+        self._draw_below(new)
 
-    def _draw_parts(self, new: State) -> None:
-        old = self._drawn
-        if new is old:
-            return
-        if self._first is not None and (new.star is not None or new.work):
-            self._build()
-            old = State()
-        self._drawn = new
-        first = [] if self._first is None else [self._first]
-        for part in (self.busy, self.notice, self.footer, *first, *self._panels):
+    def _follow(self) -> None:
+        if not self._staged:
+            self.build_all()
+        self._draw_below(self.session.state)
+
+    def _draw_above(self, new: State) -> None:
+        with self._drawing:
+            old = self._drawn
+            if new is old:
+                return
+            if self._first is not None and (new.star is not None or new.work):
+                self._build()
+                old = State()
+            self._drawn = new
+            first = [] if self._first is None else [self._first]
+            self._update((self.busy, self.notice, self.footer, *first, *self._panels), old, new)
+
+    def _draw_below(self, new: State) -> None:
+        with self._drawing:
+            old = self._drawn_below
+            if new is not old and self._below:
+                self._drawn_below = new
+                self._update(self._below, old, new)
+
+    @staticmethod
+    def _update(parts: Sequence[Any], old: State, new: State) -> None:
+        for part in parts:
             try:
                 part.update(old, new)
             except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
@@ -165,11 +217,8 @@ class ExplorerView:
 
     # ------------------------------------------------------------------ acting
     def zoom(self, survey: str, low: float, high: float) -> None:
-        """Show a stretch (vacuum Angstrom) in the spectrum panels."""
-        if survey == "gaia_xp":
-            self.xp.x_range.update(start=low, end=high)
-            return
-        self.lamost.x_range.update(start=low, end=high)
+        """Show a stretch (vacuum Angstrom) in the spectrum panel of a survey."""
+        self.session.set(**{"xp_zoom" if survey == "gaia_xp" else "zoom": (low, high)})
 
     def reset_zoom(self) -> None:
         """The whole range again."""
@@ -235,6 +284,7 @@ class ExplorerView:
     def close(self) -> None:
         """Stop listening and let everything go."""
         self._unsubscribe()
-        self._panels = []
+        self._panels, self._below, self._places = [], [], []
+        self._sheets.clear()
         self.layout.children = []
-        self._drawn = State()
+        self._drawn = self._drawn_below = State()

@@ -17,7 +17,6 @@ from bokeh.models import (
     ColumnDataSource,
     CustomJS,
     CustomJSTickFormatter,
-    Div,
     Glyph,
     GlyphRenderer,
     Line,
@@ -211,45 +210,6 @@ def cursor(*figures: figure) -> Span:
     return spans[0]
 
 
-def cursor_readout(
-    figures: Sequence[figure],
-    source: ColumnDataSource,
-    model: ColumnDataSource,
-    target: Div,
-    *,
-    unit: str,
-    decimals: int,
-) -> None:
-    """Write wavelength, observed value with error, and model value at the pointer into ``target``'s element.
-
-    The text goes straight into the page: a change of ``Div.text`` would lay the whole document out again (13 ms each).
-    ``source`` has columns x, y, e; ``model`` has x, y; x in Angstrom.
-    """
-    code = """
-        const find = (xs, x) => { let lo = 0, hi = xs.length - 1; while (hi - lo > 1) { const m = (lo + hi) >> 1; if (xs[m] > x) hi = m; else lo = m }
-                                  return Math.abs(xs[lo] - x) < Math.abs(xs[hi] - x) ? lo : hi }
-        const near = (s, x) => { const xs = s.data.x; if (xs == null || !xs.length) return null; const i = find(xs, x)
-                                 const step = Math.abs((xs[Math.min(i + 1, xs.length - 1)] - xs[Math.max(i - 1, 0)]) / 2) + 0.1
-                                 return Math.abs(xs[i] - x) <= step ? i : null }
-        const fmt = (v) => Number.isFinite(v) ? v.toFixed(decimals).replace('-', '\\u2212') : '\\u2013'
-        let text = ''
-        const i = cb_obj.event_name === 'mouseleave' ? null : near(source, cb_obj.x)
-        if (i != null) {
-            text = (unit === 'nm' ? (source.data.x[i] / 10).toFixed(0) + ' nm' : source.data.x[i].toFixed(1) + ' \\u00c5')
-            text += '  <b>' + fmt(source.data.y[i]) + '</b>' + (Number.isFinite(source.data.e[i]) ? ' \\u00b1 ' + fmt(source.data.e[i]) : '')
-            const j = near(model, cb_obj.x)
-            if (j != null) text += '  M <b>' + fmt(model.data.y[j]) + '</b>'
-        }
-        const view = target.document?.views_manager?.find_one(target)
-        const el = view?.shadow_el?.querySelector('.bk-clearfix') ?? view?.el
-        if (el) el.innerHTML = text
-    """
-    callback = CustomJS(args=dict(source=source, model=model, target=target, unit=unit, decimals=decimals), code=code)
-    for fig in figures:
-        fig.js_on_event("mousemove", callback)
-        fig.js_on_event("mouseleave", callback)
-
-
 def labels(
     fig: figure,
     source: ColumnDataSource,
@@ -259,7 +219,7 @@ def labels(
     role: str = "ink",
     **style: Any,
 ) -> GlyphRenderer:
-    """Text inside a frame, from a source with columns x, y, text."""
+    """Text inside a frame, from a source with columns x, y, text (or where ``x`` and ``y`` of the style say)."""
     options: dict[str, Any] = dict(
         source=source,
         text_font=value(FONT),
@@ -271,4 +231,5 @@ def labels(
     )
     if y_range:
         options["y_range_name"] = y_range
-    return mark(fig, "text", "x", "y", "text", **{**options, **style})
+    options |= style
+    return mark(fig, "text", options.pop("x", "x"), options.pop("y", "y"), "text", **options)

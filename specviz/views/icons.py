@@ -20,6 +20,7 @@ _PATHS = {
     "previous": '<path d="M10 3L5 8l5 5"/>',
     "next": '<path d="M6 3l5 5-5 5"/>',
     "offline": '<path d="M2 2l12 12M1.5 6a9.5 9.5 0 0 1 3-2M7 3.1A9.5 9.5 0 0 1 14.5 6M4 8.8a6 6 0 0 1 3.2-1.7M10.4 7.8A6 6 0 0 1 12 8.8M8 12.4v.2"/>',
+    "tools": '<path d="M2 4.5h5M11 4.5h3M2 11.5h2M8 11.5h6"/><circle cx="9" cy="4.5" r="1.8"/><circle cx="6" cy="11.5" r="1.8"/>',
     "stop": '<rect x="4" y="4" width="8" height="8"/>',
 }
 

@@ -9,77 +9,101 @@ import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, FixedTicker, Range1d
 from numpy.typing import NDArray
 
-from specviz.session.state import State
+from specviz.session.state import State, ViewOptions
 from specviz.spectra.lines import TELLURIC_BANDS
-from specviz.views import spectrum_data
-from specviz.views.controls import chip, html, icon_button, readout, segmented, show, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, light, mark, sigma_zone, spectrum_figure
+from specviz.views import option_controls, spectrum_data, spectrum_tools
+from specviz.views.controls import html
+from specviz.views.figures import MARKS, labels, light, mark, sigma_zone, spectrum_figure
+from specviz.views.formats import text
 from specviz.views.line_marks import LineMarks
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.service_message import ServiceMessage
+from specviz.views.settings import Settings
+from specviz.views.spectral_axis import Curve, axis_label, count_wavelengths, follow_options
 from specviz.views.why_overlay import WhyOverlay
 
 RESIDUAL = 6.0  # sigma, fixed scale of the residual strip
 EMPTY: NDArray[np.float64] = np.empty(0)
+LABELS = {"flux": "Flux (relative)", "normalised": spectrum_data.NORMALISED}
+_LEGEND = f"""
+{option_controls.CSS}
+:host {{ width: 100%; }}
+.sv-legend {{ display: flex; align-items: center; gap: 2px 8px; min-height: 28px; flex-wrap: wrap; }}
+.sv-legend .sv-readout {{ margin-left: auto; white-space: nowrap; font-size: 12px; line-height: 24px; min-height: 24px; }}
+.sv-legend .sv-note {{ font-size: 12px; }}
+"""
 
 
 class LamostPanel:
     """Flux or continuum-normalised flux of a LAMOST-like spectrum (LAMOST, SDSS, any optical spectrum in Angstrom).
 
-    The range is the instrument's; what the model saw (its window) is where the reconstruction is drawn.
+    The range is the instrument's; what the model saw (its window) is marked along the foot of the frame.
 
     Parameters
     ----------
+    settings : Settings
+    view : ViewOptions
+        What is shown at first.
     explain : callable(label), optional
         Asks why the star has this value of a label.
     """
 
-    def __init__(self, explain: Callable[[str], Any] = lambda label: None) -> None:
-        self._state = State()
-        self._normalised = False
+    def __init__(
+        self, settings: Settings, view: ViewOptions, explain: Callable[[str], Any] = lambda label: None
+    ) -> None:
+        self._settings, self._state = settings, State(view=view)
         self._curves: spectrum_data.OpticalCurves | None = None
+        self._legend_state: Any = None
         self.x_range = Range1d(3690, 9110, bounds=(2000, 26000))
         self.x_range.reset_start, self.x_range.reset_end = 3690, 9110
-        self.data = ColumnDataSource(dict.fromkeys(("x", "y", "e", "low", "high"), EMPTY))
-        self.model = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
-        self.predicted = ColumnDataSource(dict.fromkeys(("x", "y", "low", "high"), EMPTY))
-        self.continuum = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
-        self.similar = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
-        self.masks = ColumnDataSource(dict.fromkeys(("left", "right"), EMPTY))
-        self.residual = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
-        self.beyond = ColumnDataSource(dict(x=EMPTY, y=EMPTY, angle=EMPTY))
-        self.figure = spectrum_figure(self.x_range, height=300, name="lamost-flux", y_label="Flux (relative)")
+        self.data = _source("x", "y", "e", "level")
+        self.model = _source("x", "y", "level")
+        self.predicted = _source("x", "y", "e", "level")
+        self.continuum = _source("x", "y", "level")
+        self.continuum.tags = ["sharp"]
+        self.similar = _source("x", "y", "level")
+        self.masks = _source("left", "right")
+        self.window = _source("x0", "x1", "middle", "text")
+        self.residual = _source("x", "y")
+        self.beyond = _source("x", "y", "angle")
+        self.figure = spectrum_figure(self.x_range, height=300, name="lamost-flux", y_label=LABELS[view.flux])
+        self.figure.tags = [dict(LABELS)]
         self.strip = spectrum_figure(
-            self.x_range, height=112, name="lamost-residual", x_label="Vacuum wavelength (Å)", y_label="O − M (σ)"
+            self.x_range, height=112, name="lamost-residual", x_label=axis_label(view), y_label="O − M (σ)"
         )
         self.strip.y_range.start, self.strip.y_range.end = -RESIDUAL, RESIDUAL
         self.strip.yaxis.ticker = FixedTicker(ticks=[-5, 0, 5])
-        self.figure.xaxis.axis_label = "Vacuum wavelength (Å)"  # seen when the strip gives way to a message
+        self.figure.xaxis.axis_label = axis_label(view)  # seen when the strip gives way to a message
+        for fig in (self.figure, self.strip):
+            count_wavelengths(fig, settings)
         self.message = ServiceMessage("lamost_lrs", ("lamost",), self.figure, self.strip)
         self.why = WhyOverlay(self.figure, explain)
-        chips = self._draw()
-        self._readout = readout()
-        cursor_readout([self.figure, self.strip], self.data, self.model, self._readout, unit="A", decimals=3)
-        reset = CustomJS(args={"fig": self.figure}, code="fig.reset.emit()")
-        self.switch = segmented(["Flux", "Normalised"], 0, self._set_normalised)
-        self._note = html("", classes=["sv-note"])
+        self.lines = LineMarks(self.figure, view)
+        self._draw()
+        self.panel = follow_options(
+            settings, self.figure, self.strip, sources=[self.data, self.model, self.predicted, self.continuum, self.similar],
+            data=self.data, fallback=self.predicted, option="zoom", ticks=self.lines.ticks, names=self.lines.names,
+        )  # fmt: skip
+        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
+        self.header = html(spectrum_tools.header_controls(view), css=spectrum_tools.CSS)
+        self.tools = html(
+            spectrum_tools.tools_row(view, None),
+            css=spectrum_tools.CSS,
+            html_attributes={"data-sv-when": "tools", **({} if view.tools else {"data-sv-hidden": ""})},
+        )
+        self._read()
         self.frame = PanelFrame(
             "LAMOST low resolution",
             "sv-lamost",
-            controls=[
-                self.why.control,
-                self.switch,
-                self.lines.control,
-                icon_button("Reset LAMOST zoom", "reset", reset),
-            ],
-            sub=[*chips, self._note, spacer(), self._readout],
-            body=[self.why.row, self.figure, self.strip, self.message.root],
-            note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
+            controls=[self.why.control, self.header],
+            sub=[self.legend],
+            body=[self.tools, self.why.row, self.figure, self.strip, self.message.root],
+            note_css=":host { min-height: 28px; }",
         )
 
-    def _draw(self) -> list[Any]:
-        """Glyphs from the ground up: bands, model, data on top. Gives the legend chips."""
+    def _draw(self) -> None:
+        """Glyphs from the ground up: bands, model, data on top. Their names tell the browser which layer they are."""
         fig, strip = self.figure, self.strip
         tell = ColumnDataSource(
             dict(
@@ -90,111 +114,61 @@ class LamostPanel:
                 y=[0.035] * len(TELLURIC_BANDS),
             )
         )
+        band: dict[str, Any] = dict(y_range_name=MARKS, line_color=None)
         mark(
-            fig,
-            "quad",
-            "left",
-            "right",
-            1,
-            0,
-            source=tell,
-            y_range_name=MARKS,
-            fill_color=LIGHT["telluric"],
-            line_color=None,
-            level="underlay",
+            fig, "quad", "left", "right", 1, 0, source=tell, fill_color=LIGHT["telluric"], level="underlay",
+            name="sv-lines:telluric", **band,
+        )  # fmt: skip
+        labels(
+            fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom", name="sv-lines:telluric"
         )
-        labels(fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom")
-        band = dict(
-            left="left",
-            right="right",
-            bottom=0,
-            source=self.masks,
-            y_range_name=MARKS,
-            fill_color=LIGHT["masked"],
-            line_color=None,
-        )
-        masks = [mark(fig, "quad", top=1, fill_alpha=0.13, **band), mark(fig, "quad", top=0.035, **band)]
-        predicted = [
-            mark(
-                fig, "varea", "x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.42
-            ),
-            mark(
-                fig,
-                "line",
-                "x",
-                "y",
-                source=self.predicted,
-                line_color=LIGHT["predicted"],
-                line_width=1.2,
-                line_alpha=0.8,
-            ),
-        ]
-        cont = [
-            mark(
-                fig,
-                "line",
-                "x",
-                "y",
-                source=self.continuum,
-                line_color=LIGHT["continuum"],
-                line_dash=[5, 4],
-                line_width=1.2,
-            )
-        ]
-        model = [
-            mark(
-                fig,
-                "line",
-                "x",
-                "y",
-                source=self.model,
-                line_color=LIGHT["reconstructed"],
-                line_width=2.8,
-                line_alpha=0.72,
-            )
-        ]
-        similar = [
-            mark(
-                fig, "line", "x", "y", source=self.similar, line_color=LIGHT["similar"], line_width=1.4, line_alpha=0.9
-            )
-        ]
-        observed = [
-            mark(fig, "varea", "x", "low", "high", source=self.data, fill_color=LIGHT["observed"], fill_alpha=0.16),
-            mark(
-                fig,
-                "line",
-                "x",
-                "y",
-                source=self.data,
-                line_color=LIGHT["observed"],
-                line_width=0.75,
-                name="lamost-observed",
-            ),
-        ]
-        self.lines = LineMarks(fig)
+        band |= dict(source=self.masks, fill_color=LIGHT["masked"], name="sv-layer:masked")
+        mark(fig, "quad", "left", "right", 1, 0, fill_alpha=0.13, **band)
+        mark(fig, "quad", "left", "right", 0.035, 0, **band)
+        self._window()
+        predicted = Curve(self.predicted, self._settings)
+        style: dict[str, Any] = dict(source=self.predicted, name="sv-layer:predicted")
+        mark(fig, "varea", "x", predicted.low, predicted.high, fill_color=LIGHT["predicted"], fill_alpha=0.42, **style)
+        self._line("predicted", self.predicted, "predicted", predicted.y, line_width=1.2, line_alpha=0.8)
+        self._line("continuum", self.continuum, "continuum", line_dash=[5, 4], line_width=1.2)
+        self._line("model", self.model, "reconstructed", line_width=2.8, line_alpha=0.72)
+        self._line("similar", self.similar, "similar", line_width=1.4, line_alpha=0.9)
+        observed = Curve(self.data, self._settings)
+        style = dict(source=self.data, name="sv-layer:observed")
+        mark(fig, "varea", "x", observed.low, observed.high, fill_color=LIGHT["observed"], fill_alpha=0.16, **style)
+        self._line("observed", self.data, "observed", observed.y, line_width=0.75)
         sigma_zone(strip)
         mark(strip, "line", "x", "y", source=self.residual, line_color=LIGHT["reconstructed"], line_width=0.75)
         mark(
-            strip,
-            "scatter",
-            "x",
-            "y",
-            source=self.beyond,
-            marker="triangle",
-            angle="angle",
-            size=6,
+            strip, "scatter", "x", "y", source=self.beyond, marker="triangle", angle="angle", size=6,
             color=LIGHT["reconstructed"],
-        )
-        self.chips = {
-            "observed": chip("Observed ± 1 σ", observed, role="observed", mark="band"),
-            "model": chip("Reconstructed", model, role="reconstructed", width=3),
-            "predicted": chip("Predicted from XP", predicted, role="predicted", mark="fill"),
-            "continuum": chip("Continuum", cont, role="continuum", mark="dash"),
-            "masked": chip("Masked", masks, role="masked", mark="foot"),
-            "similar": chip("Similar star", similar, role="similar"),
-        }
-        show(self.chips["similar"], False)
-        return list(self.chips.values())
+        )  # fmt: skip
+
+    def _line(self, layer: str, source: ColumnDataSource, role: str, y: Any = None, **style: Any) -> None:
+        y = Curve(source, self._settings).y if y is None else y
+        mark(self.figure, "line", "x", y, source=source, line_color=LIGHT[role], name=f"sv-layer:{layer}", **style)
+
+    def _window(self) -> None:
+        """A bracket along the foot of the frame: what the model sees of the spectrum."""
+        style: dict[str, Any] = dict(
+            source=self.window, y_range_name=MARKS, line_color=LIGHT["reconstructed"], line_width=1,
+            name="sv-layer:window",
+        )  # fmt: skip
+        mark(self.figure, "segment", "x0", 0.055, "x1", 0.055, **style)
+        for end in ("x0", "x1"):
+            mark(self.figure, "segment", end, 0.035, end, 0.075, **style)
+        labels(
+            self.figure, self.window, size=10, y_range=MARKS, role="reconstructed", text_baseline="bottom",
+            x="middle", y=0.065, name="sv-layer:window",
+        )  # fmt: skip
+
+    def _read(self) -> None:
+        """Values at the pointer, written into the legend's right end."""
+        args = dict(settings=self._settings.model, data=self.data, model=self.model, pane=self.legend.model)
+        code = "__specviz__.spectrum.readout(cb_obj, settings, {data, model, pane, decimals: 3, unit: 'A'})"
+        for fig in (self.figure, self.strip):
+            for event in ("mousemove", "mouseleave"):
+                fig.js_on_event(event, CustomJS(args=args, code=code))
 
     # ------------------------------------------------------------------ drawing a state
     def update(self, old: State, new: State) -> None:
@@ -205,60 +179,121 @@ class LamostPanel:
             self._draw_star(reset=new.star is not old.star)
         elif new.neighbour_star is not old.neighbour_star:
             self._draw_similar()
+        if new.view is not old.view:
+            self._choose(old.view, new.view)
+        self._write_legend()
 
-    def _set_normalised(self, active: int) -> None:
-        self._normalised = bool(active)
-        if self._state.star is not None:
-            self._draw_star(reset=False)
+    def _choose(self, old: ViewOptions, new: ViewOptions) -> None:
+        """What a program chose; where the browser drew it already this changes nothing any more."""
+        if new.zoom != old.zoom:
+            start, end = new.zoom or (self.x_range.reset_start, self.x_range.reset_end)
+            if abs(self.x_range.start - start) > 0.02 or abs(self.x_range.end - end) > 0.02:
+                self.x_range.update(start=start, end=end)
+        if (new.medium, new.unit, new.frame) != (old.medium, old.unit, old.frame):
+            for fig in (self.figure, self.strip):
+                fig.below[0].axis_label = axis_label(new)
+        if new.flux != old.flux:
+            self._name_flux()
+            if self._curves is not None and new.zoom is None:
+                self._fit(new)
+
+    def _name_flux(self) -> None:
+        alone = self._curves is not None and self._state.view.flux == "flux" and self._curves.label != LABELS["flux"]
+        known = dict.fromkeys(LABELS, spectrum_data.NORMALISED) if alone else LABELS
+        if self.figure.tags != [known]:  # what the browser writes when the switch is turned there
+            self.figure.tags = [known]
+        label = known[self._state.view.flux]
+        if self.figure.yaxis[0].axis_label != label:
+            self.figure.yaxis[0].axis_label = label
+
+    def _fit(self, view: ViewOptions) -> None:
+        limits = self._curves.y_range if self._curves is not None else (0.0, 1.0)
+        if self._curves is not None and view.flux == "normalised" and self._curves.data["x"].size:
+            limits = spectrum_data.y_limits(self._curves.data["y"] / self._curves.data["level"])
+        elif self._curves is not None and self._curves.data["x"].size:
+            limits = spectrum_data.y_limits(self._curves.data["y"])
+        self.figure.y_range.update(start=limits[0], end=limits[1], reset_start=limits[0], reset_end=limits[1])
 
     def _draw_star(self, *, reset: bool) -> None:
-        curves = spectrum_data.optical_curves(self._state.star, self._state.report, normalised=self._normalised)
+        view = self._state.view
+        curves = spectrum_data.optical_curves(
+            self._state.star, self._state.report, normalised=view.flux == "normalised"
+        )
         self._curves = curves
         predicted = curves is not None and bool(curves.predicted["x"].size)
         self.message.update(self._state, predicted=predicted)
-        observed = spectrum_data.optical(self._state.star) is not None
-        self._chips(observed=observed or self._state.star is None, predicted=predicted)
+        own = spectrum_data.own_velocity(self._state.star)
         if curves is None:
             for source in (
-                self.data,
-                self.model,
-                self.predicted,
-                self.continuum,
-                self.masks,
-                self.residual,
-                self.beyond,
-            ):
+                self.data, self.model, self.predicted, self.continuum, self.masks, self.residual, self.beyond, self.window,
+            ):  # fmt: skip
                 source.data = dict.fromkeys(source.data, EMPTY)
             self.frame.fact("no optical spectrum for this star")
             self._draw_similar()
             return
-        self.figure.y_range.update(start=curves.y_range[0], end=curves.y_range[1])
-        self.figure.y_range.update(reset_start=curves.y_range[0], reset_end=curves.y_range[1])
+        self._settings.tell({"rv": own, "optical": [float(v) for v in curves.wavelength[[0, -1]]]})
+        if view.zoom is None:
+            low, high = curves.y_range
+            self.figure.y_range.update(start=low, end=high, reset_start=low, reset_end=high)
         if reset:
             lo, hi = curves.x_range
-            self.x_range.update(reset_start=lo, reset_end=hi, start=lo, end=hi)
+            self.x_range.update(reset_start=lo, reset_end=hi)
+            if view.zoom is None:
+                self.x_range.update(start=lo, end=hi)
+            self.tools.object = spectrum_tools.tools_row(view, own)
         self.data.data = light(curves.data)
         self.model.data = light(curves.model)
         self.predicted.data = light(curves.predicted)
         self.continuum.data = light(curves.continuum)
         self.masks.data = curves.masks
+        self._mark_window(curves.window)
         inside, beyond = spectrum_data.residual_columns(curves.residual, RESIDUAL)
         self.residual.data, self.beyond.data = light(inside), light(beyond)
         self.frame.fact(curves.fact)
-        if self.figure.yaxis[0].axis_label != curves.label:
-            self.figure.yaxis[0].axis_label = curves.label
-        self._note.object = f'<span class="sv-quiet" style="font-size:12px">{curves.note}</span>' if curves.note else ""
+        self._name_flux()
         self._draw_similar()
 
-    def _chips(self, *, observed: bool, predicted: bool) -> None:
-        seen, made = self.chips["observed"], self.chips["predicted"]
-        lacks = "not received" if self.message.root.visible else "not available"
-        seen.label = "Observed ± 1 σ" if observed else f"Observed: {lacks}"
-        made.label = "Predicted from XP" if predicted else "Predicted from XP: needs XP"
-        seen.disabled, made.disabled = not observed, not predicted
+    def _mark_window(self, window: tuple[float, float] | None) -> None:
+        if window is None:
+            data: dict[str, Any] = dict(x0=[], x1=[], middle=[], text=[])
+        else:
+            low, high = window
+            data = dict(x0=[low], x1=[high], middle=[(low + high) / 2], text=["seen by the model"])
+        if list(self.window.data["x0"]) != data["x0"]:
+            self.window.data = data
 
     def _draw_similar(self) -> None:
         curves = self._curves
         overlay = spectrum_data.similar_curve(self._state.neighbour_star, curves) if curves is not None else None
-        show(self.chips["similar"], overlay is not None)
-        self.similar.data = light(overlay) if overlay is not None else {"x": EMPTY, "y": EMPTY}
+        self.similar.data = light(overlay) if overlay is not None else dict.fromkeys(("x", "y", "level"), EMPTY)
+
+    # ------------------------------------------------------------------ the legend
+    def _legend(self) -> str:
+        curves, view = self._curves, self._state.view
+        star = self._state.star
+        seen = star is None or spectrum_data.optical(star) is not None
+        predicted = curves is not None and bool(curves.predicted["x"].size)
+        lacks = "not received" if self.message.root.visible else "not available"
+        chips = [
+            option_controls.chip("observed", "Observed ± 1 σ" if seen else f"Observed: {lacks}", view, role="observed", mark="band", enabled=seen),
+            option_controls.chip("model", "Reconstructed", view, role="reconstructed", width=3),
+            option_controls.chip("predicted", "Predicted from XP" if predicted else "Predicted from XP: needs XP", view, role="predicted", mark="fill", enabled=predicted),
+            option_controls.chip("continuum", "Continuum", view, role="continuum", mark="dash"),
+            option_controls.chip("masked", "Masked", view, role="masked", mark="foot"),
+        ]  # fmt: skip
+        if self.similar.data["x"].size:
+            chips.append(option_controls.chip("similar", "Similar star", view, role="similar"))
+        note = curves.note if curves is not None else ""
+        said = f'<span class="sv-note sv-quiet">{text(note)}</span>' if note else ""
+        return f'<div class="sv-legend">{"".join(chips)}{said}<span class="sv-readout sv-quiet" aria-hidden="true"></span></div>'
+
+    def _write_legend(self) -> None:
+        # Only when it says something else: a switch that the browser has turned must not lose the focus.
+        state = self._legend().replace('aria-pressed="true"', "").replace('aria-pressed="false"', "")
+        if state != self._legend_state:
+            self._legend_state = state
+            self.legend.object = self._legend()
+
+
+def _source(*names: str) -> ColumnDataSource:
+    return ColumnDataSource(dict.fromkeys(names, EMPTY))

@@ -1,16 +1,19 @@
-"""Line marks over a spectrum: short ticks at the top of the frame with labels that never overlap, and their switch."""
+"""Line marks over a spectrum: short ticks at the top of the frame with labels that never overlap, in groups."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from bokeh.models import ColumnDataSource, CustomJS, Toggle
+from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
-from specviz.views import stylesheet
-from specviz.views.controls import sheet
+from specviz.session.state import ViewOptions
+from specviz.spectra.frames import doppler_factor
+from specviz.spectra.lines import LINES
 from specviz.views.figures import MARKS, labels, mark
+from specviz.views.option_controls import choice, member, menu
 from specviz.views.palette import LIGHT
 
 
@@ -22,6 +25,7 @@ class Mark:
     label: str
     ticks: tuple[float, ...]
     rank: int
+    group: str = "main"
 
 
 MARKS_SHOWN = (
@@ -37,27 +41,65 @@ MARKS_SHOWN = (
 )
 
 
-class LineMarks:
-    """Ticks and labels of the strongest lines on the 0-1 range of a spectrum figure.
+#: What the groups are called in the menu.
+GROUP_NAMES = {
+    "main": "Strongest lines",
+    "H": "H  Balmer, Paschen",
+    "He": "He",
+    "Ca": "Ca",
+    "Mg": "Mg",
+    "Na": "Na",
+    "Fe": "Fe",
+    "CH": "CH",
+    "CN": "CN",
+    "TiO": "TiO heads",
+    "DIB": "Diffuse interstellar bands",
+    "telluric": "Telluric O₂, H₂O",
+}
 
-    The labels of a crowded stretch give way by rank, in the browser, whenever the visible range changes.
+
+def all_marks() -> Iterator[Mark]:
+    """The strongest lines, then every line of every group; a group's labels give way to the strongest."""
+    yield from MARKS_SHOWN
+    for group, lines in LINES.items():
+        for line in lines:
+            yield Mark(line.label, (line.wavelength,), 1, group)
+
+
+class LineMarks:
+    """Ticks and labels of spectral lines on the 0-1 range of a spectrum figure.
+
+    Where they stand follows the velocity, which of them the groups that are chosen; the labels of a crowded stretch
+    give way by rank. All of it in the browser (``widgets/spectrum_view.js``, ``moveLines``).
     """
 
-    def __init__(self, fig: figure) -> None:
-        rest = np.array([t for m in MARKS_SHOWN for t in m.ticks])
-        self.ticks = ColumnDataSource(dict(x=rest, y0=np.full(rest.size, 0.885), y1=np.full(rest.size, 0.935)))
-        centres = np.array([float(np.mean(m.ticks)) for m in MARKS_SHOWN])
-        names = [m.label for m in MARKS_SHOWN]
-        self.names = ColumnDataSource(
+    def __init__(self, fig: figure, view: ViewOptions) -> None:
+        marks = list(all_marks())
+        ticks = [(t, m.group) for m in marks for t in m.ticks]
+        rest = np.array([t for t, _ in ticks])
+        self.ticks = ColumnDataSource(
             dict(
-                x=centres,
-                y=np.full(centres.size, 0.992),
-                text=list(names),
-                label=names,
-                rank=[m.rank for m in MARKS_SHOWN],
+                rest=rest,
+                x=_placed(rest, [g for _, g in ticks], view),
+                y0=np.full(rest.size, 0.885),
+                y1=np.full(rest.size, 0.935),
+                group=[g for _, g in ticks],
             )
         )
-        segment = mark(
+        centres, groups = np.array([float(np.mean(m.ticks)) for m in marks]), [m.group for m in marks]
+        names = [m.label for m in marks]
+        self.names = ColumnDataSource(
+            dict(
+                rest=centres,
+                x=_placed(centres, groups, view),
+                y=np.full(centres.size, 0.992),
+                text=[name if m.group == "main" else "" for name, m in zip(names, marks, strict=True)],
+                label=names,
+                rank=[m.rank for m in marks],
+                group=groups,
+            )
+        )
+        mark(
             fig,
             "segment",
             "x",
@@ -70,31 +112,18 @@ class LineMarks:
             line_width=1,
             level="overlay",
         )
-        text = labels(fig, self.names, y_range=MARKS, level="overlay")
-        thin = CustomJS(
-            args=dict(source=self.names, xr=fig.x_range, fig=fig),
-            code="""
-            const d = source.data, width = fig.inner_width || 700, span = xr.end - xr.start
-            const at = [...d.x.keys()].sort((a, b) => d.rank[b] - d.rank[a]), kept = [], text = d.x.map ? Array.from(d.label, () => '') : []
-            for (const i of at) {
-                const px = (d.x[i] - xr.start) / span * width, half = d.label[i].length * 3.4 + 5
-                if (px < half - 8 || px > width - half + 8) continue
-                if (kept.every(([p, h]) => Math.abs(p - px) > h + half)) { kept.push([px, half]); text[i] = d.label[i] }
-            }
-            if (text.some((t, i) => t !== d.text[i])) { source.data.text = text; source.change.emit() }
-            """,
-        )
-        fig.x_range.js_on_change("start", thin)
-        fig.x_range.js_on_change("end", thin)
-        fig.js_on_change("inner_width", thin)
-        self.control = Toggle(label="Lines", active=True, margin=0, stylesheets=[sheet(_TOGGLE)])
-        self.control.js_on_change(
-            "active",
-            CustomJS(args=dict(marks=[segment, text]), code="for (const m of marks) m.visible = cb_obj.active"),
-        )
+        labels(fig, self.names, y_range=MARKS, level="overlay")
 
 
-_TOGGLE = (
-    stylesheet.SMALL_BUTTON
-    + """.bk-btn.bk-active, .bk-btn.bk-active:hover { background: var(--sv-selected); border-color: var(--jp-brand-color1); font-weight: 500; }"""
-)
+def _placed(rest: np.ndarray, groups: Sequence[str], view: ViewOptions) -> np.ndarray:
+    """Wavelengths as observed; NaN where the group is not shown."""
+    shown = np.isin(groups, view.lines)
+    return np.where(shown, rest * doppler_factor(view.rv or 0.0), np.nan)
+
+
+def lines_menu(view: ViewOptions) -> str:
+    """The drop-down of the groups."""
+    every = "[" + ",".join(f"&quot;{g}&quot;" for g in GROUP_NAMES) + "]"
+    groups = "".join(member("lines", group, name, view) for group, name in GROUP_NAMES.items())
+    few = choice("lines", every, "All", view) + choice("lines", "[]", "None", view)
+    return menu("Lines", f"{groups}<hr>{few}", name="Lines that are marked")

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.session.state import Report
+from specviz.session.view_options import RV_LIMIT
 from specviz.spectra.continuum import gaspp_continuum
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.resample import bridge
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
@@ -26,6 +28,7 @@ OPTICAL = ("lamost_lrs", "sdss", "other")
 _GAP = (5690.0, 6110.0)
 XP_UNIT = 1e-16  # W m-2 nm-1
 NORMALISED = "Flux / continuum"
+XP_NORMALISED = "relative to 550 nm"
 
 
 def _empty(*names: str) -> Columns:
@@ -34,7 +37,10 @@ def _empty(*names: str) -> Columns:
 
 @dataclass(frozen=True)
 class OpticalCurves:
-    """Everything the LAMOST panel draws, in the unit it is shown in."""
+    """Everything the LAMOST panel draws: flux ``y`` with its error ``e``, and the ``level`` that it is normalised by.
+
+    Which of the two is drawn is the browser's to compute (``widgets/spectrum_view.js``).
+    """
 
     data: Columns
     model: Columns
@@ -43,7 +49,8 @@ class OpticalCurves:
     masks: Columns
     residual: Columns
     wavelength: NDArray[np.float64]
-    level: NDArray[np.float64]  # what normalised curves are multiplied with: the continuum, or 1
+    level: NDArray[np.float64]  # the continuum in the unit of the flux: flux over it is normalised
+    window: tuple[float, float] | None  # what the model saw
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     label: str  # of the y axis
@@ -60,6 +67,7 @@ class XpCurves:
     residual: Columns
     y_range: tuple[float, float]
     unit: str
+    flux_unit: str
     fact: str = ""
     dust: str = ""
 
@@ -88,39 +96,39 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
     """Columns of the LAMOST panel; None if the star has no optical spectrum and none is predicted.
 
     Relative flux is divided by its median, so that the axis reads near 1 whatever the pipeline's unit was.
+    ``normalised`` says for which of the two the y range is.
     """
     spectrum = optical(star)
     if spectrum is None:
         return _prediction_alone(report)
     wave, good = spectrum.wavelength, spectrum.good
-    level = display_continuum(spectrum)
     already = bool(spectrum.meta.get("normalised"))
-    if already:
-        level = np.ones_like(level)
-    shown = good if good.any() else np.isfinite(spectrum.flux)  # a masked pixel is a gap under its band, not a spike
     inner = good & (wave > 5000) & (wave < 7000)
     unit = abs(float(np.median(spectrum.flux[inner if inner.any() else good]))) if good.any() else 1.0
     unit = unit if unit > 0 and np.isfinite(unit) else 1.0
-    divisor = level if normalised else np.full_like(level, unit)
-    scale = np.ones_like(level) if normalised else level / unit
+    level = np.ones_like(wave) if already else display_continuum(spectrum) / unit
+    shown = good if good.any() else np.isfinite(spectrum.flux)  # a masked pixel is a gap under its band, not a spike
     with np.errstate(invalid="ignore", divide="ignore"):
-        flux, sigma = spectrum.flux / divisor, spectrum.sigma / divisor
+        flux, sigma = spectrum.flux / unit, spectrum.sigma / unit
+        drawn = flux / level if normalised else flux
     flux = np.where(shown, flux, np.nan)
-    data = dict(x=wave, y=flux, e=sigma, low=flux - sigma, high=flux + sigma)
-    continuum = dict(x=wave, y=scale) if (normalised or not already) else _empty("x", "y")
-    model, residual = _empty("x", "y"), _empty("x", "y")
-    predicted = _empty("x", "y", "low", "high")
+    data = dict(x=wave, y=flux, e=sigma, level=level)
+    continuum = _empty("x", "y", "level") if already else dict(x=wave, y=level, level=level)
+    model, residual, window = _empty("x", "y", "level"), _empty("x", "y"), None
+    predicted = _empty("x", "y", "e", "level")
     if report is not None:
         made = report.reconstructions.get(spectrum.survey)
         if made is not None:
-            on = np.interp(made.wavelength, wave, scale)
-            model = dict(x=np.asarray(made.wavelength, float), y=made.flux * on)
-            residual = _residual(wave, flux, sigma, good, made.wavelength, made.flux * on, made.sigma * on)
+            x = np.asarray(made.wavelength, float)
+            on = np.interp(x, wave, level)
+            model = dict(x=x, y=made.flux * on, level=on)
+            residual = _residual(wave, flux, sigma, good, x, made.flux * on, made.sigma * on)
+            window = float(x[0]), float(x[-1])
         other = report.predictions.get(spectrum.survey)
         if other is not None:
-            on = np.interp(other.wavelength, wave, scale)
-            y, s = other.flux * on, other.sigma * on
-            predicted = dict(x=np.asarray(other.wavelength, float), y=y, low=y - s, high=y + s)
+            x = np.asarray(other.wavelength, float)
+            on = np.interp(x, wave, level)
+            predicted = dict(x=x, y=other.flux * on, e=other.sigma * on, level=on)
     return OpticalCurves(
         data=data,
         model=model,
@@ -129,9 +137,10 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
         masks=mask_runs(wave, ~good),
         residual=residual,
         wavelength=wave,
-        level=scale,
+        level=level,
+        window=window,
         x_range=_x_range(wave),
-        y_range=y_limits(flux[good] if good.any() else flux[shown]),
+        y_range=y_limits(drawn[good] if good.any() else drawn[shown]),
         label=NORMALISED if normalised else "Flux (relative)",
         fact=_fact(spectrum),
         note=_note(spectrum, good),
@@ -144,20 +153,42 @@ def _prediction_alone(report: Report | None) -> OpticalCurves | None:
     if made is None:
         return None
     wave, y, s = np.asarray(made.wavelength, float), np.asarray(made.flux, float), np.asarray(made.sigma, float)
+    one = np.ones_like(wave)
     return OpticalCurves(
-        data=_empty("x", "y", "e", "low", "high"),
-        model=_empty("x", "y"),
-        predicted=dict(x=wave, y=y, low=y - s, high=y + s),
-        continuum=dict(x=wave[[0, -1]], y=np.ones(2)),
+        data=_empty("x", "y", "e", "level"),
+        model=_empty("x", "y", "level"),
+        predicted=dict(x=wave, y=y, e=s, level=one),
+        continuum=dict(x=wave[[0, -1]], y=np.ones(2), level=np.ones(2)),
         masks=_empty("left", "right"),
         residual=_empty("x", "y"),
         wavelength=wave,
-        level=np.ones_like(wave),
+        level=one,
+        window=None,
         x_range=(3690.0, 9110.0),
         y_range=y_limits(y),
         label=NORMALISED,
         fact="predicted, not observed",
     )
+
+
+def own_velocity(star: Star | None) -> float | None:
+    """Radial velocity (km/s) that came with the star's spectrum; None if none did, or if it was removed already."""
+    spectrum = optical(star)
+    if spectrum is None or spectrum.frame == "rest":
+        return None
+    for value in (spectrum.meta.get("rv"), _velocity(spectrum.meta.get("z"))):
+        if value is not None and np.isfinite(float(value)) and abs(float(value)) <= RV_LIMIT:
+            return float(value)
+    return None
+
+
+def _velocity(z: Any) -> float | None:
+    """Velocity of a redshift, relativistic: beta = ((1 + z)^2 - 1) / ((1 + z)^2 + 1)."""
+    try:
+        square = (1.0 + float(z)) ** 2
+    except (TypeError, ValueError):
+        return None
+    return C_KM_S * (square - 1.0) / (square + 1.0)
 
 
 def _x_range(wave: NDArray[np.float64]) -> tuple[float, float]:
@@ -239,19 +270,20 @@ def similar_curve(star: Star | None, curves: OpticalCurves) -> Columns | None:
     wave = spectrum.wavelength
     inside = good & (wave >= curves.wavelength[0]) & (wave <= curves.wavelength[-1])
     x = wave[inside]
-    return dict(x=x, y=spectrum.flux[inside] / level[inside] * np.interp(x, curves.wavelength, curves.level))
+    on = np.interp(x, curves.wavelength, curves.level)
+    return dict(x=x, y=spectrum.flux[inside] / level[inside] * on, level=on)
 
 
-def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
+def xp_curves(star: Star | None, report: Report | None, *, normalised: bool = False) -> XpCurves | None:
     """Columns of the Gaia XP panel: observed in 1e-16 W m-2 nm-1, or the prediction alone in units of its value at 550
-    nm."""
+    nm. ``normalised``: for which of the two, flux or flux relative to 550 nm, unit and y range are said."""
     spectrum = None if star is None else star.spectra.get("gaia_xp")
     made = None if report is None else report.predictions.get("gaia_xp") or report.reconstructions.get("gaia_xp")
     if spectrum is None and made is None:
         return None
-    unit = "10⁻¹⁶ W m⁻² nm⁻¹" if spectrum is not None else "relative to 550 nm"
-    data, residual = _empty("x", "y", "e", "low", "high"), _empty("x", "y")
-    predicted = _empty("x", "y", "low", "high")
+    unit = "10⁻¹⁶ W m⁻² nm⁻¹" if spectrum is not None else XP_NORMALISED
+    data, residual = _empty("x", "y", "e", "level"), _empty("x", "y")
+    predicted = _empty("x", "y", "e", "level")
     divisor, fact = 1.0, ""
     if spectrum is not None:
         normal = bool(spectrum.meta.get("normalised")) or spectrum.flux_unit not in (
@@ -266,23 +298,31 @@ def xp_curves(star: Star | None, report: Report | None) -> XpCurves | None:
         good = spectrum.good
         x = spectrum.wavelength_angstrom[good]
         y, s = spectrum.flux[good] / divisor, spectrum.sigma[good] / divisor
-        data = dict(x=x, y=y, e=s, low=y - s, high=y + s)
+        data = dict(x=x, y=y, e=s, level=np.ones_like(y))
         fact = " ".join(str(spectrum.meta.get(k) or "") for k in ("release", "source_id")).strip()
         if spectrum.meta.get("simulated"):
             fact = "simulated"
     if made is not None:
         scale = np.asarray(made.scale) / divisor if spectrum is not None else 1.0
         x, y, s = made.wavelength * 10.0, made.flux * scale, made.sigma * scale
-        predicted = dict(x=np.asarray(x, float), y=y, low=y - s, high=y + s)
+        predicted = dict(x=np.asarray(x, float), y=y, e=s, level=np.ones_like(y))
         if data["x"].size:
             p, ps = np.interp(data["x"], x, y), np.nan_to_num(np.interp(data["x"], x, s))
             total = np.sqrt(np.where(np.isfinite(data["e"]), data["e"], 0.0) ** 2 + ps**2)
             residual = dict(
                 x=data["x"], y=np.where(total > 0, (data["y"] - p) / np.where(total > 0, total, 1.0), np.nan)
             )
+    whole = data if data["x"].size else predicted
+    at_550 = float(np.interp(5500.0, whole["x"], whole["y"])) if spectrum is not None else 1.0
+    if np.isfinite(at_550) and at_550 > 0:  # the normalised form of an XP spectrum
+        for columns in (data, predicted):
+            columns["level"] = np.full_like(columns["y"], at_550)
     top = float(np.nanpercentile(np.r_[data["y"], predicted["y"]], 99.5))
+    flux_unit = unit
+    if normalised and at_550 > 0:
+        top, unit = top / at_550, XP_NORMALISED
     limits = (-0.03 * top, 1.18 * top) if top > 0 else (0.0, 1.0)
-    return XpCurves(data, predicted, residual, limits, unit, fact, _dust(made))
+    return XpCurves(data, predicted, residual, limits, unit, flux_unit, fact, _dust(made))
 
 
 def _dust(made: Any) -> str:

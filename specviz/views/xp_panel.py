@@ -7,89 +7,94 @@ from typing import Any
 import numpy as np
 from bokeh.models import ColumnDataSource, CustomJS, CustomJSTickFormatter, FixedTicker, Range1d
 
-from specviz.session.state import State
-from specviz.views import spectrum_data
-from specviz.views.controls import chip, icon_button, readout, spacer
-from specviz.views.figures import MARKS, cursor_readout, labels, light, mark, sigma_zone, spectrum_figure
+from specviz.session.state import State, ViewOptions
+from specviz.views import option_controls, spectrum_data
+from specviz.views.controls import html
+from specviz.views.figures import MARKS, labels, light, mark, sigma_zone, spectrum_figure
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.service_message import ServiceMessage
+from specviz.views.settings import Settings
+from specviz.views.spectral_axis import Curve, follow_options
 
 RESIDUAL = 3.5
 EMPTY = np.empty(0)
 FULL = (3250.0, 10350.0)  # Angstrom; the axis writes nm
-_NM = "return (tick / 10).toFixed(0)"
+_COUNT = "return settings.tags[0].unit === 'micron' ? (tick / 1e4).toFixed(2) : (tick / 10).toFixed(0)"
+_LEGEND = f"""
+{option_controls.CSS}
+:host {{ width: 100%; }}
+.sv-legend {{ display: flex; align-items: center; gap: 2px 8px; min-height: 28px; flex-wrap: wrap; }}
+.sv-legend .sv-readout {{ margin-left: auto; white-space: nowrap; font-size: 12px; line-height: 24px; min-height: 24px; }}
+"""
 
 
 class XpPanel:
     """Observed and predicted Gaia XP spectrum, on the same frame height as LAMOST. x in Angstrom, written as nm."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings, view: ViewOptions) -> None:
+        self._settings, self._state = settings, State(view=view)
+        self._curves: spectrum_data.XpCurves | None = None
+        self._kind, self._legend_state = "", ""
         self.x_range = Range1d(*FULL, bounds=(2500, 11500))
         self.x_range.reset_start, self.x_range.reset_end = FULL
-        self.data = ColumnDataSource(dict.fromkeys(("x", "y", "e", "low", "high"), EMPTY))
-        self.predicted = ColumnDataSource(dict.fromkeys(("x", "y", "low", "high"), EMPTY))
+        self.data = ColumnDataSource(dict.fromkeys(("x", "y", "e", "level"), EMPTY))
+        self.data.tags = ["sharp"]
+        self.predicted = ColumnDataSource(dict.fromkeys(("x", "y", "e", "level"), EMPTY), tags=["sharp"])
         self.residual = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
         self.window = ColumnDataSource(dict(x0=[3700.0], x1=[9100.0], y=[0.945]))
         self.figure = spectrum_figure(self.x_range, height=300, name="xp-flux", y_label="Flux (relative to 550 nm)")
         self.strip = spectrum_figure(
-            self.x_range, height=112, name="xp-residual", x_label="Wavelength (nm)", y_label="O − M (σ)"
+            self.x_range, height=112, name="xp-residual", x_label=_label(view), y_label="O − M (σ)"
         )
-        self.figure.xaxis.axis_label = "Wavelength (nm)"  # seen when the strip gives way to a message
+        self.figure.xaxis.axis_label = _label(view)  # seen when the strip gives way to a message
         for fig in (self.figure, self.strip):
-            fig.xaxis.formatter = CustomJSTickFormatter(code=_NM)
+            fig.xaxis.formatter = CustomJSTickFormatter(args={"settings": settings.model}, code=_COUNT)
+            fig.xaxis.ticker.desired_num_ticks = 6
         self.strip.y_range.start, self.strip.y_range.end = -RESIDUAL, RESIDUAL
         self.strip.yaxis.ticker = FixedTicker(ticks=[-3, 0, 3])
-        for fig in (self.figure, self.strip):
-            fig.xaxis.ticker.desired_num_ticks = 6
         fig, strip = self.figure, self.strip
         self._bracket(fig)
-        predicted = [
-            mark(
-                fig, "varea", "x", "low", "high", source=self.predicted, fill_color=LIGHT["predicted"], fill_alpha=0.28
-            ),
-            mark(
-                fig,
-                "line",
-                "x",
-                "y",
-                source=self.predicted,
-                line_color=LIGHT["predicted"],
-                line_width=1.8,
-                name="xp-predicted",
-            ),
-        ]
-        observed = [
-            mark(fig, "segment", "x", "low", "x", "high", source=self.data, line_color=LIGHT["observed"], line_width=1),
-            mark(
-                fig,
-                "scatter",
-                "x",
-                "y",
-                source=self.data,
-                size=3.6,
-                color=LIGHT["observed"],
-                line_color=None,
-                name="xp-observed",
-            ),
-        ]
+        made, seen = Curve(self.predicted, settings), Curve(self.data, settings)
+        style: dict[str, Any] = dict(source=self.predicted, name="sv-layer:xp_predicted")
+        mark(fig, "varea", "x", made.low, made.high, fill_color=LIGHT["predicted"], fill_alpha=0.28, **style)
+        mark(fig, "line", "x", made.y, line_color=LIGHT["predicted"], line_width=1.8, **style)
+        style = dict(source=self.data, name="sv-layer:xp_observed")
+        mark(fig, "segment", "x", seen.low, "x", seen.high, line_color=LIGHT["observed"], line_width=1, **style)
+        mark(fig, "scatter", "x", seen.y, size=3.6, color=LIGHT["observed"], line_color=None, **style)
         sigma_zone(strip)
         mark(strip, "line", "x", "y", source=self.residual, line_color=LIGHT["predicted"], line_width=1)
-        self.chips = {
-            "observed": chip("Observed ± 1 σ", observed, role="observed", mark="dot"),
-            "predicted": chip("Predicted from LAMOST", predicted, role="predicted", mark="band"),
-        }
-        self._readout = readout()
-        cursor_readout([fig, strip], self.data, self.predicted, self._readout, unit="nm", decimals=2)
+        follow_options(
+            settings, fig, strip, sources=[self.data, self.predicted], data=self.data, fallback=self.predicted,
+            option="xp_zoom",
+        )  # fmt: skip
         self.message = ServiceMessage("gaia_xp", ("gaia", "gaia_aip"), fig, strip)
-        reset = CustomJS(args={"fig": fig}, code="fig.reset.emit()")
+        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
+        self._read()
+        reset = option_controls.icon_button("Reset XP zoom", "reset", 'data-sv-reset="xp_zoom"')
         self.frame = PanelFrame(
             "Gaia XP",
             "sv-xp",
-            controls=[icon_button("Reset XP zoom", "reset", reset)],
-            sub=[*self.chips.values(), spacer(), self._readout],
+            controls=[html(reset, css=option_controls.CSS)],
+            sub=[self.legend],
             body=[fig, strip, self.message.root],
         )
+
+    def _read(self) -> None:
+        """Values at the pointer, written into the legend's right end."""
+        args = dict(settings=self._settings.model, data=self.data, model=self.predicted, pane=self.legend.model)
+        code = "__specviz__.spectrum.readout(cb_obj, settings, {data, model, pane, decimals: 2, unit: 'nm'})"
+        for fig in (self.figure, self.strip):
+            for event in ("mousemove", "mouseleave"):
+                fig.js_on_event(event, CustomJS(args=args, code=code))
+
+    def follow(self, optical: Range1d) -> None:
+        """Mark the stretch of the optical panel that is in view, and show it too while the zoom is linked."""
+        args = dict(settings=self._settings.model, bracket=self.window, optical=optical, own=self.x_range)
+        script = CustomJS(args=args, code="__specviz__.spectrum.follow(settings, bracket, optical, own)")
+        optical.js_on_change("start", script)
+        optical.js_on_change("end", script)
+        self._settings.on_change(script)
 
     def _bracket(self, fig: Any) -> None:
         """Mark the range of the LAMOST spectrum along the top."""
@@ -114,41 +119,78 @@ class XpPanel:
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        if new.star is old.star and new.report is old.report:
-            return
-        curves = spectrum_data.xp_curves(new.star, new.report)
+        self._state = new
+        if new.star is not old.star or new.report is not old.report:
+            self._draw(new, reset=new.star is not old.star)
+        elif new.view.flux != old.view.flux:
+            self._fit(new)
+        if new.view.xp_zoom != old.view.xp_zoom:
+            start, end = new.view.xp_zoom or FULL
+            if abs(self.x_range.start - start) > 0.02 or abs(self.x_range.end - end) > 0.02:
+                self.x_range.update(start=start, end=end)
+        if new.view.unit != old.view.unit:
+            for fig in (self.figure, self.strip):
+                fig.below[0].axis_label = _label(new.view)
+        legend = self._legend()
+        state = legend.replace('aria-pressed="true"', "").replace('aria-pressed="false"', "")
+        if state != self._legend_state:
+            self._legend_state, self.legend.object = state, legend
+
+    def _draw(self, new: State, *, reset: bool) -> None:
+        curves = spectrum_data.xp_curves(new.star, new.report, normalised=new.view.flux == "normalised")
+        self._curves = curves
         self.message.update(new, predicted=curves is not None and bool(curves.predicted["x"].size))
         if curves is None:
             for source in (self.data, self.predicted, self.residual):
                 source.data = dict.fromkeys(source.data, EMPTY)
-            self._chips(observed=False, predicted=False, kind="")
+            self._kind = ""
             self.frame.fact("")
             return
-        self.figure.y_range.update(start=curves.y_range[0], end=curves.y_range[1])
-        self.figure.y_range.update(reset_start=curves.y_range[0], reset_end=curves.y_range[1])
-        label = f"Flux ({curves.unit})"
-        if self.figure.yaxis.axis_label != label:
-            self.figure.yaxis.axis_label = label
-        if new.star is not old.star:
-            self.x_range.update(start=FULL[0], end=FULL[1])
+        self._range(curves)
+        if reset:
+            if new.view.xp_zoom is None:
+                self.x_range.update(start=FULL[0], end=FULL[1])
             star = spectrum_data.optical(new.star)
-            if star is not None:
+            if star is not None and new.view.zoom is None:
                 self.window.data = dict(x0=[float(star.wavelength[0])], x1=[float(star.wavelength[-1])], y=[0.945])
         self.data.data, self.predicted.data = light(curves.data), light(curves.predicted)
         self.residual.data = dict(x=curves.residual["x"], y=np.clip(curves.residual["y"], -RESIDUAL, RESIDUAL))
         made = None if new.report is None else new.report.predictions.get("gaia_xp")
-        self._chips(
-            observed=bool(curves.data["x"].size),
-            predicted=bool(curves.predicted["x"].size),
-            kind="Predicted" if made is not None else "Reconstructed",
-        )
+        self._kind = "" if not curves.predicted["x"].size else "Predicted" if made is not None else "Reconstructed"
         self.frame.fact(" · ".join(part for part in (curves.fact, curves.dust) if part))
 
-    def _chips(self, *, observed: bool, predicted: bool, kind: str) -> None:
-        seen, made = self.chips["observed"], self.chips["predicted"]
-        lacks = "not received" if self.message.root.visible else "not available"
-        seen.label = "Observed ± 1 σ" if observed else f"Observed: {lacks}"
-        made.label = {"Predicted": "Predicted from LAMOST", "Reconstructed": "Reconstructed from XP"}.get(
-            kind, "Predicted: needs a spectrum"
-        )
-        seen.disabled, made.disabled = not observed, not predicted
+    def _fit(self, state: State) -> None:
+        curves = spectrum_data.xp_curves(state.star, state.report, normalised=state.view.flux == "normalised")
+        if curves is not None:
+            self._range(curves)
+
+    def _range(self, curves: spectrum_data.XpCurves) -> None:
+        low, high = curves.y_range
+        if self._state.view.xp_zoom is None:
+            self.figure.y_range.update(start=low, end=high, reset_start=low, reset_end=high)
+        label = f"Flux ({curves.unit})"
+        known = {"flux": f"Flux ({curves.flux_unit})", "normalised": f"Flux ({spectrum_data.XP_NORMALISED})"}
+        if self.figure.tags != [known]:
+            self.figure.tags = [known]
+        if self.figure.yaxis.axis_label != label:
+            self.figure.yaxis.axis_label = label
+
+    def _legend(self) -> str:
+        view, curves = self._state.view, self._curves
+        observed = curves is not None and bool(curves.data["x"].size)
+        message = getattr(self, "message", None)
+        lacks = "not received" if message is not None and message.root.visible else "not available"
+        made = {"Predicted": "Predicted from LAMOST", "Reconstructed": "Reconstructed from XP"}
+        chips = option_controls.chip(
+            "xp_observed", "Observed ± 1 σ" if observed else f"Observed: {lacks}", view, role="observed", mark="dot",
+            enabled=observed,
+        ) + option_controls.chip(
+            "xp_predicted", made.get(self._kind, "Predicted: needs a spectrum"), view, role="predicted", mark="band",
+            enabled=bool(self._kind),
+        )  # fmt: skip
+        return f'<div class="sv-legend">{chips}<span class="sv-readout sv-quiet" aria-hidden="true"></span></div>'
+
+
+def _label(view: ViewOptions) -> str:
+    """XP is written in nm, its own unit, unless the person counts in microns."""
+    return "Wavelength (µm)" if view.unit == "micron" else "Wavelength (nm)"

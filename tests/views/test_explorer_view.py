@@ -14,7 +14,6 @@ from bokeh.plotting import figure
 from specviz.archives.demo import DemoArchive
 from specviz.session.state import Notice
 from specviz.spectra.star import Star
-from specviz.views.controls import is_shown
 from specviz.views.palette import DARK, LIGHT
 
 
@@ -49,10 +48,10 @@ def test_a_new_star_changes_data_and_keeps_the_models(make_view: Any) -> None:
 
 def test_choosing_a_neighbour_overlays_rings_and_marks_the_row(make_view: Any) -> None:
     view = make_view("demo 1")
-    assert view.lamost.similar.data["x"].size == 0 and not is_shown(view.lamost.chips["similar"])
+    assert view.lamost.similar.data["x"].size == 0 and "Similar star" not in view.lamost.legend.object
     view.similar.source.selected.indices = [3]  # what a click on the table does
     assert view.session.state.neighbour == 3
-    assert view.lamost.similar.data["x"].size > 1000 and is_shown(view.lamost.chips["similar"])
+    assert view.lamost.similar.data["x"].size > 1000 and "Similar star" in view.lamost.legend.object
     assert len(view.map.chosen.data["x"]) == 1 and not view.similar._open.disabled
     view.session.choose(None)
     assert view.similar.source.selected.indices == [] and view.lamost.similar.data["x"].size == 0
@@ -61,7 +60,7 @@ def test_choosing_a_neighbour_overlays_rings_and_marks_the_row(make_view: Any) -
 def test_normalised_switch_and_zoom(make_view: Any) -> None:
     view = make_view("demo 1")
     top = view.lamost.figure.y_range.end
-    view.lamost.switch.active = 1
+    view.session.set(flux="normalised")
     assert view.lamost.figure.y_range.end != top
     assert view.lamost.figure.yaxis[0].axis_label == "Flux / continuum"
     view.zoom("lamost_lrs", 5000.0, 5200.0)

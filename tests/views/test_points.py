@@ -75,7 +75,7 @@ def test_a_model_of_points_alone_shows_its_table(view: Any, shown: Any) -> None:
 def test_residuals_are_those_of_the_data_alone(shown: Any) -> None:
     curves = xp_curves(shown.star, shown)
     assert curves is not None and np.isfinite(curves.residual["y"]).any()
-    assert np.isnan(curves.predicted["low"]).all()  # no band
+    assert np.isnan(curves.predicted["e"]).all()  # no band
 
 
 def test_the_anomaly_says_why(shown: Any) -> None:

@@ -12,6 +12,7 @@ from specviz.models.attribution import Attribution
 from specviz.session.state import Explained, State
 from specviz.views.controls import is_shown
 from specviz.views.lamost_panel import LamostPanel
+from specviz.views.settings import Settings
 from specviz.views.why_overlay import BIN, HEIGHT, ZERO, bars_of, binned, sentence
 
 
@@ -30,8 +31,9 @@ def why() -> Attribution:
 @pytest.fixture
 def shown(make_view: Any) -> tuple[LamostPanel, State, list[str]]:
     """A panel that shows a star of a model that explains, and what it has asked for."""
-    state, asked = make_view("demo 1").session.state, list[str]()
-    panel, state = LamostPanel(asked.append), replace(state, explains=True)
+    session, asked = make_view("demo 1").session, list[str]()
+    panel = LamostPanel(Settings(session), session.state.view, asked.append)
+    state = replace(session.state, explains=True)
     panel.update(State(), state)
     return panel, state, asked
 
