@@ -64,7 +64,8 @@ def test_ticks_are_inside_round_and_apart(low: float, high: float) -> None:
     assert 1 <= len(ticks) <= 2
     assert all(low < t < high and abs(round(t, decimals) - t) < 1e-9 * max(abs(t), 1) for t in ticks)
     if len(ticks) == 2:
-        assert (ticks[1] - ticks[0]) / (high - low) >= 0.45
+        widest = max(len(f"{t:.{decimals}f}") for t in ticks)  # both labels and a gap
+        assert (ticks[1] - ticks[0]) / (high - low) >= max(0.36, widest * corner.DIGIT)
 
 
 def test_ticks_are_round_wherever_the_range_lies() -> None:
@@ -76,6 +77,58 @@ def test_ticks_are_round_wherever_the_range_lies() -> None:
         ticks, _ = corner.nice_ticks(low, low + span)
         unit = 10.0 ** (np.floor(np.log10(span)) - 1)  # a tenth of the range's decade
         assert all(abs(t / unit - round(t / unit)) < 1e-6 * max(1.0, abs(t / unit)) for t in ticks), (low, span, ticks)
+
+
+def test_most_ranges_have_two_ticks_and_axes_with_upright_room_always() -> None:
+    rng = np.random.default_rng(1)
+    two, upright = 0, 0
+    for _ in range(1000):
+        centre, span = rng.choice([(5500.0, 400.0), (4.3, 0.4), (-0.2, 0.3), (0.1, 0.15)]) * rng.uniform(0.5, 1.5, 2)
+        two += len(corner.nice_ticks(centre - span / 2, centre + span / 2)[0]) == 2
+        upright += len(corner.nice_ticks(centre - span / 2, centre + span / 2, 0.0)[0]) == 2
+    assert two > 950 and upright == 1000
+
+
+def test_an_abrupt_end_neither_fades_nor_leaks() -> None:
+    """Samples against the edge of a prior: the density is full up to the edge, and nothing is drawn beyond it."""
+    rng = np.random.default_rng(2)
+    logg = np.abs(rng.normal(0.0, 0.3, 20_000)) + 4.0  # half a normal
+    cut = Posterior(("teff", "logg"), np.stack([rng.normal(5000, 50, logg.size), logg], axis=1))
+    made = corner.build(cut, cut.names, {}, {})
+    low, high = made.ranges["logg"]
+    edge = (4.0 - low) / (high - low)
+    assert 0.05 < edge < 0.12
+    x0, y0 = corner.cell(1, 1, 2)
+    x, y = made.curves[1][0] - x0, made.curves[1][1] - y0
+    assert x.min() == pytest.approx(edge, abs=1e-4) and y[0] == 0.0 and y[1] > 0.88  # unmirrored it is half of that
+    foot = corner.cell(0, 1, 2)[1]
+    for mass in corner.LEVELS:
+        bottom = min(min(r) for polygon in made.fill_ys[mass][0] for r in polygon) - foot
+        assert bottom == pytest.approx(edge, abs=1 / corner.BINS)
+    assert corner.abrupt(rng.normal(0.5, 0.1, 5000)) == (None, None)
+    low_edge, high_edge = corner.abrupt(rng.uniform(0.1, 0.9, 5000))
+    assert low_edge == pytest.approx(0.1, abs=0.01) and high_edge == pytest.approx(0.9, abs=0.01)
+
+
+def test_two_modes_are_two_regions() -> None:
+    rng = np.random.default_rng(3)
+    side = rng.random(20_000) < 0.5
+    logg = np.where(side, rng.normal(2.5, 0.1, side.size), rng.normal(4.6, 0.1, side.size))
+    teff = np.where(side, rng.normal(4600, 40, side.size), rng.normal(4900, 40, side.size))
+    made = corner.build(Posterior(("teff", "logg"), np.stack([teff, logg], axis=1)), ("teff", "logg"), {}, {})
+    assert [len(made.fills[m][0]) for m in corner.LEVELS] == [2, 2]
+
+
+def test_two_posteriors_share_the_ranges_and_may_differ_in_labels(posterior: Posterior) -> None:
+    rng = np.random.default_rng(5)
+    other = Posterior(("teff", "ebv"), rng.normal([6000, 0.1], [120, 0.02], (4000, 2)))
+    names = ("teff", "logg", "ebv")
+    ranges = corner.ranges_of([posterior, other], names, {"teff": [6100.0, 20000.0]})
+    assert ranges["teff"][0] < 5650 and 6300 < ranges["teff"][1] < 7000 and ranges["ebv"][1] < 0.3
+    first, second = (corner.build(p, names, {}, {}, ranges) for p in (posterior, other))
+    assert len(first.frames) == len(second.frames) == 6 and first.ticks == second.ticks
+    assert (len(first.curves), len(second.curves)) == (2, 2)
+    assert (len(first.fills[0.95]), len(second.fills[0.95])) == (1, 1)
 
 
 def test_a_posterior_without_width_still_draws() -> None:
