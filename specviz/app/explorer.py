@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from specviz.session.session import Session
 from specviz.session.state import State
 from specviz.views.explorer import ExplorerView, Surroundings
 from specviz.views.palette import PALETTES
+
+SETTLE = 0.15  # seconds that the first picture waits for its star
+LATEST = 1.5  # seconds after which the panels below the spectra are built, view or no view
 
 
 class Explorer(DocHost):
@@ -40,7 +44,8 @@ class Explorer(DocHost):
     def __init__(self, session: Session, world: Surroundings, *, theme: str = "auto") -> None:
         self.session = session
         self._unsubscribe: Callable[[], None] | None = None
-        self.view = ExplorerView(session, world)
+        self.view = ExplorerView(session, world, staged=True)
+        session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
         super().__init__(
             self.view.layout, palettes={k: dict(v) for k, v in PALETTES.items()}, theme=theme, on_close=self._end
         )
@@ -48,9 +53,18 @@ class Explorer(DocHost):
         listen(self, self.view, session)
         self._unsubscribe = session.subscribe(self._follow)
         self._follow(State(), State())
+        # No view may come, or say so late, while a long cell runs.
+        self._timer = threading.Timer(LATEST, self.complete)
+        self._timer.daemon = True
+        self._timer.start()
 
-    def _show(self, draw: Callable[[], None]) -> None:
-        with self.hold():
+    def complete(self) -> None:
+        """Build the panels below the spectra, which the first picture does without."""
+        with self.hold(later=True):
+            self.view.build_all()
+
+    def _show(self, draw: Callable[[], None], later: bool = False) -> None:
+        with self.hold(later=later):
             draw()
 
     def _follow(self, _old: State, _new: State) -> None:
@@ -78,6 +92,7 @@ class Explorer(DocHost):
         return self.session.redo()
 
     def _end(self) -> None:
+        self._timer.cancel()
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
@@ -135,6 +150,6 @@ def explore(
     targets = targets_of(x)
     own = (*([x] if isinstance(x, Archive) else []), *locals)
     session = Session(engine, api.demo_catalog, sky=Sky(online=online, locals=own), expecting=bool(targets))
-    explorer = Explorer(session, surroundings(engine), theme=theme)
-    fill(session, targets)
-    return explorer
+    with session.building():
+        fill(session, targets)
+        return Explorer(session, surroundings(engine), theme=theme)

@@ -63,7 +63,7 @@ def serve(
         session = Session(engine, api.demo_catalog, sky=sky, allow_paths=False, expecting=bool(stars))
         view = ExplorerView(session, world)
         doc = curdoc()
-        view.connect(lambda draw: doc.add_next_tick_callback(draw))
+        view.connect(lambda draw, later=False: doc.add_next_tick_callback(draw))
 
         def gone(_context: Any) -> None:
             view.close()

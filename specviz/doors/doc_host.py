@@ -158,17 +158,21 @@ class DocHost(anywidget.AnyWidget):
             self.flush()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Every change that this thread makes inside travels in one message, sent on exit."""
+    def hold(self, *, later: bool = False) -> Iterator[None]:
+        """Every change that this thread makes inside travels in one message, sent on exit.
+
+        ``later``: the browser may draw it when what was sent before is on screen. (Within another hold it goes with
+        that one's message.)
+        """
         self._held.depth = getattr(self._held, "depth", 0) + 1
         try:
             yield
         finally:
             self._held.depth -= 1
             if not self._held.depth:
-                self.flush()
+                self.flush(later=later)
 
-    def flush(self) -> None:
+    def flush(self, *, later: bool = False) -> None:
         """Send the pending changes now. May be called from any thread."""
         with self.lock:
             if self.doc is None or not self._opened:
@@ -180,10 +184,8 @@ class DocHost(anywidget.AnyWidget):
                 batch, self._events = self._events[:n], self._events[n:]
                 payload = encode_events(self.doc, batch)
                 self._seq += 1
-                self.send(
-                    dict(op="patch", seq=self._seq, skip=setter, json=payload.json, css=payload.css, ids=payload.ids),
-                    payload.buffers,
-                )
+                content = dict(op="patch", seq=self._seq, skip=setter, json=payload.json, css=payload.css)
+                self.send({**content, "ids": payload.ids, "later": later}, payload.buffers)
 
     def _notice(self, text: str) -> None:
         self.send({"op": "notice", "text": text})
@@ -210,6 +212,7 @@ class DocHost(anywidget.AnyWidget):
             with self.lock:
                 if content["seq"] != self._seq:  # the view knows whether it missed something or is just behind
                     self.send(dict(op="check", view=view, seq=self._seq))
+            self.complete()
         elif op == "open":
             with self.lock:
                 bundle = self._bundle()
@@ -220,6 +223,9 @@ class DocHost(anywidget.AnyWidget):
             with self.hold():
                 if not self.inbox.receive(content, buffers):
                     raise SpecvizError(f"The browser sent a message of unknown kind {op!r}")
+
+    def complete(self) -> None:
+        """Finish what a subclass left out of the first picture; called when a view stands, and before saving a page."""
 
     def on_key(self, callback: Callable[[KeyPress], None], keys: Sequence[str] | None = None) -> Remove:
         """See :meth:`Inbox.on_key`; this and the next return what removes the callback."""

@@ -117,6 +117,8 @@ def save_html(
     """
     path = Path(path)
     checked = checked_palettes(palettes)
+    if hasattr(what, "complete"):
+        what.complete()
     doc, free = _document_of(what)
     try:
         refused = models_with_addresses(doc.models)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from specviz.spectra.star import Star
 
 NEIGHBOURS = 50  # similar stars asked for
 AHEAD = 4  # stars kept that were prepared
+PATIENCE = 2.0  # seconds that the model's imports wait for a display that is being built
 Known = tuple[Star, Any]  # a star and its report
 
 
@@ -30,9 +34,33 @@ class Loading(Viewing):
         super().__init__(state)
         self.engine, self.sky, self.allow_paths = engine, sky, allow_paths
         self._index, self._searched = index, False
+        self._model_may_load = threading.Event()
+        self._model_may_load.set()
         self._ready: dict[int, tuple[Any, Known]] = {}  # work-list position -> (its target, star and report)
 
     def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
+        raise NotImplementedError
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """While a display is built: the star is fetched meanwhile, the first import of the model waits.
+
+        (Its imports, seconds of Python, would make the building twice as slow.)
+        """
+        self._model_may_load.clear()
+        try:
+            yield
+        finally:
+            self._model_may_load.set()
+
+    def settle(self, timeout: float) -> bool:
+        """Wait for the star asked for, a moment at most; tells whether it is there, or its spectra are."""
+        end = time.monotonic() + timeout
+        while self._idle_or_shown() is False and time.monotonic() < end:
+            time.sleep(0.004)
+        return self._idle_or_shown()
+
+    def _idle_or_shown(self) -> bool:
         raise NotImplementedError
 
     # ------------------------------------------------------------------ kinds of work
@@ -117,6 +145,7 @@ class Loading(Viewing):
         if report is None and not self.engine.loaded:
             # The first star of a kernel: the data are on screen while torch is still being imported.
             self._show_early(job, star)
+            self._model_may_load.wait(PATIENCE)
         report = report if report is not None else self.engine.analyse(star, cancel=lambda: job.cancelled)
         job.step("Looking for similar stars")
         if self._index is not None and not self._searched and not report.problem:

@@ -50,6 +50,9 @@ class Running(Loading):
             raise SpecvizError(f"Still busy after {timeout:.0f} s: {self._state.busy}")
         return self._state
 
+    def _idle_or_shown(self) -> bool:
+        return self._idle.is_set() or (self._state.star is not None and not self.engine.loaded)
+
     def _offline(self) -> dict[str, Any]:
         """The state of a session that asks no archive."""
         kept = self._kept()
@@ -109,8 +112,9 @@ class Running(Loading):
         with self._changing():
             if job is self._jobs.current and not job.finished.is_set():
                 changes: dict[str, Any] = dict(busy=job.title, slow=slow, steps=_progress(job) if slow else ())
-                if job.position is not None:
-                    changes |= dict(work=work.at_hand(self._state.work, job.position, "current"), position=job.position)
+                place = self._place(job)
+                if place is not None:
+                    changes |= dict(work=work.at_hand(self._state.work, place, "current"), position=place)
                 self._update(**changes)
 
     def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
@@ -119,6 +123,13 @@ class Running(Loading):
                 self._update(
                     star=star, report=report, neighbours=None, neighbour=None, neighbour_star=None, target=job.name
                 )
+
+    def _place(self, job: Job) -> int | None:
+        """The row of the work list that a job is for; None when the list has become another meanwhile."""
+        rows, position = self._state.work, job.position
+        if position is None or not 0 <= position < len(rows) or rows[position].target is not job.target:
+            return None
+        return position
 
     def _prefetch(self, position: int) -> None:
         with self._lock:
@@ -156,7 +167,7 @@ class Running(Loading):
         """The state with the star that a job brought. Called under the lock."""
         assert job.name is not None
         star: Star = job.result["star"]
-        position = job.position
+        position = self._place(job)
         changes = dict(job.result, busy="", slow=False, steps=(), notice=None, neighbour=None, neighbour_star=None)
         changes |= dict(candidates=(), question=None, target=job.name, retry=None)
         recent = Recent(star.name, job.target if job.target is not None else star)
@@ -173,7 +184,8 @@ class Running(Loading):
             rows = changes.get("work", self._state.work)
             changes |= dict(work=work.at_hand(rows, position, "current", job.result["report"]), position=position)
         elif "work" not in changes and self._state.position is not None:
-            changes["position"] = self._at = None
+            changes |= dict(work=work.at_hand(self._state.work, -1, "current"), position=None)  # no row is at hand
+            self._at = None
         elif "work" in changes:
             self._at = 0
         self._update(**changes)
@@ -195,9 +207,10 @@ class Running(Loading):
             changes |= self._offline()
             if self._state.online is False:  # known already: say what this one would have needed
                 changes["notice"] = notice
-        if job.position is not None and notice.title != outcome.STOPPED.title:
-            rows = work.at_hand(self._state.work, job.position, "failed", None, problem)
-            changes |= dict(work=rows, position=job.position)
+        place = self._place(job)
+        if place is not None and notice.title != outcome.STOPPED.title:
+            rows = work.at_hand(self._state.work, place, "failed", None, problem)
+            changes |= dict(work=rows, position=place)
         self._update(**changes)
 
 

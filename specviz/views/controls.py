@@ -33,9 +33,12 @@ _sheets: ContextVar[dict[str, InlineStyleSheet] | None] = ContextVar("specviz st
 
 
 @contextmanager
-def shared_sheets() -> Iterator[None]:
-    """While a view is built, equal style sheets are one model (a model belongs to one document, so no longer than that)."""
-    token = _sheets.set({})
+def shared_sheets(known: dict[str, InlineStyleSheet] | None = None) -> Iterator[None]:
+    """While a view is built, equal style sheets are one model (a model belongs to one document, so no longer than that).
+
+    ``known`` keeps them for a view that is built in several goes.
+    """
+    token = _sheets.set({} if known is None else known)
     try:
         yield
     finally:

@@ -27,8 +27,8 @@ class PanelFrame:
         The row below: legend chips first, the readout last.
     body : sequence
         Figures and panes.
-    label : str
-        Sentence for screen readers.
+    min_height : int, optional
+        Pixels, of a frame that has no body yet.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class PanelFrame:
         sub: Sequence[Any] = (),
         body: Sequence[Any] = (),
         note_css: str = "",
+        min_height: int | None = None,
     ) -> None:
         self.title = title
         self._fact = html("", classes=["sv-shrink"])
@@ -47,7 +48,7 @@ class PanelFrame:
         parts: list[Any] = [row(self._fact, spacer(), *controls, css=_HEADER)]
         if sub:
             parts.append(row(*sub, css=_SUB + note_css))
-        self.root = column(*parts, *body, css=stylesheet.PANEL, classes=["sv-panel", klass])
+        self.root = column(*parts, *body, css=stylesheet.PANEL, classes=["sv-panel", klass], min_height=min_height)
 
     def fact(self, fact: str) -> None:
         """Set the quiet fact beside the title (plain text)."""
