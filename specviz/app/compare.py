@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import traitlets
 
 from specviz import __version__, api
@@ -151,8 +152,10 @@ def compare(
         session.set(**options)
 
     def reference() -> Any:
-        known = api.demo_catalog(engine)
-        return known.table["teff"], known.table["logg"]
+        from specviz.archives.demo import DemoArchive
+
+        table = DemoArchive().table()
+        return np.asarray(table["teff"].value), np.asarray(table["logg"].value)
 
     view = CompareView(session, model=engine.name, version=__version__, reference=reference)
     made = Comparison(session, view, theme=theme)

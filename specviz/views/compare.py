@@ -92,6 +92,9 @@ class CompareView:
         ]
         for i, field in enumerate(self.fields):
             field.name = f"search-{i + 1}"
+        second = self.fields[1]  # "/" goes to the first
+        second.html_attributes = {}
+        second.stylesheets = [*second.stylesheets, sheet(".bk-input-group::after { display: none; }")]
         quiet = f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{text(self._model)}</span>'
         bar = row(
             *(column(f, classes=["sv-search"]) for f in self.fields),
@@ -102,11 +105,9 @@ class CompareView:
         self.heads = html(css=pair_labels.HEADS_CSS)
         self.flux = segmented(["Flux", "Normalised"], 0, lambda i: session.set(flux=("flux", "normalised")[i]))
         self.rest = segmented(["Observed", "Rest frame"], 0, lambda i: session.set(frame=("observed", "rest")[i]))
-        self.optical = PairPanel(
-            "LAMOST", "sv-lamost", "pair-lamost", limit=6.0, controls=[self.flux, self.rest], lines=True
-        )
+        self.optical = PairPanel("LAMOST", "sv-lamost", "pair-lamost", controls=[self.flux, self.rest], lines=True)
         self.link = Toggle(label="Link zoom", active=False, margin=0, stylesheets=[sheet(TOGGLE)])
-        self.xp = PairPanel("Gaia XP", "sv-xp", "pair-xp", limit=3.5, nm=True, points=True, controls=[self.link])
+        self.xp = PairPanel("Gaia XP", "sv-xp", "pair-xp", nm=True, points=True, controls=[self.link])
         follow = CustomJS(args=dict(link=self.link, optical=self.optical.x_range, xp=self.xp.x_range), code=_LINK)
         self.link.js_on_change("active", follow)
         self.link.on_change("active", lambda _attr, _old, new: session.set(link_zoom=bool(new)))

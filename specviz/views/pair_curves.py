@@ -28,7 +28,7 @@ class PairCurves:
     """What one panel of the comparison draws.
 
     ``curves`` holds x, y, low and high of each star (empty where it has no such spectrum), ``difference`` x and y in
-    standard errors; ``note`` says what is left out and why.
+    standard errors, of which 98 % lie within ± ``reach``; ``note`` says what is left out and why.
     """
 
     curves: tuple[Columns, Columns]
@@ -38,6 +38,7 @@ class PairCurves:
     label: str
     note: str = ""
     rms: float = float("nan")
+    reach: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _scaled(spectrum: Spectrum, wave: Array, level: Array) -> _Scaled:
 def _pair(scaled: tuple[_Scaled | None, _Scaled | None], label: str, notes: list[str], *, zero: bool) -> PairCurves:
     first, second = scaled
     difference: Columns = dict(x=EMPTY, y=EMPTY)
-    rms = float("nan")
+    rms, reach = float("nan"), 0.0
     if first is not None and second is not None:
         difference = _difference(first, second)
         values = difference["y"][np.isfinite(difference["y"])]
@@ -115,7 +116,7 @@ def _pair(scaled: tuple[_Scaled | None, _Scaled | None], label: str, notes: list
         elif values.size == 0:
             notes.append("The two spectra do not overlap")
         else:
-            rms = float(np.sqrt(np.mean(values**2)))
+            rms, reach = float(np.sqrt(np.mean(values**2))), float(np.percentile(np.abs(values), 98))
     shown = [s for s in scaled if s is not None]
     flux = np.concatenate([s.flux[s.good] for s in shown]) if shown else EMPTY
     waves = np.concatenate([s.wave[[0, -1]] for s in shown]) if shown else np.array([3690.0, 9110.0])
@@ -129,6 +130,7 @@ def _pair(scaled: tuple[_Scaled | None, _Scaled | None], label: str, notes: list
         label=label,
         note=". ".join(notes),
         rms=rms,
+        reach=reach,
     )
 
 

@@ -20,6 +20,8 @@ from specviz.views.spectrum_data import residual_columns
 
 #: Role and line width of the first and the second star.
 STYLES = (("observed", 0.9), ("similar", 1.4))
+#: Ranges of the strip with the value of its outer ticks: two stars may differ by far more than their errors.
+SCALES = ((6.0, 5.0), (12.0, 10.0), (25.0, 20.0), (60.0, 50.0), (120.0, 100.0), (250.0, 200.0), (600.0, 500.0))
 _COLUMNS = ("x", "y", "low", "high")
 
 
@@ -32,8 +34,6 @@ class PairPanel:
         Of the panel; ``klass`` places it in the grid.
     name : str
         Prefix of the names of its figures and glyphs.
-    limit : float
-        Of the strip, in standard errors; what is beyond is a triangle at the edge.
     nm : bool
         The axis writes nm (its numbers are Angstrom).
     points : bool
@@ -50,13 +50,12 @@ class PairPanel:
         klass: str,
         name: str,
         *,
-        limit: float,
         nm: bool = False,
         points: bool = False,
         controls: Any = (),
         lines: bool = False,
     ) -> None:
-        self._limit, self._what = limit, title
+        self._what = title
         full = (3250.0, 10350.0) if nm else (3690.0, 9110.0)
         self.x_range = Range1d(*full, bounds=(2000, 26000), reset_start=full[0], reset_end=full[1])
         self.curves = [ColumnDataSource(dict.fromkeys(_COLUMNS, EMPTY)) for _ in STYLES]
@@ -67,8 +66,7 @@ class PairPanel:
         self.strip = strip = spectrum_figure(
             self.x_range, height=112, name=f"{name}-difference", x_label=x_label, y_label="1 − 2 (σ)"
         )
-        strip.y_range.start, strip.y_range.end = -limit, limit
-        strip.yaxis.ticker = FixedTicker(ticks=[-5, 0, 5] if limit > 4 else [-3, 0, 3])
+        self._scale(SCALES[0])
         for each in (fig, strip):
             if nm:
                 each.xaxis.formatter = CustomJSTickFormatter(code="return (tick / 10).toFixed(0)")
@@ -121,11 +119,20 @@ class PairPanel:
             note_css="@container (max-width: 699px) { :host { flex-wrap: wrap !important; } }",
         )
 
+    def _scale(self, scale: tuple[float, float]) -> None:
+        """Set the range of the strip and its ticks, in standard errors; what is beyond is a triangle at the edge."""
+        limit, tick = scale
+        if self.strip.y_range.end != limit:
+            self.strip.y_range.update(start=-limit, end=limit)
+            self.strip.yaxis.ticker = FixedTicker(ticks=[-tick, 0, tick])
+
     def draw(self, made: PairCurves, pair: Pair, *, reset: bool) -> None:
         """Show the curves; ``reset``: another star, so the whole range again."""
         for source, columns in zip(self.curves, made.curves, strict=True):
             source.data = light(columns)
-        inside, beyond = residual_columns(made.difference, self._limit)
+        scale = next((s for s in SCALES if s[0] >= made.reach), SCALES[-1])
+        self._scale(scale)
+        inside, beyond = residual_columns(made.difference, scale[0])
         self.difference.data, self.beyond.data = light(inside), light(beyond)
         self.figure.y_range.update(
             start=made.y_range[0], end=made.y_range[1], reset_start=made.y_range[0], reset_end=made.y_range[1]

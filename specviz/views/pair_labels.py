@@ -66,7 +66,7 @@ def _card(number: int, side: Side) -> str:
         kept = f" {text(side.name, 40)} is still shown." if side.star is not None and not _is_its_own(side) else ""
         icon = f'<span class="bad">{icons.svg("warning", 14)}</span>'
         told = (
-            f'<div class="told" role="status">{icon}<span>{text(side.problem, 400)}{kept}</span>{choices}{again}</div>'
+            f'<div class="told" role="status"><span>{icon} {text(side.problem, 400)}{kept}</span>{choices}{again}</div>'
         )
     body = (
         facts(side.star)
@@ -99,7 +99,7 @@ def _alike(pair: Pair) -> str:
         value = formats.DASH
         below = "different models" if len(reports) == 2 else "needs two stars"
     swap = '<button class="sv-button" data-sv-act="swap" title="Let the stars change places (key s)">⇄ Swap</button>'
-    return f'<div class="sv-alike"><div class="what">Similarity</div><div class="value">{value}</div><div class="what">{below}</div>{swap}</div>'
+    return f'<div class="sv-alike"><div class="what">Similarity</div><div class="value" title="Cosine of the two embeddings; 1: the model sees no difference">{value}</div><div class="what">{below}</div>{swap}</div>'
 
 
 def labels_html(pair: Pair) -> str:

@@ -14,7 +14,7 @@ _GLYPH = """(name) => { for (const doc of window.Bokeh.documents) for (const m o
 def test_two_stars_side_by_side(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
     nb = open_notebook(
         ["import specviz\npair = specviz.compare('demo 1', 'demo 4', online=False)\npair"],
-        viewport={"width": 1400, "height": 1300},
+        viewport={"width": 1660, "height": 1500},
     )
     nb.run_all()
     page = nb.page
