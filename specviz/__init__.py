@@ -13,6 +13,7 @@ __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
     from specviz.analysis.explain import explain
+    from specviz.analysis.export import export
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
     from specviz.app import compare, explore, serve
@@ -30,6 +31,7 @@ _ROOMS = {
     "similar": "specviz.api",
     "load_model": "specviz.api",
     "explain": "specviz.analysis.explain",
+    "export": "specviz.analysis.export",
     "explore": "specviz.app",
     "serve": "specviz.app",
     "compare": "specviz.app",
@@ -48,6 +50,7 @@ __all__ = [
     "translate",
     "similar",
     "explain",
+    "export",
     "explore",
     "serve",
     "compare",

@@ -62,7 +62,7 @@ def reports_to_table(reports: Sequence[Report]) -> Any:
     table["snr"] = _numbers([_snr(r) for r in reports], "", "signal to noise per pixel (g band for LAMOST)")
     for name in names:
         rows = [found.get(name, (np.nan, np.nan, np.nan)) for found in labels]
-        unit, word = _unit(reports, name), _words_of(name)
+        unit, word = _unit(reports, name), description_of(name)
         table[name] = _numbers(
             [row[0] for row in rows], unit, f"{word}, median of the posterior, or the one value there is"
         )
@@ -91,7 +91,8 @@ def _words(values: Sequence[str], description: str) -> Any:
     return Column(np.asarray(values, dtype=str) if values else np.empty(0, "U1"), description=description)
 
 
-def _words_of(name: str) -> str:
+def description_of(name: str) -> str:
+    """What a label is, in words."""
     if name not in _WORDS and name.endswith("_fe"):
         return f"abundance ratio [{name.removesuffix('_fe').capitalize()}/Fe]"
     return _WORDS.get(name, name)

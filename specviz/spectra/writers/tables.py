@@ -98,7 +98,10 @@ def table_bytes(tables: Any, name: str) -> bytes:
     name : str
         A value of :data:`FORMATS`. Only FITS and VOTable hold several tables.
     """
+    from astropy.table import Table
+
     several = dict(tables) if isinstance(tables, Mapping) else {str(tables.meta.get("name") or ""): tables}
+    several = {key: Table(table) for key, table in several.items()}  # of a QTable, too: columns with units
     if name == "fits":
         return _fits(several)
     if name == "votable":
