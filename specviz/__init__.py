@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from specviz.analysis.export import export
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
-    from specviz.app import compare, explore, serve
+    from specviz.app import compare, explore, face_off, serve
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
     from specviz.spectra.spectrum import Spectrum
@@ -35,6 +35,7 @@ _ROOMS = {
     "explore": "specviz.app",
     "serve": "specviz.app",
     "compare": "specviz.app",
+    "face_off": "specviz.app",
     "Spectrum": "specviz.spectra.spectrum",
     "Star": "specviz.spectra.star",
     "Report": "specviz.analysis.report",
@@ -54,6 +55,7 @@ __all__ = [
     "explore",
     "serve",
     "compare",
+    "face_off",
     "load_model",
     "Spectrum",
     "Star",
@@ -76,3 +78,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """For ``jupyter labextension develop``: links the extension of a checkout instead of copying it."""
+    return [{"src": "../widgets/labextension", "dest": "jupyter-specviz"}]

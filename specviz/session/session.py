@@ -10,8 +10,8 @@ from specviz import __version__
 from specviz.archives.protocol import Candidate
 from specviz.errors import SpecvizError
 from specviz.session import outcome, saved, work
+from specviz.session.facing import Facing, Models
 from specviz.session.jobs import Job
-from specviz.session.neighbours import Neighbours
 from specviz.session.resolve import describe, is_query, split_names
 from specviz.session.running import RECENT
 from specviz.session.state import Asked, Notice, State
@@ -20,7 +20,7 @@ from specviz.spectra.star import Star
 _log = logging.getLogger(__name__)
 
 
-class Session(Neighbours):
+class Session(Facing):
     """State, jobs and history of one exploring person.
 
     Parameters
@@ -38,6 +38,8 @@ class Session(Neighbours):
     expecting : bool
         A star will be asked for right after the views are built, so they skip the first screen. (Asking before would
         make the imports of the model compete with the building of the views.)
+    models : Models, optional
+        The models that a person may choose from or have compared; without, there is ``engine`` alone.
 
     Notes
     -----
@@ -54,8 +56,10 @@ class Session(Neighbours):
         sky: Any = None,
         allow_paths: bool = True,
         expecting: bool = False,
+        models: Models | None = None,
     ) -> None:
         super().__init__(engine, index, sky, allow_paths, expecting)
+        self.models = models
         if not self._reachable():
             self._update(**self._offline())
 

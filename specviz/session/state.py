@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from specviz.analysis.face_off import FaceOff, Value
 from specviz.analysis.quality import headline_flags
 from specviz.analysis.report import Anomaly, Posterior, QualityFlag, Reason, Report
 from specviz.archives.protocol import Candidate, Outcome
@@ -18,6 +19,9 @@ __all__ = [
     "Asked",
     "Candidate",
     "Explained",
+    "FaceOff",
+    "Faced",
+    "ModelChoice",
     "Notice",
     "Outcome",
     "Posterior",
@@ -29,6 +33,7 @@ __all__ = [
     "Star",
     "State",
     "Step",
+    "Value",
     "ViewOptions",
     "WorkItem",
     "headline_flags",
@@ -97,6 +102,26 @@ class Explained:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that may read the stars; ``missing`` says what to do where it is not on this machine, "" where it is."""
+
+    name: str
+    summary: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Faced:
+    """What all models say of the star on screen: ``result`` so far, the models that are at work or wait (``running``),
+    and why there is no more (``problem``).
+    """
+
+    result: FaceOff | None = None
+    running: tuple[str, ...] = ()
+    problem: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class State:
     """Everything the views may show.
@@ -128,6 +153,8 @@ class State:
         What was asked for last and did not come.
     explains : bool
         Whether the model that made ``report`` can say why. ``explained`` is what was asked of that, None for nothing.
+    faced : Faced or None
+        What all models say of the star, while ``view.face_off`` is on.
     view : ViewOptions
         What the person chose to see; ``can_undo`` and ``can_redo`` tell whether a step back or forth is there.
     """
@@ -157,6 +184,7 @@ class State:
     model: str = ""
     explains: bool = False
     explained: Explained | None = None
+    faced: Faced | None = None
     view: ViewOptions = field(default_factory=ViewOptions)
     can_undo: bool = False
     can_redo: bool = False

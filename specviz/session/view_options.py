@@ -23,6 +23,8 @@ LINE_GROUPS = ("main", "H", "He", "Ca", "Mg", "Na", "Fe", "CH", "CN", "TiO", "DI
 LAYERS = ("observed", "model", "predicted", "continuum", "masked", "similar", "window", "xp_observed", "xp_predicted")
 #: Panels that can be drawn as wide as the Explorer.
 PANELS = ("lamost", "xp", "posterior", "map", "anomaly", "similar", "work")
+#: Labels in the corner plot until others are chosen; one that a model does not give is replaced by one that it does.
+LEADING_LABELS = ("teff", "logg", "fe_h", "alpha_fe")
 #: Labels that a corner plot holds: with more, the cells are too small for their numbers.
 CORNER_LIMIT = 6
 #: Fastest star that the slider reaches, km/s. The fastest known hypervelocity stars move at about 2000 km/s.
@@ -61,6 +63,8 @@ class ViewOptions:
         The XP panel shows the stretch of the optical one.
     magnifier : bool
         A pane that enlarges what is under the pointer.
+    face_off : bool
+        The panel that compares what all models say of the star is open.
     tools : bool
         The row of tools under the legend is open.
     plane : {"kiel", "embedding", "alpha", "hr"}
@@ -68,8 +72,8 @@ class ViewOptions:
         colour.
     posterior : {"corner", "table"}
     corner : tuple of str
-        Labels in the corner plot, at most :data:`CORNER_LIMIT`, first at the top left; () = the leading four. A label
-        that the model does not give is left out.
+        Labels in the corner plot, at most :data:`CORNER_LIMIT`, first at the top left; () = :data:`LEADING_LABELS`. A
+        label that the model does not give is left out.
     posterior_from : {"auto", "lamost_lrs", "gaia_xp", "both"}
         Whose posterior is drawn; "auto" is the leading spectrum's, "both" lays one over the other.
     enlarged : tuple of str
@@ -102,9 +106,10 @@ class ViewOptions:
     link_zoom: bool = False
     magnifier: bool = False
     tools: bool = False
+    face_off: bool = False
     plane: Literal["kiel", "embedding", "alpha", "hr"] = "kiel"
     posterior: Literal["corner", "table"] = "corner"
-    corner: tuple[str, ...] = ()
+    corner: tuple[str, ...] = LEADING_LABELS
     posterior_from: Literal["auto", "lamost_lrs", "gaia_xp", "both"] = "auto"
     enlarged: tuple[str, ...] = ()
     similar_by: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
@@ -195,7 +200,7 @@ def _corner(value: Any) -> tuple[str, ...]:
     labels = (value,) if isinstance(value, str) else tuple(value or ())
     if not all(isinstance(v, str) and v.isidentifier() for v in labels):
         raise OptionError(f"corner={value!r}", expected="names of labels, such as ('teff', 'logg')")
-    labels = tuple(dict.fromkeys(labels))
+    labels = tuple(dict.fromkeys(labels)) or LEADING_LABELS
     if len(labels) > CORNER_LIMIT:
         raise OptionError(f"corner: {len(labels)} labels", expected=f"at most {CORNER_LIMIT}")
     return labels
