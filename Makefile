@@ -9,6 +9,9 @@ BROWSER ?= yes
 BIN    := $(VENV)/bin
 STAMPS := .stamps
 
+# An editable install copies these to where JupyterLab looks, so a change of them installs again.
+LABEXTENSION := $(wildcard widgets/labextension/*.json widgets/labextension/static/*.js)
+
 # CI, and machines that keep wheels in a folder, take the torch that constraints-ci.txt names; everybody else takes torch>=2.4.
 ifneq ($(CI)$(PIP_FIND_LINKS),)
 CONSTRAINTS ?= constraints-ci.txt
@@ -52,12 +55,12 @@ clean:
 	find specviz tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written only after its step succeeded, so a run that was killed is simply run again.
-$(STAMPS)/run: pyproject.toml constraints-ci.txt $(VENV)/pyvenv.cfg
+$(STAMPS)/run: pyproject.toml constraints-ci.txt $(LABEXTENSION) $(VENV)/pyvenv.cfg
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(call INSTALL,$(if $(wildcard $(STAMPS)/test),dev,notebook))
 	@mkdir -p $(STAMPS) && touch $@
 
-$(STAMPS)/test: pyproject.toml constraints-ci.txt $(VENV)/pyvenv.cfg
+$(STAMPS)/test: pyproject.toml constraints-ci.txt $(LABEXTENSION) $(VENV)/pyvenv.cfg
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(call INSTALL,dev)
 	@mkdir -p $(STAMPS) && touch $@ $(STAMPS)/run

@@ -46,6 +46,11 @@ FOREIGN: Mapping[str, tuple[str, ...]] = {
         r"Cannot read properties of undefined \(reading 'schema'\)",
         r"Command 'filebrowser:[\w-]+' not registered",
     ),
+    "nb7-tree": (  # its file browser, also with an extension in our place that does nothing
+        r"Cannot read properties of undefined \(reading 'schema'\)",
+        r"Cannot convert undefined or null to object \(\S*/notebook_core\.",
+        r"Cannot read properties of null \(reading 'updateRenderOption'\)",
+    ),
     "voila": (
         r"pyviz",
         r"[Ss]hared module @jupyterlab/docmanager",
@@ -144,6 +149,7 @@ class Jupyter:
         env |= {f"JUPYTER_{k}_DIR": str(self.folder / k) for k in ("CONFIG", "DATA", "RUNTIME")}
         env |= {f"JUPYTERLAB_{k}_DIR": str(self.folder / k) for k in ("SETTINGS", "WORKSPACES")}
         env |= {"IPYTHONDIR": str(self.folder / "ipython"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env |= {"JUPYTER_PREFER_ENV_PATH": "0"}  # what lies in the folder goes before what is installed
         if python_path is not None:
             env["PYTHONPATH"] = python_path
         quiet = self.folder / "SETTINGS/@jupyterlab/apputils-extension"  # no news dialogue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,10 +11,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import specviz
 
 ROOT = Path(__file__).resolve().parents[2]
+LAB = "data/share/jupyter/labextensions/jupyter-specviz"
 #: `import ... from "https://..."`, `import("//...")`, a src or href set to an address: code or styles from elsewhere.
 FETCHES = re.compile(
     r"""(?:\bimport\b[^;\n]*?|\bfrom\s*|\bimport\s*\(\s*|\bfetch\s*\(\s*|importScripts\s*\(\s*"""
@@ -69,16 +72,42 @@ def test_every_module_is_in_it(names: list[str]) -> None:
 
 
 def test_nothing_else_is_in_it(names: list[str]) -> None:
-    assert {n.split("/")[0] for n in names} == {"specviz", f"jupyter_specviz-{specviz.__version__}.dist-info"}
+    stem = f"jupyter_specviz-{specviz.__version__}"
+    assert {n.split("/")[0] for n in names} == {"specviz", f"{stem}.dist-info", f"{stem}.data"}
+    assert {"/".join(n.split("/")[:6]) for n in names if n.startswith(f"{stem}.data")} == {f"{stem}.data/{LAB}"}
     stranger = re.compile(r"(^|/)(tests?|notebooks|node_modules|__pycache__|\.git)(/|$)|test_[^/]*$")
     assert [n for n in names if stranger.search(n)] == []
     assert [n for n in names if n.endswith((".ipynb", ".pyc", ".ckpt", ".pt", ".pth", ".fits", ".gz", ".h5"))] == []
 
 
-def test_the_browser_side_is_in_it(names: list[str]) -> None:
-    ours = {"specviz/static/" + p.relative_to(ROOT / "widgets").as_posix() for p in (ROOT / "widgets").rglob("*.js")}
+def test_the_browser_side_is_in_it_once(names: list[str]) -> None:
+    ours = {f"specviz/static/{p.name}" for p in (ROOT / "widgets").glob("*.js")}
     assert ours, "widgets/ has no module"
-    assert ours - set(names) == set()
+    assert {n for n in names if n.startswith("specviz/static/")} == ours
+
+
+def test_the_jupyterlab_extension_goes_where_jupyter_looks(wheel: Path, names: list[str]) -> None:
+    folder = ROOT / "widgets" / "labextension"
+    where = f"jupyter_specviz-{specviz.__version__}.data/{LAB}"
+    assert {n for n in names if n.startswith(where)} == {
+        f"{where}/{p.relative_to(folder).as_posix()}" for p in folder.rglob("*") if p.is_file()
+    }
+    with zipfile.ZipFile(wheel) as archive:
+        package = json.loads(archive.read(f"{where}/package.json"))
+        assert f"{where}/{package['jupyterlab']['_build']['load']}" in names
+        assert json.loads(archive.read(f"{where}/install.json"))["packageName"] == "jupyter-specviz"
+    assert Version(package["version"]) == Version(specviz.__version__)
+    assert package["name"] == "jupyter-specviz"
+
+
+def test_the_jupyterlab_extension_is_installed_here() -> None:
+    """Whatever the way of installing, an editable one too; the browser tests take the checkout's own copy."""
+    installed = Path(sys.prefix, *LAB.removeprefix("data/").split("/"))
+    again = f"install again: {sys.executable} -m pip install -e {ROOT}"
+    assert installed.is_dir(), f"the JupyterLab extension is not in {installed}; {again}"
+    for path in (ROOT / "widgets" / "labextension").rglob("*.js*"):
+        copy = installed / path.relative_to(ROOT / "widgets" / "labextension")
+        assert copy.is_file() and copy.read_text() == path.read_text(), f"{copy} is another version's; {again}"
 
 
 def test_the_default_model_is_in_it(wheel: Path) -> None:

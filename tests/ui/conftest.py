@@ -53,10 +53,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[Any]:
-    """A running Jupyter server that imports specviz from this checkout."""
+    """A running Jupyter server that imports specviz, and takes its JupyterLab extension, from this checkout."""
     from specviz.benchmarks.browser import Jupyter
 
-    with Jupyter(tmp_path_factory.mktemp("jupyter")).start(python_path=_PYTHON_PATH) as server:
+    server = Jupyter(tmp_path_factory.mktemp("jupyter"))
+    extension = server.folder / "DATA" / "labextensions" / "jupyter-specviz"  # goes before the installed copy
+    extension.parent.mkdir(parents=True)
+    extension.symlink_to(_HERE.parents[1] / "widgets" / "labextension")
+    with server.start(python_path=_PYTHON_PATH):
         yield server
 
 

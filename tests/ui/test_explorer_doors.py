@@ -1,0 +1,150 @@
+"""The Explorer at each door: star and temperature written, spectra drawn, nothing asked of another machine.
+
+The quickstart (``test_quickstart.py``) goes through JupyterLab, Notebook 7, Voila and ``specviz serve``; here are the
+doors that need something else: the extension's "Open in Specviz", Panel's preview on Jupyter's server, a saved page.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.timeout(180)
+
+#: Points of the longest source that a glyph of a spectrum draws in the browser.
+POINTS = """() => Math.max(0, ...(window.Bokeh?.documents ?? []).flatMap((doc) => [...doc._all_models.values()]
+    .filter((m) => m.type === 'GlyphRenderer' && m.data_source && m.visible)
+    .map((m) => Math.max(0, ...Object.values(m.data_source.data).map((column) => column?.length ?? 0)))))"""
+CURRENT = """() => { const panel = window.jupyterapp.shell.currentWidget
+    return [panel?.context?.path ?? '', panel?.content?.model?.cells?.get(0)?.sharedModel.source ?? ''] }"""
+DEFAULT = "() => window.jupyterapp.docRegistry.defaultWidgetFactory('a.FITS.gz')?.name ?? 'Specviz'"
+
+
+def spectrum_file(path: Path, number: int) -> Path:
+    """The LAMOST spectrum of a demo star as a FITS table."""
+    from astropy.table import Table
+
+    from specviz.archives.demo import DemoArchive
+
+    spectrum = DemoArchive().star(number).spectra["lamost_lrs"]
+    cells = {k: getattr(spectrum, k)[None] for k in ("flux", "ivar", "wavelength")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Table({k.upper(): v for k, v in cells.items()}).write(path)
+    return path
+
+
+def shows(page: Page, name: str) -> None:
+    """The star's name, its temperature with an error, and its spectrum drawn with ink."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    expect(page.locator(".name", has_text=name).first).to_be_visible()
+    tile = page.locator(".tile", has_text="K").first
+    expect(tile).to_be_visible()
+    assert any(digit.isdigit() for digit in tile.inner_text())
+    page.wait_for_function(f"() => ({POINTS})() > 1000")
+    picture = Image.open(BytesIO(page.locator(".bk-Canvas").first.screenshot())).convert("L")
+    dark = sum(picture.histogram()[:100])
+    assert dark > 1000, f"{dark} dark pixels: the spectrum is not painted"
+
+
+def tree(jupyter: Any, page: Page, path: str = "lab") -> None:
+    """Open JupyterLab, or Notebook 7's file browser, without a document."""
+    from specviz.benchmarks.browser import TOKEN
+
+    page.goto(f"{jupyter.base}/{path}?token={TOKEN}" + ("&reset" if path == "lab" else ""), wait_until="commit")
+    page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady")
+
+
+def current(page: Page, path: str) -> str:
+    """Wait until the notebook at ``path`` is in front; its first cell."""
+    page.wait_for_function(f"(path) => ({CURRENT})()[0] === path && ({CURRENT})()[1] !== ''", arg=path)
+    return page.evaluate(CURRENT)[1]
+
+
+def entry(page: Page, text: str) -> Any:
+    """A line of the file browser."""
+    return page.locator(".jp-DirListing-item", has_text=text).first
+
+
+@pytest.fixture
+def kernels(jupyter: Any) -> Iterator[None]:
+    """Ends the kernels that a page started, when the page is gone."""
+    yield
+    jupyter.end_kernels()
+
+
+@pytest.fixture
+def lab(kernels: None, open_page: Callable[..., Any]) -> Any:
+    return open_page("lab")
+
+
+def test_open_in_specviz(lab: Any, jupyter: Any, shot: Callable[..., Path]) -> None:
+    """The context menu, on a file whose name is an attack on Python, HTML and paths at once."""
+    odd = """it's <b onclick=1>αβ "1"; \\.fits"""
+    spectrum_file(jupyter.root / "extension" / odd, 1)
+    tree(jupyter, lab)
+    entry(lab, "extension").dblclick()
+    entry(lab, "αβ").click(button="right")
+    shot(lab, "extension_menu")
+    lab.locator(".lm-Menu-item", has_text="Open in Specviz").click()
+    source = current(lab, f"extension/{odd.removesuffix('.fits')}-specviz.ipynb")
+    names = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    assert names == [odd]
+    shows(lab, "αβ")
+    assert lab.locator(".name b").count() == 0
+    shot(lab, "extension_opened")
+
+
+def test_double_click_several_files_and_the_launcher(lab: Any, jupyter: Any, shot: Callable[..., Path]) -> None:
+    for number in (2, 3):
+        spectrum_file(jupyter.root / "several" / f"star {number}.fits", number)
+    spectrum_file(jupyter.root / "several" / "'quoted.fit", 4)
+    tree(jupyter, lab)
+    card = lab.locator(".jp-LauncherCard[data-category='Other']", has_text="specviz")
+    expect(card).to_be_visible()
+    shot(lab, "extension_launcher")
+    card.click()
+    assert current(lab, "specviz.ipynb") == "import specviz\n\nexplorer = specviz.explore()\nexplorer"
+    entry(lab, "several").dblclick()
+    entry(lab, "star 2.fits").dblclick()
+    assert 'specviz.explore("star 2.fits")' in current(lab, "several/star 2-specviz.ipynb")
+    # nothing is left of the viewer that the double click went through
+    assert lab.locator(".lm-TabBar-tabLabel", has_text="star 2.fits").count() == 0
+    entry(lab, "'quoted.fit").click()
+    entry(lab, "star 2.fits").click(modifiers=["ControlOrMeta"])
+    entry(lab, "star 3.fits").click(modifiers=["ControlOrMeta"])
+    entry(lab, "star 3.fits").click(button="right")
+    lab.locator(".lm-Menu-item", has_text="Open in Specviz").click()
+    source = current(lab, "several/specviz.ipynb")
+    names = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    assert sorted(names) == ["./'quoted.fit", "star 2.fits", "star 3.fits"]
+    # the double click is an option, and what was before it comes back
+    assert lab.evaluate(DEFAULT) == "Specviz"
+    lab.evaluate("window.jupyterapp.serviceManager.settings.save('jupyter-specviz:plugin', '{\"doubleClick\": false}')")
+    lab.reload()
+    lab.wait_for_function(f"() => window.jupyterapp?.serviceManager.isReady && ({DEFAULT})() !== 'Specviz'")
+    lab.evaluate("window.jupyterapp.serviceManager.settings.save('jupyter-specviz:plugin', '{}')")
+
+
+@pytest.mark.usefixtures("kernels")
+def test_open_in_specviz_from_notebook_7(jupyter: Any, open_page: Callable[..., Any]) -> None:
+    """No launcher there, and a notebook is a page of its own, which runs what was asked for in the other."""
+    from specviz.benchmarks.browser import Guard
+
+    spectrum_file(jupyter.root / "nb7" / "five.fits", 5)
+    page = open_page("nb7-tree")
+    tree(jupyter, page, "tree/nb7")
+    entry(page, "five.fits").click(button="right")
+    with page.context.expect_page() as opened:
+        page.locator(".lm-Menu-item", has_text="Open in Specviz").click()
+    notebook = opened.value
+    guard = Guard(notebook)
+    shows(notebook, "five")
+    guard.check("nb7")
