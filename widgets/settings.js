@@ -6,11 +6,17 @@
 //   <input data-sv-bind="rv">          its value is the option; with data-sv-part="coarse" and "fine" two sliders make one number
 //   data-sv-when="tools"               on a model's element: shown only while the option is on ("plane alpha": while it is that)
 //   data-sv-text="smooth"              its text follows the option
+//   data-sv-enlarge="map"              on a panel's element: gets data-sv-enlarged while "enlarged" lists the word
+//   data-sv-copy="text"                a press copies the text
 //   data-sv-reset="zoom"               the panel of that option shows its whole range again
+
+import { copyText } from "./copying.js";
 
 const SETTINGS = "sv-settings";
 const DRAG_PAUSE = 200;                         // ms without a move after which the kernel hears of a slider
 const dragged = new WeakMap();                  // settings -> what a slider says that is being dragged
+const dragRoots = new WeakMap();                // settings -> the shadow root of that slider
+const layersDrawn = new WeakMap();              // settings -> hidden layers and groups of lines as drawn last
 
 export const optionsOf = (settings) => ({ ...settings.tags[0], ...dragged.get(settings) });
 export const factsOf = (settings) => settings.tags[1] ?? {};
@@ -68,6 +74,7 @@ export function syncControls(root, options, facts) {
       if (el.type === "checkbox") el.checked = Boolean(options[data.svBind]);
       else showNumber(el, options, facts);
     }
+    if (data.svEnlarge != null) el.toggleAttribute("data-sv-enlarged", inList(options, "enlarged", data.svEnlarge));
     if (data.svWhen != null) {
       const [name, ...words] = data.svWhen.split(" ");
       el.toggleAttribute("data-sv-hidden", !(words.length ? isSet(options, [name, ...words]) : Boolean(options[name])));
@@ -75,17 +82,27 @@ export function syncControls(root, options, facts) {
   }
 }
 
+function drawLayers(settings, { hidden, lines }) {
+  const now = JSON.stringify([hidden, lines]);
+  for (const model of layersDrawn.get(settings) === now ? [] : settings.document._all_models.values()) {
+    const [kind, word] = (model.type === "GlyphRenderer" && model.name?.startsWith("sv-") ? model.name : "").split(":");
+    if (kind === "sv-layer") model.setv({ visible: !hidden.includes(word) }, { sync: false });
+    else if (kind === "sv-lines") model.setv({ visible: lines.includes(word) }, { sync: false });
+  }
+  layersDrawn.set(settings, now);
+}
+
 // Called by the kernel's CustomJS whenever the options change, and once when a document has been built.
 export function settingsChanged(settings) {
   const { document } = settings;
   if (document == null) return;
   const options = optionsOf(settings);
-  for (const model of document._all_models.values()) {
-    const [kind, ...rest] = (model.type === "GlyphRenderer" && model.name?.startsWith("sv-") ? model.name : "").split(":");
-    if (kind === "sv-layer") model.setv({ visible: !inList(options, "hidden", rest[0]) }, { sync: false });
-    else if (kind === "sv-lines") model.setv({ visible: inList(options, "lines", rest[0]) }, { sync: false });
+  if (dragged.has(settings)) {                  // many times a second: what is beside the slider is enough
+    syncControls(dragRoots.get(settings), options, factsOf(settings));
+    return;
   }
-  for (const view of document.views_manager?.roots ?? []) syncControls(view.el.getRootNode() === view.el ? view.el : view.el.parentNode ?? view.el, options, factsOf(settings));
+  drawLayers(settings, options);
+  for (const view of document.views_manager?.roots ?? []) syncControls(view.el.parentNode ?? view.el, options, factsOf(settings));
 }
 
 export function setOptions(settings, changes) {
@@ -95,8 +112,9 @@ export function setOptions(settings, changes) {
   if (settings.tags === before) settings.properties.tags.change.emit();
 }
 
-function drag(settings, changes) {
+function drag(settings, changes, root) {
   dragged.set(settings, { ...dragged.get(settings), ...changes });
+  dragRoots.set(settings, root);
   settings.properties.tags.change.emit();
 }
 
@@ -138,7 +156,9 @@ export function listenSettings(holder, document, reset = () => {}) {
   };
   const onClick = (event) => {
     const path = event.composedPath();
-    closeMenus(path);
+    const copied = path.find(({ dataset: d }) => d?.svCopy != null);
+    closeMenus(copied == null ? path : []);
+    if (copied != null) { copyText(copied.dataset.svCopy); return; }
     const at = path.find(({ dataset: d }) => d != null && (d.svSet ?? d.svToggle ?? d.svStep ?? d.svReset) != null);
     const settings = at == null || at.disabled ? null : settingsOf(document());
     if (settings == null) return;
@@ -151,7 +171,7 @@ export function listenSettings(holder, document, reset = () => {}) {
     const settings = name == null ? null : settingsOf(document());
     if (settings == null) return;
     if (el.type === "range" && event.type === "input") {
-      drag(settings, { [name]: numberOf(el) });
+      drag(settings, { [name]: numberOf(el) }, el.getRootNode());
       clearTimeout(timer);
       timer = setTimeout(() => setOptions(settings, dragged.get(settings) ?? {}), DRAG_PAUSE);
     } else if (event.type === "change") {
@@ -184,5 +204,8 @@ export function listenSettings(holder, document, reset = () => {}) {
 
 // A document that has just been built gets what only the browser knows to draw.
 export function startSettings(document) {
-  settingsOf(document)?.properties.tags.change.emit();
+  const settings = settingsOf(document);
+  if (settings == null) return;
+  layersDrawn.delete(settings);
+  settings.properties.tags.change.emit();
 }

@@ -88,7 +88,7 @@ function fitY(settings, { fig, data, fallback, option }) {
     const top = Math.max(seen?.[1] ?? 0, made?.[1] ?? 0);
     limits = [-0.025 * top, top];
   }
-  if (limits != null && (limits[0] !== y.start || limits[1] !== y.end)) y.setv({ start: limits[0], end: limits[1] });
+  if (limits != null && (limits[0] !== y.start || limits[1] !== y.end)) y.setv({ start: limits[0], end: limits[1] }, { sync: false });
 }
 
 const FIRST = { flux: "flux", smooth: 0, medium: "vacuum", unit: "angstrom", frame: "observed", zoom: null };
@@ -105,7 +105,7 @@ function applyOptions(settings, panel) {
   const { x_range: range } = fig;
   if (panel.ticks != null && now.frame === "rest" && before.frame === "rest" && changed("velocity")) {
     const shift = dopplerFactor(now.velocity) / dopplerFactor(before.velocity);
-    if (now.zoom != null || zooming.has(range)) range.setv({ start: range.start * shift, end: range.end * shift });
+    if (now.zoom != null || zooming.has(range)) range.setv({ start: range.start * shift, end: range.end * shift }, { sync: false });
   } else if (changed("zoom") && !zooming.has(range)) {
     const [start, end] = now.zoom ?? [range.reset_start ?? range.start, range.reset_end ?? range.end];
     if (Math.abs(start - range.start) > 0.02 || Math.abs(end - range.end) > 0.02) range.setv({ start, end });
@@ -118,11 +118,11 @@ function applyOptions(settings, panel) {
   }
   if (panel.ticks != null) moveLines(settings, panel);
   if (changed("medium", "unit", "frame")) {
-    for (const each of [fig, strip]) for (const axis of each.below) axis.axis_label = axisLabel(now);
+    const label = panel.ticks != null ? axisLabel(now) : `Wavelength (${now.unit === "micron" ? "\u00b5m" : "nm"})`;
+    for (const each of [fig, strip]) for (const axis of each.below) if (axis.axis_label !== label) axis.axis_label = label;
   }
-  if (changed("medium", "unit", "frame", "velocity")) {
-    plotOf(fig)?.request_paint?.("everything");
-    plotOf(strip)?.request_paint?.("everything");
+  if (changed("medium", "unit", "frame") || (now.frame === "rest" && changed("velocity"))) {
+    for (const each of [fig, strip]) plotOf(each)?.request_repaint();
   }
 }
 
@@ -189,8 +189,21 @@ function writeReadout(event, settings, { data, model, pane, decimals, unit }) {
 function followZoom(settings, bracket, from, to) {
   const whole = from.start <= from.reset_start + 1 && from.end >= from.reset_end - 1;
   const [x0, x1] = whole ? factsOf(settings).optical ?? [3700, 9100] : [from.start, from.end];
-  if (bracket.data.x0?.[0] !== x0 || bracket.data.x1?.[0] !== x1) bracket.setv({ data: { ...bracket.data, x0: [x0], x1: [x1] } }, { sync: false });
+  const moved = Math.max(Math.abs(bracket.data.x0?.[0] - x0), Math.abs(bracket.data.x1?.[0] - x1));
+  if (!(moved < 5)) bracket.setv({ data: { ...bracket.data, x0: [x0], x1: [x1] } }, { sync: false });
   if (optionsOf(settings).link_zoom && !whole) to.setv({ start: from.start, end: from.end });
+}
+
+// The stretch around the pointer, enlarged in a pane on the side of the frame where the pointer is not.
+function magnify(event, settings, { small, data, fallback, fig, half }) {
+  if (!optionsOf(settings).magnifier) return;
+  const [start, end] = [event.x - half, event.x + half];
+  const limits = [data, fallback].map((s) => (s.data.x?.length ? yLimits(s.data.x, curveOf(s, settings).y, start, end) : null)).find((l) => l != null);
+  if (limits == null) return;
+  small.x_range.setv({ start, end }, { sync: false });
+  small.y_range.setv({ start: limits[0], end: limits[1] }, { sync: false });
+  const { x_range: range } = fig;
+  plotOf(small)?.el.toggleAttribute("data-sv-left", (event.x - range.start) / (range.end - range.start) > 0.55);
 }
 
 // What the kernel's short scripts call, by a name that they can reach.
@@ -199,6 +212,6 @@ export function offerToScripts() {
   page.settings ??= { changed: settingsChanged, of: optionsOf, set: setOptions };
   page.spectrum ??= {
     curve: curveOf, ticks: axisTicks, text: axisText, apply: applyOptions, moved: rangeMoved, widened: frameWidened,
-    readout: writeReadout, fit: fitY, follow: followZoom, velocity: velocityOf,
+    readout: writeReadout, fit: fitY, follow: followZoom, magnify, velocity: velocityOf,
   };
 }

@@ -30,6 +30,7 @@ from bokeh.models import (
     Scatter,
     Segment,
     Span,
+    Step,
     Text,
     VArea,
     WheelZoomTool,
@@ -148,6 +149,7 @@ _GLYPHS: dict[str, tuple[type[Glyph], tuple[str, ...]]] = {
     "quad": (Quad, ("left", "right", "top", "bottom")),
     "scatter": (Scatter, ("x", "y")),
     "segment": (Segment, ("x0", "y0", "x1", "y1")),
+    "step": (Step, ("x", "y")),
     "text": (Text, ("x", "y", "text")),
     "varea": (VArea, ("x", "y1", "y2")),
 }

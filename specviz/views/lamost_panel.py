@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from specviz.session.state import State, ViewOptions
 from specviz.spectra.lines import TELLURIC_BANDS
 from specviz.views import option_controls, spectrum_data, spectrum_tools
-from specviz.views.controls import html
+from specviz.views.controls import column, html
 from specviz.views.figures import MARKS, labels, light, mark, sigma_zone, spectrum_figure
 from specviz.views.formats import text
 from specviz.views.line_marks import LineMarks
+from specviz.views.magnifier import magnifier
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.service_message import ServiceMessage
@@ -55,6 +56,7 @@ class LamostPanel:
         self._settings, self._state = settings, State(view=view)
         self._curves: spectrum_data.OpticalCurves | None = None
         self._legend_state: Any = None
+        self.magnifier: Any = None
         self.x_range = Range1d(3690, 9110, bounds=(2000, 26000))
         self.x_range.reset_start, self.x_range.reset_end = 3690, 9110
         self.data = _source("x", "y", "e", "level")
@@ -64,7 +66,7 @@ class LamostPanel:
         self.continuum.tags = ["sharp"]
         self.similar = _source("x", "y", "level")
         self.masks = _source("left", "right")
-        self.window = _source("x0", "x1", "middle", "text")
+        self.window = _source("x0", "x1", "text")
         self.residual = _source("x", "y")
         self.beyond = _source("x", "y", "angle")
         self.figure = spectrum_figure(self.x_range, height=300, name="lamost-flux", y_label=LABELS[view.flux])
@@ -93,12 +95,13 @@ class LamostPanel:
             html_attributes={"data-sv-when": "tools", **({} if view.tools else {"data-sv-hidden": ""})},
         )
         self._read()
+        self._plot = column(self.figure, css=":host { position: relative; overflow: visible; }")
         self.frame = PanelFrame(
             "LAMOST low resolution",
             "sv-lamost",
             controls=[self.why.control, self.header],
             sub=[self.legend],
-            body=[self.tools, self.why.row, self.figure, self.strip, self.message.root],
+            body=[self.tools, self.why.row, self._plot, self.strip, self.message.root],
             note_css=":host { min-height: 28px; }",
         )
 
@@ -149,18 +152,19 @@ class LamostPanel:
         mark(self.figure, "line", "x", y, source=source, line_color=LIGHT[role], name=f"sv-layer:{layer}", **style)
 
     def _window(self) -> None:
-        """A bracket along the foot of the frame: what the model sees of the spectrum."""
-        style: dict[str, Any] = dict(
-            source=self.window, y_range_name=MARKS, line_color=LIGHT["reconstructed"], line_width=1,
-            name="sv-layer:window",
-        )  # fmt: skip
-        mark(self.figure, "segment", "x0", 0.055, "x1", 0.055, **style)
-        for end in ("x0", "x1"):
-            mark(self.figure, "segment", end, 0.035, end, 0.075, **style)
+        """A line along the foot of the frame: what the model sees of the spectrum."""
+        style: dict[str, Any] = dict(source=self.window, y_range_name=MARKS, name="sv-layer:window")
+        mark(self.figure, "segment", "x0", 0.004, "x1", 0.004, line_color=LIGHT["reconstructed"], line_width=3, **style)
         labels(
             self.figure, self.window, size=10, y_range=MARKS, role="reconstructed", text_baseline="bottom",
-            x="middle", y=0.065, name="sv-layer:window",
+            text_align="left", x="x0", y=0.012, x_offset=4, name="sv-layer:window",
         )  # fmt: skip
+
+    def build_magnifier(self) -> None:
+        """Made when it is first wanted, or before a page is saved: each model costs at every first view."""
+        shown = self._state.view.magnifier
+        self.magnifier = magnifier(self._settings, self.figure, self.data, self.model, shown=shown)
+        self._plot.children = [self.figure, self.magnifier]
 
     def _read(self) -> None:
         """Values at the pointer, written into the legend's right end."""
@@ -177,10 +181,12 @@ class LamostPanel:
         self.why.update(old, new)
         if new.star is not old.star or new.report is not old.report:
             self._draw_star(reset=new.star is not old.star)
-        elif new.neighbour_star is not old.neighbour_star:
+        elif new.overlay is not old.overlay:
             self._draw_similar()
         if new.view is not old.view:
             self._choose(old.view, new.view)
+        if new.view.magnifier and self.magnifier is None:
+            self.build_magnifier()
         self._write_legend()
 
     def _choose(self, old: ViewOptions, new: ViewOptions) -> None:
@@ -255,16 +261,16 @@ class LamostPanel:
 
     def _mark_window(self, window: tuple[float, float] | None) -> None:
         if window is None:
-            data: dict[str, Any] = dict(x0=[], x1=[], middle=[], text=[])
+            data: dict[str, Any] = dict(x0=[], x1=[], text=[])
         else:
             low, high = window
-            data = dict(x0=[low], x1=[high], middle=[(low + high) / 2], text=["seen by the model"])
+            data = dict(x0=[low], x1=[high], text=["seen by the model"])
         if list(self.window.data["x0"]) != data["x0"]:
             self.window.data = data
 
     def _draw_similar(self) -> None:
         curves = self._curves
-        overlay = spectrum_data.similar_curve(self._state.neighbour_star, curves) if curves is not None else None
+        overlay = spectrum_data.similar_curve(self._state.overlay, curves) if curves is not None else None
         self.similar.data = light(overlay) if overlay is not None else dict.fromkeys(("x", "y", "level"), EMPTY)
 
     # ------------------------------------------------------------------ the legend

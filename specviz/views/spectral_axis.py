@@ -97,7 +97,8 @@ def follow_options(
     fig.x_range.js_on_change("end", moved)
     widened = CustomJS(args=args, code=f"__specviz__.spectrum.widened(settings, {panel})")
     fig.js_on_change("inner_width", widened)
-    # A star that comes while a stretch is in view is fitted to it; the kernel's limits are those of the whole spectrum.
-    code = f"if (settings.tags[0].{option} != null) __specviz__.spectrum.fit(settings, {panel})"
-    data.js_on_change("data", CustomJS(args=args, code=code))
+    # What comes is fitted here; the kernel's limits, of the whole spectrum, are those of the first picture.
+    code = f"__specviz__.spectrum.fit(settings, {panel})"
+    for source in (data, fallback):
+        source.js_on_change("data", CustomJS(args=args, code=code))
     return args

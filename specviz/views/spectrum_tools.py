@@ -55,12 +55,12 @@ def tools_row(view: ViewOptions, own: float | None) -> str:
     reach = max(COARSE, abs(coarse))
     from_spectrum = "none came with the spectrum" if own is None else f"{own:.1f} km/s came with the spectrum"
     velocity = (
-        '<span><label for="sv-rv">RV</label>'
+        '<span>RV'
         f'<button class="sv-icon-button" data-sv-step="rv -1" aria-label="RV 1 km/s less" title="1 km/s less">−</button>'
         f'<input type="range" data-sv-bind="rv" data-sv-part="coarse" min="{-reach}" max="{reach}" step="{COARSE_STEP}" value="{coarse}" aria-label="Radial velocity, coarse">'
         f'<input type="range" data-sv-bind="rv" data-sv-part="fine" min="{-FINE}" max="{FINE}" step="{FINE_STEP}" value="{rv - coarse:.1f}" aria-label="Radial velocity, fine">'
         f'<button class="sv-icon-button" data-sv-step="rv 1" aria-label="RV 1 km/s more" title="1 km/s more">+</button>'
-        f'<input id="sv-rv" class="sv-number" type="text" inputmode="decimal" data-sv-bind="rv" value="{rv:.2f}" aria-label="Radial velocity in km/s">'
+        f'<input class="sv-number" type="text" inputmode="decimal" data-sv-bind="rv" value="{rv:.2f}" aria-label="Radial velocity in km/s">'
         f'<span class="q">km s⁻¹</span>'
         f'<button class="sv-button" data-sv-set="rv null" aria-pressed="{str(view.rv is None).lower()}" title="{text(from_spectrum)}">As measured</button></span>'
     )
@@ -70,5 +70,7 @@ def tools_row(view: ViewOptions, own: float | None) -> str:
     unit = controls.segmented(
         "unit", [("angstrom", "Å"), ("nm", "nm"), ("micron", "µm")], view, name="Unit of the wavelength axis"
     )
-    more = controls.toggle("link_zoom", "Link zoom", view) + controls.toggle("magnifier", "Magnifier", view)
-    return f'<div class="sv-tools">{velocity}{frame}{unit}</span><span>{more}</span></div>'
+    more = controls.toggle("link_zoom", "XP shows the same stretch", view, icon="link") + controls.toggle(
+        "magnifier", "Magnifier", view, icon="magnifier"
+    )
+    return f'<div class="sv-tools">{velocity}{frame}{unit}{more}</span></div>'
