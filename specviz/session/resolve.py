@@ -103,6 +103,11 @@ def existing(text: str) -> Path | None:
         return None
 
 
+def is_path(text: str) -> bool:
+    """Whether a text is meant as a file, whether or not there is one."""
+    return _PATH.match(text.strip().strip("'\"")) is not None
+
+
 def is_query(text: str) -> bool:
     """Whether a text is a question in ADQL, to be asked of a service's tables."""
     return _SELECT.match(text) is not None
