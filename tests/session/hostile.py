@@ -27,24 +27,22 @@ PAYLOADS = {
     "link": 'javascript:window.__pwned=8//"><a href="javascript:window.__pwned=9">x</a>',
 }
 #: Elements that load, run or restyle something; none of our panes has any.
-_FORBIDDEN = set(
-    [
-        "img",
-        "script",
-        "iframe",
-        "object",
-        "embed",
-        "link",
-        "meta",
-        "base",
-        "style",
-        "video",
-        "audio",
-        "source",
-        "foreignobject",
-        "frame",
-    ]
-)
+_FORBIDDEN = {
+    "img",
+    "script",
+    "iframe",
+    "object",
+    "embed",
+    "link",
+    "meta",
+    "base",
+    "style",
+    "video",
+    "audio",
+    "source",
+    "foreignobject",
+    "frame",
+}
 
 
 class _Eye(HTMLParser):

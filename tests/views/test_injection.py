@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from hostile import PAYLOADS, hostile_star, hostile_state, markup_in, markup_in_tree
 
-from specviz.session.state import Explained
+from specviz.errors import ReadError
+from specviz.session.state import Explained, Notice
 from specviz.views.explorer import ExplorerView
 from specviz.views.formats import text
 
@@ -87,3 +89,58 @@ def test_the_page_saved_as_a_file(make_view: Any, tmp_path: Path, evil: str) -> 
     assert markup_in(hostile[: hostile.index("<script")].replace("<!DOCTYPE html>", "")) == markup_in(
         harmless[: harmless.index("<script")].replace("<!DOCTYPE html>", "")
     )
+
+
+@each_payload
+def test_a_session_file(make_view: Any, evil: str) -> None:
+    view = make_view(hostile_star(evil))
+    view.session.add_targets([evil, "demo 2"])
+    view.session.wait()
+    data = view.session.save()
+    assert json.loads(data)  # whatever is in it, it is JSON
+    other = make_view("demo 2")
+    other.session.restore(data, evil)
+    other.session.wait()
+    assert markup_in_tree(other.layout) == []
+    with pytest.raises(ReadError):
+        other.session.restore(evil.encode(), evil)
+    other.session.open_bytes(f"{evil}.json", data.replace(b"demo 2", json.dumps(evil).encode()[1:-1]))
+    other.session.wait()
+    assert markup_in_tree(other.layout) == []
+
+
+@each_payload
+def test_exported_tables_parse_and_hold_text(make_view: Any, tmp_path: Path, evil: str) -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    from specviz.analysis.export import export
+
+    report = make_view(hostile_star(evil)).session.state.report
+    for name in ("labels.vot", "labels.csv", "labels.ecsv"):
+        path = export(report, tmp_path / name)
+        content = path.read_text(encoding="utf-8")
+        if path.suffix == ".vot":
+            tags = {e.tag.rpartition("}")[2].lower() for e in ElementTree.fromstring(content).iter()}
+            assert not tags & {"img", "script", "a"}
+
+
+@each_payload
+def test_the_comparison_of_two_stars(fake_model_class: Any, evil: str) -> None:
+    from fake_sky import FakeSky
+
+    from specviz.analysis.engine import Engine
+    from specviz.session.pairing import PairSession
+    from specviz.views.compare import CompareView
+
+    session = PairSession(Engine(fake_model_class(), samples=100), sky=FakeSky())
+    view = CompareView(session, model=evil, version="0")
+    session.open(0, hostile_star(evil))
+    session.open(1, evil)
+    session.wait(20)
+    assert markup_in_tree(view.layout) == []
+    session.open(1, hostile_star(evil))
+    session.wait(20)
+    session.tell(Notice("error", evil, evil, evil))
+    assert markup_in_tree(view.layout) == []
+    view.close()
+    session.close()
