@@ -51,6 +51,7 @@ ROOT = f"""
   .sv-similar {{ order: 3; }} .sv-footer {{ order: 4; }}
 }}
 @container {NARROW} {{ .sv-posterior, .sv-map, .sv-anomaly, .sv-work {{ grid-column: 1 / -1; }} }}
+:host > [data-sv-enlarged] {{ grid-column: 1 / -1 !important; }}
 """
 
 PANEL = """
@@ -88,6 +89,7 @@ SMALL_BUTTON = _BUTTON + ".bk-btn { font-size: 12px; height: 24px; padding: 0 8p
 PRIMARY_BUTTON = (
     BAR_BUTTON
     + """.bk-btn, .bk-btn:hover, .bk-btn:focus { background: var(--jp-brand-color1); border-color: var(--jp-brand-color1); color: white; }
+.bk-btn, .bk-btn:hover, .bk-btn:focus { background: light-dark(var(--jp-brand-color1), var(--jp-brand-color0)); }
 .bk-btn { padding: 0 16px; } .bk-btn:hover { filter: brightness(0.94); }"""
 )
 
