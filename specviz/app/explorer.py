@@ -9,10 +9,13 @@ from typing import Any
 import traitlets
 
 from specviz import api
+from specviz.app.compare import Comparison, compare
+from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
 from specviz.doors.doc_host import DocHost
+from specviz.errors import SpecvizError
 from specviz.session.session import Session
 from specviz.session.state import State
 from specviz.views.explorer import ExplorerView, Surroundings
@@ -91,6 +94,28 @@ class Explorer(DocHost):
         """Make the change that was undone last again; False if there is none."""
         return self.session.redo()
 
+    def use_model(self, name: str) -> None:
+        """Let another model of ``specviz models list`` read the star on screen, and every star after it."""
+        self.session.use_model(name)
+
+    def face_off(self, on: bool = True) -> None:
+        """Open the panel in which every model reads the star on screen; False closes it.
+
+        :func:`specviz.face_off` gives the same as tables.
+        """
+        self.session.face_off(on)
+
+    def compare(self, other: Any = None) -> Comparison:
+        """The star on screen beside another one, in a widget of its own; by default the selected similar star."""
+        state = self.session.state
+        other = state.neighbour_star if other is None else other
+        if state.star is None or other is None:
+            raise SpecvizError(
+                "There is nothing to compare",
+                expected="a star on screen, and another: the selected similar star, or compare(other)",
+            )
+        return compare(state.report or state.star, other, model=state.model, online=state.online)
+
     def _end(self) -> None:
         self._timer.cancel()
         if self._unsubscribe is not None:
@@ -149,7 +174,9 @@ def explore(
     x = archive_of(x)
     targets = targets_of(x)
     own = (*([x] if isinstance(x, Archive) else []), *locals)
-    session = Session(engine, api.demo_catalog, sky=Sky(online=online, locals=own), expecting=bool(targets))
+    session = Session(
+        engine, api.demo_catalog, sky=Sky(online=online, locals=own), expecting=bool(targets), models=ModelsHere(device)
+    )
     with session.building():
         fill(session, targets)
         return Explorer(session, surroundings(engine), theme=theme)

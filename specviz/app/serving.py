@@ -1,11 +1,13 @@
-"""``serve``: the Explorer on a port, one session a visitor."""
+"""The Explorer as a web page, one session a visitor: ``serve`` on a port, ``page`` within another server."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from specviz import api
+from specviz.analysis.engine import Engine
+from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import fill, listen, surroundings, targets_of
 from specviz.archives.finder import Sky
 from specviz.session.session import Session
@@ -42,25 +44,73 @@ def serve(
     model, device, online
         As in :func:`explore`.
     **options
-        As of :func:`specviz.doors.serve`.
+        As of :func:`specviz.doors.serve`, among them ``max_upload`` and ``websocket_origin``.
 
     Raises
     ------
     SpecvizError
         A path cannot be read, or the port is taken.
     """
-    from bokeh.io import curdoc
-
     from specviz.doors import serve as serve_door
     from specviz.session.resolve import resolve
 
     engine = api.default_engine(model, device)
-    world = surroundings(engine)
     stars = [resolve(p, sky=Sky(online=online)) for p in targets_of(paths)]
+    return serve_door(
+        _page(engine, stars, ModelsHere(device), online=online, owner=False),
+        port=port,
+        address=address,
+        title="specviz",
+        palettes={k: dict(v) for k, v in PALETTES.items()},
+        open_browser=browser,
+        **options,
+    )
 
-    def page(inbox: Any) -> Any:
+
+def page(
+    target: Any = None, *, model: str = "specclip-small", device: str = "auto", online: bool = True, theme: str = "auto"
+) -> Any:
+    """Make the Explorer the page of the program that calls this: ``notebooks/explorer_app.py``.
+
+    For Panel's preview on a Jupyter server (``/panel-preview/render/explorer_app.py``: every visit is a kernel of its
+    own) and for ``panel serve``. The address may name a star: ``?star=demo 7``.
+
+    Parameters
+    ----------
+    target : path, name, Star, or a list of them, optional
+        As in :func:`explore`. Of an address that names a star, the star is shown instead.
+    model, device, online, theme
+        As in :func:`explore`.
+
+    Raises
+    ------
+    SpecvizError
+        There is no page to fill: the program runs by itself.
+    """
+    import panel as pn
+
+    from specviz.doors.environment import where
+    from specviz.doors.server import fill_page
+
+    asked = [text.decode("utf-8", "replace") for text in pn.state.session_args.get("star", [])]
+    # In a kernel the visitor is the kernel's owner and may name files; at `panel serve` they may not.
+    engine, targets = api.default_engine(model, device), asked or targets_of(target)
+    factory = _page(engine, targets, ModelsHere(device), online=online, owner=where() == "jupyter")
+    palettes = {k: dict(v) for k, v in PALETTES.items()}
+    return fill_page(factory, title="specviz", palettes=palettes, theme=theme)
+
+
+def _page(
+    engine: Engine, targets: Sequence[Any], models: ModelsHere, *, online: bool, owner: bool
+) -> Callable[[Any], Any]:
+    """What builds one visitor's Explorer; ``owner``: they may name files of this machine."""
+    world = surroundings(engine)
+
+    def build(inbox: Any) -> Any:
+        from bokeh.io import curdoc
+
         sky = Sky(online=online)  # of this visitor: one who goes offline must not take the others along
-        session = Session(engine, api.demo_catalog, sky=sky, allow_paths=False, expecting=bool(stars))
+        session = Session(engine, api.demo_catalog, sky=sky, allow_paths=owner, expecting=bool(targets), models=models)
         view = ExplorerView(session, world)
         doc = curdoc()
         view.connect(lambda draw, later=False: doc.add_next_tick_callback(draw))
@@ -71,15 +121,7 @@ def serve(
 
         doc.on_session_destroyed(gone)
         listen(inbox, view, session)
-        fill(session, list(stars))
+        fill(session, list(targets))
         return view.layout
 
-    return serve_door(
-        page,
-        port=port,
-        address=address,
-        title="specviz",
-        palettes={k: dict(v) for k, v in PALETTES.items()},
-        open_browser=browser,
-        **options,
-    )
+    return build

@@ -46,9 +46,11 @@ class Facing(Neighbours):
         ModelError
             If there is no such model here.
         """
-        chosen = next((c for c in self._choices() if c.name == name), None)
+        chosen = next((c for c in self.model_choices() if c.name == name), None)
         if chosen is None or self.models is None:
-            known = ", ".join(c.name for c in self._choices() if not c.missing) or "none: this session has one model"
+            known = (
+                ", ".join(c.name for c in self.model_choices() if not c.missing) or "none: this session has one model"
+            )
             raise ModelError(f"There is no model {name!r}", expected=known)
         if chosen.missing:
             raise ModelError(f"{name} is not on this machine", remedy=chosen.missing)
@@ -77,7 +79,8 @@ class Facing(Neighbours):
             self._ready.clear()  # rows that the other model has prepared
             self._update(model=name)
 
-    def _choices(self) -> Sequence[ModelChoice]:
+    def model_choices(self) -> Sequence[ModelChoice]:
+        """The models that :meth:`use_model` takes, and those that are not here; empty in a session of one model."""
         return () if self.models is None else self.models.choices()
 
     # ------------------------------------------------------------------ all of them
@@ -119,7 +122,7 @@ class Facing(Neighbours):
         if report is None:
             return None
         mine = report.provenance.model or self._state.model
-        choices = [ModelChoice(mine), *(c for c in self._choices() if c.name != mine)]
+        choices = [ModelChoice(mine), *(c for c in self.model_choices() if c.name != mine)]
 
         def work(job: Job) -> FaceOff:
             answers = [answer_of(mine, report)]

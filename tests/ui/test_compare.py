@@ -47,3 +47,25 @@ def test_two_stars_side_by_side(open_notebook: Callable[..., Any], shot: Callabl
     page.get_by_role("button", name="Normalised", exact=True).click()
     page.locator("code", has_text='flux="normalised"').wait_for()
     shot(page, "compare_dark")
+
+
+def test_models_face_to_face(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
+    nb = open_notebook(
+        ["import specviz\nexplorer = specviz.explore('demo 1', online=False)\nexplorer"],
+        viewport={"width": 1660, "height": 1500},
+    )
+    nb.run_all()
+    page = nb.page
+    page.locator(".tile", has_text="K").first.wait_for()
+    nb.kernel_eval("explorer.face_off()")
+    page.get_by_text("specviz models pull specclip-official").wait_for()
+    assert page.locator(".sv-face").count() == nb.kernel_eval("len(explorer.session.face_off_now().labels)") >= 10
+    shot(page, "face_off_light")
+    nb.set_theme("dark")
+    page.locator('.sv-host[data-sv-theme="dark"]').first.wait_for()
+    shot(page, "face_off_dark")
+    page.get_by_role("button", name="Close face-off").click()
+    page.locator(".sv-face").first.wait_for(state="hidden")
+    assert nb.kernel_eval("explorer.session.state.view.face_off") is False
+    nb.kernel_eval("explorer.session.choose(0)")
+    assert nb.kernel_eval("explorer.compare().wait().second.star is not None") is True
