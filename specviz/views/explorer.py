@@ -17,6 +17,7 @@ from specviz.views.anomaly_panel import AnomalyPanel
 from specviz.views.candidates import CandidateList
 from specviz.views.controls import column, models, shared_sheets
 from specviz.views.explorer_keys import ExplorerKeys
+from specviz.views.face_off import FaceOffPanel
 from specviz.views.figures import cursor
 from specviz.views.first_run import FirstRun, readiness
 from specviz.views.footer import Footer
@@ -142,13 +143,14 @@ class ExplorerView:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _build_below(self) -> None:
+        self.face_off = FaceOffPanel()
         self.posterior = PosteriorPanel()
         self.map = MapPanel(self.session, self._world.reference)
         self.anomaly = AnomalyPanel(self.zoom)
         reference = f"{formats.count(self._world.n_reference)} simulated stars"
         self.similar = SimilarPanel(self.session, self._world.window, reference)
         self.work = WorkList(self.session)
-        self._below = [self.posterior, self.map, self.anomaly, self.similar, self.work]
+        self._below = [self.face_off, self.posterior, self.map, self.anomaly, self.similar, self.work]
 
     def _arrange(self, below: list[Any]) -> None:
         assert self.bar is not None
@@ -244,6 +246,8 @@ class ExplorerView:
             self.session.cancel()
         elif state.candidates:
             self.session.dismiss()
+        elif state.view.face_off and state.neighbour is None:
+            self.session.face_off(False)
         else:
             self.session.choose(None)
 
@@ -260,6 +264,9 @@ class ExplorerView:
             "open": lambda: session.open(about),
             "pick": lambda: session.pick(int(about)) if about.isdecimal() else None,
             "details": lambda: self._details(about),
+            "model": lambda: session.use_model(about),
+            "face-off": lambda: session.face_off(not state.view.face_off),
+            "face-off-stop": session.stop_face_off,
             "jump": lambda: self.keys.jump(about),
         }
         action = actions.get(word)
