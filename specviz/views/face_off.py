@@ -135,7 +135,7 @@ def _face(result: FaceOff, label: str, shapes: Mapping[str, str]) -> str:
         f'<svg width="{WIDTH}" height="{height}" role="img" aria-label="{text(_sentence(label, values))}">{body}</svg>'
     )
     return (
-        f'<section class="sv-face"><h4>{formats.heading_html(label)}<span title="Range of the plot">{ends} {unit}</span></h4>'
+        f'<section class="sv-face"><h4><b>{formats.heading_html(label)}</b><span title="Range of the plot">{ends} {unit}</span></h4>'
         f'<div class="sv-plot"><ol>{names}</ol>{plot}<ol>{numbers}</ol></div></section>'
     )
 
