@@ -1,257 +1,247 @@
-"""The posterior: a corner plot of the leading labels with 68 and 95 % regions and the catalogue's values."""
+"""The posterior: a corner plot with 68 and 95 % regions and the catalogues' values, and a table of every label."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from bokeh.core.properties import value
+from bokeh.core.properties import field, value
 from bokeh.models import ColumnDataSource, Range1d
 
 from specviz.session.state import State
-from specviz.views import corner, formats, label_table
-from specviz.views.controls import html, segmented, show
-from specviz.views.figures import labels, mark, plain_figure
+from specviz.views import corner, formats, label_table, posterior_key, posterior_marks, stylesheet
+from specviz.views.controls import HIDDEN, column, html
+from specviz.views.figures import mark, plain_figure
 from specviz.views.palette import FONT, LIGHT
 from specviz.views.panel_frame import PanelFrame
+from specviz.views.posterior_choice import Choice, choose
 
-SHOWN = ("teff", "logg", "fe_h", "alpha_fe")
-#: Margins left and below the cells, in cells, for ticks and titles; and the side of the figure in pixels.
+#: Margins left and below the cells of four labels, in cells, for ticks and titles; and the side of the figure in pixels.
 LEFT, BELOW, EDGE = 0.80, 0.68, 0.05
 SIDE = 372
+#: Both side by side where the panel is wide: the corner keeps square cells, the table takes the rest.
+_WIDE = "@container sv-posterior (min-width: 720px)"
+_OUTER = ":host { container: sv-posterior / inline-size; }"
+_INNER = f"""{_WIDE} {{
+:host {{ flex-flow: row nowrap !important; gap: 24px !important; align-items: flex-start; }}
+:host > .sv-corner {{ flex: 0 0 min(660px, 54%) !important; width: min(660px, 54%) !important; }}
+:host > .sv-table {{ flex: 1 1 0 !important; min-width: 0; height: auto !important; max-height: 680px; }} }}"""
+_BOX = ":host { position: relative; }" + stylesheet.HIDE
+_SHOW = f"{_WIDE} {{ :host([data-sv-hidden][data-sv-when]) {{ display: block !important; }} }}"
 
 
 class PosteriorPanel:
-    """Corner of up to four labels in one square canvas; the key stands in the empty corner."""
+    """Corner of up to six labels in one square canvas, with its key in the empty corner, and the table of all.
+
+    What is drawn follows the options ``posterior``, ``posterior_from`` and ``corner`` of
+    :class:`~specviz.session.view_options.ViewOptions`.
+    """
 
     def __init__(self) -> None:
-        n = len(SHOWN)
-        size = n + (n - 1) * corner.GAP
-        self.figure = plain_figure(
-            height=SIDE,
-            x_range=Range1d(-LEFT, size + EDGE),
-            y_range=Range1d(-BELOW, size + EDGE),
-            name="posterior-corner",
-            x_axis_type=None,
-            y_axis_type=None,
-        )
-        fig = self.figure
-        # Cells are square: the canvas keeps the aspect of the ranges and shrinks with the panel.
-        fig.sizing_mode, fig.aspect_ratio = "scale_width", (size + EDGE + LEFT) / (size + EDGE + BELOW)
-        fig.min_border = 0
-        fig.grid.visible = False
-        fig.outline_line_color = None
-        fig.background_fill_alpha = fig.border_fill_alpha = 0
+        self.figure = _figure()
         self.fills = {m: ColumnDataSource(dict(xs=[], ys=[])) for m in corner.LEVELS}
         self.frames = ColumnDataSource(dict(left=[], bottom=[], right=[], top=[]))
         self.curves = ColumnDataSource(dict(xs=[], ys=[]))
         self.shades = ColumnDataSource(dict(xs=[], ys=[]))
-        self.dashes = ColumnDataSource(dict(x0=[], y0=[], x1=[], y1=[]))
-        self.diamonds = ColumnDataSource(dict(x=[], y=[]))
+        self.outlines = ColumnDataSource(dict(xs=[], ys=[], alpha=[]))  # of the other spectrum's posterior
+        self.other_curves = ColumnDataSource(dict(xs=[], ys=[]))
+        self.dashes = ColumnDataSource(dict(x0=[], y0=[], x1=[], y1=[], dash=[]))
+        self.bars = ColumnDataSource(dict(x0=[], y0=[], x1=[], y1=[]))
+        self.points = ColumnDataSource(dict(x=[], y=[], marker=[]))
         self.marks = {s: ColumnDataSource(dict(x=[], y=[], text=[], x1=[], y1=[])) for s in ("x", "y")}
         self.titles = {s: ColumnDataSource(dict(x=[], y=[], text=[])) for s in ("x", "y")}
-        blue = LIGHT["reconstructed"]
-        mark(
-            fig,
-            "quad",
-            "left",
-            "right",
-            "top",
-            "bottom",
-            source=self.frames,
-            fill_color=None,
-            line_color=LIGHT["frame"],
-            line_width=1,
+        self._draw_marks()
+        self.message = html("", css=":host { padding: 4px 0; }")
+        self.key = html("", css=posterior_key.KEY_CSS)
+        self.header = html("", css=posterior_key.HEADER_CSS)
+        self.table = html(
+            "", css=label_table.CSS + f":host {{ height: {SIDE}px; }}" + _SHOW, classes=["sv-table"], name="label-table"
         )
+        self.box = column(self.figure, self.key, css=_BOX, classes=["sv-corner"])
+        inner = column(self.box, self.table, css=_INNER)
+        self.frame = PanelFrame(
+            "Posterior",
+            "sv-posterior",
+            controls=[self.header],
+            body=[self.message, column(inner, css=_OUTER)],
+            enlarge="posterior",
+        )
+        self._drawn: tuple[Any, ...] = ()
+        self._arrange(None, State())
+
+    # ------------------------------------------------------------------ the figure
+    def _draw_marks(self) -> None:
+        """Glyphs from the ground up: this spectrum's posterior, the other's outlines, catalogues, ticks and titles."""
+        fig, blue, orange, purple = self.figure, LIGHT["reconstructed"], LIGHT["predicted"], LIGHT["catalogue"]
+        style: dict[str, Any] = dict(fill_color=None, line_color=LIGHT["frame"], line_width=1)
+        mark(fig, "quad", "left", "right", "top", "bottom", source=self.frames, **style)
         for mass, alpha in ((0.95, 0.16), (0.68, 0.34)):
-            mark(
-                fig,
-                "multi_polygons",
-                "xs",
-                "ys",
-                source=self.fills[mass],
-                fill_color=blue,
-                fill_alpha=alpha,
-                line_color=blue,
-                line_width=1,
-            )
+            style = dict(fill_color=blue, fill_alpha=alpha, line_color=blue, line_width=1)
+            mark(fig, "multi_polygons", "xs", "ys", source=self.fills[mass], **style)
         mark(fig, "patches", "xs", "ys", source=self.shades, fill_color=blue, fill_alpha=0.22, line_color=None)
         mark(fig, "multi_line", "xs", "ys", source=self.curves, line_color=blue, line_width=1.4)
-        mark(
-            fig,
-            "segment",
-            "x0",
-            "y0",
-            "x1",
-            "y1",
-            source=self.dashes,
-            line_color=LIGHT["catalogue"],
-            line_width=1,
-            line_dash=[3, 3],
-        )
-        mark(
-            fig,
-            "scatter",
-            "x",
-            "y",
-            source=self.diamonds,
-            marker="diamond",
-            size=10,
-            fill_color=LIGHT["panel"],
-            line_color=LIGHT["catalogue"],
-            line_width=1.3,
-        )
-        text: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
+        style = dict(fill_color=orange, fill_alpha=field("alpha"), line_color=orange, line_width=1.4)
+        mark(fig, "multi_polygons", "xs", "ys", source=self.outlines, **style)
+        mark(fig, "multi_line", "xs", "ys", source=self.other_curves, line_color=orange, line_width=1.6)
+        ends = ("x0", "y0", "x1", "y1")
+        mark(fig, "segment", *ends, source=self.dashes, line_color=purple, line_width=1, line_dash=field("dash"))
+        mark(fig, "segment", *ends, source=self.bars, line_color=purple, line_width=1.2)
+        style = dict(fill_color=LIGHT["panel"], line_color=purple, line_width=1.3, size=9)
+        mark(fig, "scatter", "x", "y", source=self.points, marker=field("marker"), **style)
+        font: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
         for side, angle in (("x", 0.0), ("y", np.pi / 2)):
             mark(fig, "segment", "x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
-            align: dict[str, Any] = (
-                dict(text_align="center", text_baseline="top", y_offset=6)
-                if side == "x"
-                else dict(text_align="right", text_baseline="middle", x_offset=-6)
-            )
-            mark(fig, "text", "x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **text)
-            place: dict[str, Any] = (
-                dict(text_align="center", text_baseline="top", y_offset=24)
-                if side == "x"
-                else dict(text_align="center", text_baseline="bottom", x_offset=-36, angle=angle)
-            )
-            mark(fig, "text", "x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **text)
-        self._key(size)
-        self.message = html("", css=":host { padding: 4px 0; }")
-        self.message.visible = False
-        self.table = html("", css=label_table.CSS + f":host {{ height: {SIDE}px; }}", name="label-table")
-        self.switch = segmented(["Corner", "All labels"], 0, lambda _active: self._arrange())
-        show(self.switch, False)
-        self.frame = PanelFrame(
-            "Posterior", "sv-posterior", controls=[self.switch], body=[self.message, self.table, fig]
-        )
-        self._drawn, self._corner = False, True
-        self._arrange()
+            align: dict[str, Any] = dict(text_align="right", text_baseline="middle", x_offset=-6)
+            place: dict[str, Any] = dict(text_align="center", text_baseline="bottom", x_offset=-36, angle=angle)
+            if side == "x":
+                align = dict(text_align="center", text_baseline="top", y_offset=6)
+                place = dict(text_align="center", text_baseline="top", y_offset=24)
+            mark(fig, "text", "x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **font)
+            mark(fig, "text", "x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **font)
 
-    def _arrange(self) -> None:
-        """Show what is chosen: the corner, or the table where there is more to tell than the corner does."""
-        table = self._drawn and (self.switch.active == 1 or not self._corner) and bool(self.table.object)
-        self.table.visible = table
-        if self.figure.visible != (not table and not self.message.visible):
-            self.figure.visible = not table and not self.message.visible
-
-    def _key(self, size: float) -> None:
-        """Two entries in the empty upper right corner."""
-        x = size - 1.98
-        line = ColumnDataSource(dict(x=[x - 0.20, x - 0.02], y=[size - 0.16] * 2))
-        diamond = ColumnDataSource(dict(x=[x - 0.11], y=[size - 0.42]))
-        mark(self.figure, "line", "x", "y", source=line, line_color=LIGHT["reconstructed"], line_width=1.6)
-        mark(
-            self.figure,
-            "scatter",
-            "x",
-            "y",
-            source=diamond,
-            marker="diamond",
-            size=9,
-            fill_color=None,
-            line_color=LIGHT["catalogue"],
-            line_width=1.3,
-        )
-        self._key_source = ColumnDataSource(
-            dict(x=[x + 0.06] * 2, y=[size - 0.16, size - 0.42], text=["Posterior, 68 and 95 %", "Catalogue: none"])
-        )
-        labels(self.figure, self._key_source, text_align="left", text_baseline="middle", size=12)
-
+    # ------------------------------------------------------------------ drawing
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        if new.report is old.report and new.star is old.star:
+        view = new.view
+        seen = (new.report, new.star, bool(new.busy) and new.report is None, view.posterior_from, view.corner)
+        same = [a is b or a == b for a, b in zip(seen, self._drawn or (object(),) * len(seen), strict=True)]
+        if all(same) and old.view.posterior == view.posterior:
             return
-        posterior = None if new.report is None else new.report.posterior
-        if posterior is None or new.star is None:
-            self._clear("" if new.busy else "No posterior for this spectrum.")
+        self._drawn = seen
+        choice = choose(new.star, new.report, view)
+        self._arrange(choice, new)
+        if all(same):  # the other face of the panel
             return
-        wide = dict.fromkeys(
-            n for n in (*SHOWN, *posterior.names) if n in posterior.names and n not in posterior.points
-        )
-        names = tuple(wide)[: len(SHOWN)]
-        more = label_table.has_more(new.report, names)
-        if not names:  # nothing has a width: the table is all there is
-            self._clear("")
-        self.table.object = label_table.table_html(new.report) if more else ""
-        self._drawn, self._corner = True, bool(names)
-        show(self.switch, more and self._corner)
-        if not names:
-            self._arrange()
-            self.frame.fact("")
+        if not all(same[:4]):  # not for a label more or less: its menu stays open, and the browser ticks it
+            self.header.object = posterior_key.header_html(new.report, choice, view)
+        if not all(same[:3]):
+            self.table.object = label_table.table_html(new.report) if choice is not None else ""
+        if choice is None or not choice.names:  # nothing has a width: the table is all there is
+            self._clear()
             return
-        known = {n: float(new.star.catalogue[n]) for n in names if _finite(new.star.catalogue.get(n))}
-        made = corner.build(posterior, names, known, formats.DECIMALS)
-        self.message.visible = False
-        self._arrange()
-        left = np.array([f[0] for f in made.frames])
-        bottom = np.array([f[1] for f in made.frames])
-        self.frames.data = dict(left=left, bottom=bottom, right=left + 1, top=bottom + 1)
-        for mass, source in self.fills.items():
-            source.data = dict(xs=made.fills[mass], ys=made.fill_ys[mass])
-        self.curves.data = dict(xs=[c[0] for c in made.curves], ys=[c[1] for c in made.curves])
-        self.shades.data = dict(xs=[c[0] for c in made.shades], ys=[c[1] for c in made.shades])
-        self.dashes.data = (
-            dict(zip(("x0", "y0", "x1", "y1"), (list(c) for c in zip(*made.dashes, strict=True)), strict=True))
-            if made.dashes
-            else dict(x0=[], y0=[], x1=[], y1=[])
-        )
-        self.diamonds.data = dict(x=[c[0] for c in made.catalogue], y=[c[1] for c in made.catalogue])
-        for side, (dx, dy) in (("x", (0.0, -0.05)), ("y", (-0.05, 0.0))):
-            t = [m for m in made.ticks if m[3] == side]
-            self.marks[side].data = dict(
-                x=[m[0] for m in t],
-                y=[m[1] for m in t],
-                text=[m[2] for m in t],
-                x1=[m[0] + dx for m in t],
-                y1=[m[1] + dy for m in t],
-            )
-            h = [m for m in made.titles if m[3] == side]
-            self.titles[side].data = dict(
-                x=[m[0] for m in h], y=[m[1] for m in h], text=[self._title(names[m[2]]) for m in h]
-            )
-        source = str(new.star.catalogue.get("source") or "")
-        self._key_source.patch(
-            {
-                "text": [
-                    (
-                        1,
-                        (f"Catalogue ({source})" if 0 < len(source) <= 12 else "Catalogue")
-                        if known
-                        else "Catalogue: none",
-                    )
-                ]
-            }
-        )
-        self.frame.fact(f"{formats.count(len(posterior))} samples")
+        self._draw(choice, new)
 
-    @staticmethod
-    def _title(name: str) -> str:
-        unit = formats.unit(name)
-        return formats.heading(name) + (f" ({unit})" if unit else "")
-
-    def _clear(self, message: str) -> None:
-        self._drawn, self._corner = False, True
-        show(self.switch, False)
-        self.message.visible = bool(message)
-        self._arrange()
+    def _arrange(self, choice: Choice | None, state: State) -> None:
+        """Show what there is: corner and table behind a switch, the table alone, or a sentence."""
+        gone = {HIDDEN: "true"}
+        message = "" if choice is not None or state.busy or state.star is None else "No posterior for this spectrum."
         self.message.object = f'<span class="sv-quiet">{message}</span>'
-        for source in (
-            *self.fills.values(),
-            self.frames,
-            self.curves,
-            self.shades,
-            self.dashes,
-            self.diamonds,
-            *self.marks.values(),
-            *self.titles.values(),
-        ):
+        self.message.visible = bool(message)
+        switched = choice is not None and bool(choice.names)
+        table = choice is not None and (state.view.posterior == "table" or not switched)
+        _attributes(
+            self.table.model, ({"data-sv-when": "posterior table"} if switched else {}) | ({} if table else gone)
+        )
+        hidden = table or bool(message)
+        _attributes(self.box, ({"data-sv-when": "posterior corner"} if switched else {}) | (gone if hidden else {}))
+
+    def _draw(self, choice: Choice, state: State) -> None:
+        names, n = choice.names, len(choice.names)
+        catalogues = posterior_marks.shown(choice.catalogues, names)
+        values = {k: [v for c in catalogues if (v := c.value(k)) is not None] for k in names}
+        ranges = corner.ranges_of(choice.posteriors, names, values)
+        digit = corner.DIGIT * _cells(n) / _cells(4)
+        made = [
+            None if p is None else corner.build(p, names, {}, formats.DECIMALS, ranges, digit)
+            for p in (choice.first, choice.second)
+        ]
+        first, second = made
+        axes = first or second
+        assert axes is not None
+        self._frame(axes, names)
+        for mass, source in self.fills.items():
+            source.data = dict(xs=first.fills[mass], ys=first.fill_ys[mass]) if first else dict(xs=[], ys=[])
+        _lines(self.curves, first.curves if first else [])
+        _lines(self.shades, first.shades if first else [])
+        _lines(self.other_curves, second.curves if second else [])
+        alone = first is None
+        xs, ys, alphas = [], [], []
+        for mass, alpha in ((0.95, 0.16), (0.68, 0.34)):
+            cells = second.fills[mass] if second else []
+            xs += cells
+            ys += second.fill_ys[mass] if second else []
+            alphas += [alpha if alone else 0.0] * len(cells)
+        self.outlines.data = dict(xs=xs, ys=ys, alpha=alphas)
+        said = posterior_marks.marks(names, ranges, catalogues)
+        _columns(self.dashes, said.dashes)
+        _columns(self.bars, said.errors)
+        _columns(self.points, said.points)
+        listed = [(k, c.name, c.source) for k, c in enumerate(catalogues)]
+        self.key.object = posterior_key.key_html(choice, state.view, said.beyond, listed)
+        _attributes(self.figure, {"role": "img", "aria-label": posterior_key.sentence(choice)})
+        self.frame.fact(f"{formats.count(len(choice.posteriors[0]))} samples")
+
+    def _frame(self, made: corner.Corner, names: tuple[str, ...]) -> None:
+        """Cells, ticks and titles; the canvas keeps its shape, so the cells shrink as labels are added."""
+        rows = max(made.n, 2)
+        total, size = _cells(rows), rows + (rows - 1) * corner.GAP
+        scale = total / _cells(4)
+        for axis, low in ((self.figure.x_range, LEFT), (self.figure.y_range, BELOW)):
+            if (axis.start, axis.end) != (-low * scale, size + EDGE):
+                axis.update(start=-low * scale, end=size + EDGE)
+        left, bottom = (np.array([f[k] for f in made.frames]) for k in (0, 1))
+        self.frames.data = dict(left=left, bottom=bottom, right=left + 1, top=bottom + 1)
+        for side, (dx, dy) in (("x", (0.0, -0.05 * scale)), ("y", (-0.05 * scale, 0.0))):
+            ticks = [m for m in made.ticks if m[3] == side]
+            self.marks[side].data = dict(
+                x=[m[0] for m in ticks],
+                y=[m[1] for m in ticks],
+                text=[m[2] for m in ticks],
+                x1=[m[0] + dx for m in ticks],
+                y1=[m[1] + dy for m in ticks],
+            )
+            heads = [m for m in made.titles if m[3] == side]
+            self.titles[side].data = dict(
+                x=[m[0] for m in heads], y=[m[1] for m in heads], text=[_title(names[m[2]], made.n) for m in heads]
+            )
+
+    def _clear(self) -> None:
+        plots = (self.curves, self.shades, self.outlines, self.other_curves, self.dashes, self.bars, self.points)
+        for source in (*self.fills.values(), self.frames, *plots, *self.marks.values(), *self.titles.values()):
             source.data = {k: [] for k in source.data}
+        self.key.object = ""
         self.frame.fact("")
 
 
-def _finite(value: Any) -> bool:
-    try:
-        return bool(np.isfinite(float(value)))
-    except (TypeError, ValueError):
-        return False
+def _figure() -> Any:
+    size = 4 + 3 * corner.GAP
+    fig = plain_figure(
+        height=SIDE,
+        x_range=Range1d(-LEFT, size + EDGE),
+        y_range=Range1d(-BELOW, size + EDGE),
+        name="posterior-corner",
+        x_axis_type=None,
+        y_axis_type=None,
+    )
+    # Cells are square: the canvas keeps the aspect of the ranges and shrinks with the panel.
+    fig.sizing_mode, fig.aspect_ratio = "scale_width", (size + EDGE + LEFT) / (size + EDGE + BELOW)
+    fig.min_border = 0
+    fig.grid.visible = False
+    fig.outline_line_color = None
+    fig.background_fill_alpha = fig.border_fill_alpha = 0
+    return fig
+
+
+def _cells(n: int) -> float:
+    """Width of the canvas in cells when it shows ``n`` labels: the margin keeps its share of the width."""
+    four = 4 + 3 * corner.GAP + EDGE + LEFT
+    return (n + (n - 1) * corner.GAP + EDGE) / (1 - LEFT / four)
+
+
+def _title(name: str, n: int) -> str:
+    unit = formats.unit(name)
+    return formats.heading(name) + (f" ({unit})" if unit and n < 6 else "")
+
+
+def _attributes(model: Any, attributes: dict[str, str]) -> None:
+    if dict(model.html_attributes) != attributes:
+        model.html_attributes = attributes
+
+
+def _lines(source: ColumnDataSource, lines: list[Any]) -> None:
+    source.data = dict(xs=[c[0] for c in lines], ys=[c[1] for c in lines])
+
+
+def _columns(source: ColumnDataSource, rows: list[Any]) -> None:
+    names = list(source.data)
+    source.data = {k: [row[i] for row in rows] for i, k in enumerate(names)}

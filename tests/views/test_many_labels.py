@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from specviz.archives.demo import DemoArchive
 from specviz.session.state import Posterior, Report
-from specviz.views import formats, label_table
-from specviz.views.controls import is_shown
+from specviz.views import formats, label_table, posterior_table
 from specviz.views.spectrum_data import xp_curves
 
 EXTRA = ("rv", "c_fe", "n_fe", "mg_fe", "si_fe", "ca_fe", "ti_fe", "cr_fe", "mn_fe", "ni_fe", "ba_fe")
@@ -42,44 +42,94 @@ def _show(view: Any, report: Report) -> None:
         panel.update(old, new)
 
 
-def test_four_labels_need_no_second_page(make_view: Any) -> None:
-    panel = make_view("demo 1").posterior
-    assert not is_shown(panel.switch) and panel.figure.visible and not panel.table.visible
+def _attributes(model: Any) -> dict[str, str]:
+    return dict(model.html_attributes)
 
 
-def test_all_labels_stand_in_a_table_behind_a_switch(reported: tuple[Any, Report]) -> None:
+def _cells(html: str) -> list[list[str]]:
+    """Text of the cells of each label's row."""
+    rows = re.findall(r"<tr title.*?</tr>", html)
+    return [[re.sub("<.*?>", "", c) for c in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)] for row in rows]
+
+
+def test_corner_and_table_are_two_faces_of_the_panel(make_view: Any) -> None:
+    view = make_view("demo 1")
+    panel = view.posterior
+    assert _attributes(panel.box) == {"data-sv-when": "posterior corner"}
+    assert _attributes(panel.table.model) == {"data-sv-when": "posterior table", "data-sv-hidden": "true"}
+    view.session.set(posterior="table")
+    assert "data-sv-hidden" in _attributes(panel.box) and "data-sv-hidden" not in _attributes(panel.table.model)
+    assert 'data-sv-set="posterior table"' in panel.header.object  # pressed in the browser
+
+
+def test_every_label_stands_in_the_table_by_group(reported: tuple[Any, Report]) -> None:
     view, report = reported
     _show(view, report)
     panel = view.posterior
-    assert is_shown(panel.switch) and panel.figure.visible and not panel.table.visible
     assert len(panel.frames.data["left"]) == 10  # the corner keeps the leading four
     assert view.summary.root.object.count('class="tile"') == 6
-    panel.switch.active = 1
-    assert panel.table.visible and not panel.figure.visible
-    rows = re.findall(r"<tr title.*?</tr>", panel.table.object)
-    assert len(rows) == 16
-    cells = [[re.sub("<.*?>", "", c) for c in re.findall(r"<td>(.*?)</td>", row)] for row in rows]
+    groups = re.findall(r'scope="rowgroup">(.*?)<', panel.table.object)
+    assert groups == ["Atmosphere", "Abundances", "Motion and dust"]
+    rows = _cells(panel.table.object)
+    assert [row[0] for row in rows][3:6] == ["[α/Fe]", "[C/Fe]", "[N/Fe]"] and len(rows) == 16
     known = view.session.state.star.catalogue
-    assert cells[4][0] == "RV" and cells[4][3:] == ["km s⁻¹", formats.label("rv", known["rv"])]
+    assert rows[14][0] == "RV" and rows[14][3] == "km s⁻¹" and formats.label("rv", known["rv"]) in rows[14]
     shown = formats.label("mg_fe", known["mg_fe"])
-    assert cells[7] == ["[Mg/Fe]", "+0.25", "+0.05 −0.05", "dex", shown]
-    assert cells[15] == ["E(B−V)XP", "0.40", "+0.05 −0.05", "mag", formats.label("ebv", known["ebv"])]
+    assert rows[6][:4] == ["[Mg/Fe]", "+0.25", "+0.05 −0.05", "dex"] and shown in rows[6]
+    assert rows[15][0] == "E(B−V)XP" and formats.label("ebv", known["ebv"]) in rows[15]
     bare = replace(report, star=report.star.with_(catalogue={}))
-    assert label_table.table_html(bare).count("<td>–</td>") == 16
-    view.session.open("demo 2")  # the fake model's own four: back to the corner
-    view.session.wait()
-    assert panel.figure.visible and not panel.table.visible and not is_shown(panel.switch)
+    assert label_table.table_html(bare).count('<td colspan="2">–</td>') == 16
+
+
+def test_catalogues_stand_beside_each_other_with_their_distances(reported: tuple[Any, Report]) -> None:
+    _, report = reported
+    lasp = {"teff": 5700.0, "teff_err": 30.0, "source": "LASP, DR10"}
+    gaia = {"teff": 5600.0, "teff_lower": 5580.0, "teff_upper": 5640.0, "fe_h": -0.5, "source": "Gaia DR3 GSP-Phot"}
+    star = report.star.with_(catalogue=lasp, catalogues={"LASP": lasp, "GSP-Phot": gaia})
+    posterior = replace(report.posteriors["lamost_lrs"], prior={"teff": (4000.0, 5000.0)})
+    html = label_table.table_html(replace(report, star=star, posteriors={"lamost_lrs": posterior}))
+    assert re.findall(r"</svg> ([\w-]+)</th>", html) == ["LASP", "GSP-Phot"]
+    median, low, high = posterior.summary()["teff"]
+    sigma = (5700.0 - median) / np.hypot(30.0, high - median if median < 5700 else median - low)
+    assert f"{formats.number(sigma, 1, sign=True)} σ" in _cells(html)[0]
+    assert "LASP 5700 ± 30 K" in html and "in both errors" in html
+    assert "GSP-Phot 5600 +40 −20 K" in html and "([M/H])" in html and "in our error alone" in html
+    assert "4000 to 5000" in html and 'aria-label="outside training range"' in html
+    assert "No" not in label_table.FLAGS[label_table.range_flag(posterior, "teff")]
+
+
+def test_what_is_copied_reads_back_at_full_precision(reported: tuple[Any, Report]) -> None:
+    _, report = reported
+    posterior = replace(report.posteriors["lamost_lrs"], notes={"rv": 'say "–1" =cmd'})
+    report = replace(report, star=report.star.with_(name='A "B"\n# x'), posteriors={"lamost_lrs": posterior})
+    written = posterior_table.ecsv(report)
+    table = Table.read(written, format="ascii.ecsv")
+    assert written.isascii() and list(table["label"]) == list(report.labels)
+    assert table["median"][0] == posterior.summary()["teff"][0]  # to the last digit
+    assert table.meta["star"] == 'A "B"\n# x' and table.meta["model"].startswith(report.provenance.model)
+    assert "simulation_sigma" in table.colnames and table["p16"].dtype == float
+    lines = posterior_table.tsv(report).splitlines()
+    assert len(lines) == 16 and posterior_table.tsv(report).isascii()
+    head, row = (line.split("\t") for line in lines[:2])
+    assert float(row[head.index("median")]) == posterior.summary()["teff"][0]
+    evil = replace(report, posteriors={"lamost_lrs": replace(posterior, notes={"rv": "=1+1"})})
+    assert "\t'=1+1" in posterior_table.tsv(evil)
 
 
 def test_the_table_scrolls_in_its_panel() -> None:
-    assert "overflow: hidden auto" in label_table.CSS and label_table.table_html(None) == ""
+    assert "overflow: auto" in label_table.CSS and label_table.table_html(None) == ""
 
 
 def test_foreign_notes_are_escaped(reported: tuple[Any, Report]) -> None:
-    _, report = reported
+    view, report = reported
     posterior = replace(report.posteriors["lamost_lrs"], notes={"rv": '"><img src=x>'})
-    html = label_table.table_html(replace(report, posteriors={"lamost_lrs": posterior}))
-    assert "<img" not in html and "&lt;img" in html
+    star = report.star.with_(catalogue={"teff": 5000.0, "source": "<img src=y>"})
+    report = replace(report, star=star, posteriors={"lamost_lrs": posterior})
+    view.session._update(star=star, report=report)
+    for html in (label_table.table_html(report), view.posterior.key.object, view.posterior.header.object,
+                 view.summary.root.object):  # fmt: skip
+        assert "<img" not in html
+    assert "&lt;img" in view.posterior.table.object
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from specviz.models.posterior import Posterior
 from specviz.session.state import State
 from specviz.views import formats, label_table
 from specviz.views.anomaly_panel import headline
+from specviz.views.controls import is_shown
 from specviz.views.footer import code_line
 from specviz.views.spectrum_data import xp_curves
 
@@ -52,7 +53,7 @@ def show(view: Any, report: Any) -> Any:
 def test_no_error_is_written_where_there_is_none(view: Any, shown: Any) -> None:
     assert formats.error_pair("fe_h", -0.3, float("nan"), float("nan")) == ("", "")
     table = label_table.table_html(shown)
-    assert table.count("<tr") == len(NAMES) + 1 and "nan" not in table and "\u2212\u2013" not in table
+    assert table.count("<tr title") == len(NAMES) and "nan" not in table and "\u2212\u2013" not in table
     for heading, unit in (("Mass", "M☉"), ("ν<sub>max</sub>", "μHz"), ("ΔΠ<sub>1</sub>", ">s<")):
         assert heading in table and unit in table
     assert "no uncertainty" in view.summary.root.object or "sv-catalogue" in view.summary.root.object
@@ -68,7 +69,8 @@ def test_a_model_of_points_alone_shows_its_table(view: Any, shown: Any) -> None:
     names = ("fe_h", "alpha_fe")
     show(view, official_like(shown, names, frozenset(names)))
     panel = view.posterior
-    assert panel.table.visible and not panel.figure.visible
+    assert panel.table.visible and not is_shown(panel.box)
+    assert "data-sv-when" not in panel.box.html_attributes  # nothing to switch
     assert len(view.map.star.data["x"]) == 0  # no place in the Kiel plane, and no failure
 
 
