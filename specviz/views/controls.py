@@ -65,12 +65,20 @@ def show(model: Any, shown: bool) -> None:
     Explorer; the browser alone does it in less than one.
     """
     if is_shown(model) != shown:
-        model.html_attributes = {} if shown else {HIDDEN: "true"}
+        others = {k: v for k, v in model.html_attributes.items() if k != HIDDEN}
+        model.html_attributes = others if shown else {**others, HIDDEN: "true"}
 
 
 def is_shown(model: Any) -> bool:
     """Whether :func:`show` left the model visible."""
     return HIDDEN not in model.html_attributes
+
+
+def name_plot(figure: Any, sentence: str) -> None:
+    """Tell a screen reader what a plot shows: it is one picture, and this sentence is its name."""
+    attributes = {**figure.html_attributes, "role": "img", "aria-label": sentence}
+    if attributes != figure.html_attributes:
+        figure.html_attributes = attributes
 
 
 class Html:
