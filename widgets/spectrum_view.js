@@ -91,13 +91,14 @@ function fitY(settings, { fig, data, fallback, option }) {
   if (limits != null && (limits[0] !== y.start || limits[1] !== y.end)) y.setv({ start: limits[0], end: limits[1] }, { sync: false });
 }
 
-const FIRST = { flux: "flux", smooth: 0, medium: "vacuum", unit: "angstrom", frame: "observed", zoom: null };
+const FIRST = { flux: "flux", smooth: 0, medium: "vacuum", unit: "angstrom", frame: "observed" };
 
 // Draw what changed since this panel was drawn last. panel: fig, strip, sources (list), data, fallback, ticks, names, option ("zoom").
 function applyOptions(settings, panel) {
   const { fig, strip } = panel;
   const now = { ...optionsOf(settings), velocity: velocityOf(settings) };
-  const before = drawn.get(fig) ?? { ...FIRST, velocity: now.velocity, zoom: null };
+  const before = drawn.get(fig) ?? { ...FIRST, velocity: now.velocity, [panel.option]: null };
+  const zoom = now[panel.option];
   drawn.set(fig, now);
   panels.set(settings, { ...panels.get(settings), [panel.option]: panel });
   const changed = (...names) => names.some((name) => JSON.stringify(now[name]) !== JSON.stringify(before[name]));
@@ -105,9 +106,9 @@ function applyOptions(settings, panel) {
   const { x_range: range } = fig;
   if (panel.ticks != null && now.frame === "rest" && before.frame === "rest" && changed("velocity")) {
     const shift = dopplerFactor(now.velocity) / dopplerFactor(before.velocity);
-    if (now.zoom != null || zooming.has(range)) range.setv({ start: range.start * shift, end: range.end * shift }, { sync: false });
-  } else if (changed("zoom") && !zooming.has(range)) {
-    const [start, end] = now.zoom ?? [range.reset_start ?? range.start, range.reset_end ?? range.end];
+    if (zoom != null || zooming.has(range)) range.setv({ start: range.start * shift, end: range.end * shift }, { sync: false });
+  } else if (changed(panel.option) && !zooming.has(range)) {
+    const [start, end] = zoom ?? [range.reset_start ?? range.start, range.reset_end ?? range.end];
     if (Math.abs(start - range.start) > 0.02 || Math.abs(end - range.end) > 0.02) range.setv({ start, end });
   }
   if (changed("flux", "smooth")) {
@@ -196,14 +197,18 @@ function followZoom(settings, bracket, from, to) {
 
 // The stretch around the pointer, enlarged in a pane on the side of the frame where the pointer is not.
 function magnify(event, settings, { small, data, fallback, fig, half }) {
-  if (!optionsOf(settings).magnifier) return;
+  const pane = plotOf(small);
+  const away = event.event_name === "mouseleave";
+  if (!optionsOf(settings).magnifier || pane == null) return;
+  pane.el.toggleAttribute("data-sv-away", away);
+  if (away) return;
   const [start, end] = [event.x - half, event.x + half];
   const limits = [data, fallback].map((s) => (s.data.x?.length ? yLimits(s.data.x, curveOf(s, settings).y, start, end) : null)).find((l) => l != null);
   if (limits == null) return;
   small.x_range.setv({ start, end }, { sync: false });
   small.y_range.setv({ start: limits[0], end: limits[1] }, { sync: false });
   const { x_range: range } = fig;
-  plotOf(small)?.el.toggleAttribute("data-sv-left", (event.x - range.start) / (range.end - range.start) > 0.55);
+  pane.el.toggleAttribute("data-sv-left", (event.x - range.start) / (range.end - range.start) > 0.55);
 }
 
 // What the kernel's short scripts call, by a name that they can reach.

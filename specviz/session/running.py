@@ -120,9 +120,11 @@ class Running(Loading):
     def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
         with self._changing():
             if job is self._jobs.current:
+                view = self._state.view.for_another_star() if star is not self._state.star else self._state.view
                 self._update(
-                    star=star, report=report, neighbours=None, neighbour=None, neighbour_star=None, target=job.name
-                )
+                    star=star, report=report, neighbours=None, neighbour=None, neighbour_star=None, target=job.name,
+                    view=view,
+                )  # fmt: skip
 
     def _place(self, job: Job) -> int | None:
         """The row of the work list that a job is for; None when the list has become another meanwhile."""
@@ -170,6 +172,7 @@ class Running(Loading):
         position = self._place(job)
         changes = dict(job.result, busy="", slow=False, steps=(), notice=None, neighbour=None, neighbour_star=None)
         changes |= dict(candidates=(), question=None, target=job.name, retry=None)
+        changes["view"] = self._state.view.for_another_star() if star is not self._state.star else self._state.view
         recent = Recent(star.name, job.target if job.target is not None else star)
         changes["recent"] = (recent, *(r for r in self._state.recent if r.name != recent.name))[:RECENT]
         changes["source"] = Asked(job.name, recent.target, position)

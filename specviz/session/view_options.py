@@ -129,6 +129,10 @@ class ViewOptions:
         """
         return replace(self, **{name: _checked(name, value) for name, value in changes.items()})
 
+    def for_another_star(self) -> ViewOptions:
+        """The same view of the next star: what was chosen for this one alone, its velocity, is not kept."""
+        return self if self.rv is None else replace(self, rv=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; tuples become lists."""
         return {k: _listed(v) for k, v in asdict(self).items()}

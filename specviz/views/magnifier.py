@@ -21,6 +21,7 @@ _CSS = f"""
 {stylesheet.HIDE}
 :host {{ position: absolute !important; width: {WIDTH}px !important; height: {HEIGHT}px !important; top: 12px; right: 16px; z-index: 6; pointer-events: none;
   background: var(--jp-layout-color1); border: 1px solid var(--jp-border-color1); border-radius: 2px; }}
+:host([data-sv-away]) {{ visibility: hidden; }}
 :host([data-sv-left]) {{ right: auto; left: 64px; }}
 """
 
@@ -34,7 +35,7 @@ def magnifier(
     dress(small, ticks=(4, 4))
     count_wavelengths(small, settings, 4)
     small.stylesheets = [sheet(_CSS)]
-    small.html_attributes = {"data-sv-when": "magnifier", **({} if shown else {"data-sv-hidden": ""})}
+    small.html_attributes = {"data-sv-when": "magnifier", "data-sv-away": "", **({} if shown else {"data-sv-hidden": ""})}
     seen, made = Curve(observed, settings), Curve(model, settings)
     line: dict[str, Any] = dict(line_color=LIGHT["reconstructed"], line_width=2.8, line_alpha=0.72)
     mark(small, "line", "x", made.y, source=model, name="sv-layer:model", **line)
@@ -46,5 +47,6 @@ def magnifier(
     )  # fmt: skip
     args = dict(settings=settings.model, small=small, data=observed, fallback=model, fig=fig)
     code = f"__specviz__.spectrum.magnify(cb_obj, settings, {{small, data, fallback, fig, half: {HALF}}})"
-    fig.js_on_event("mousemove", CustomJS(args=args, code=code))
+    for event in ("mousemove", "mouseleave"):
+        fig.js_on_event(event, CustomJS(args=args, code=code))
     return small

@@ -80,3 +80,17 @@ def test_there_and_back_within_a_burst_is_no_step(monkeypatch: pytest.MonkeyPatc
     viewing.set(flux="normalised")
     assert viewing.undo() and viewing.state.view == ViewOptions(unit="nm")
     assert viewing.undo() and viewing.state.view == ViewOptions() and not viewing.undo()
+
+
+def test_the_velocity_is_of_one_star_the_rest_of_the_view_stays(fake_model_class: Any) -> None:
+    from specviz.analysis.engine import Engine
+    from specviz.session.session import Session
+
+    session = Session(Engine(fake_model_class(), samples=50))
+    session.open("demo 1").finished.wait(30)
+    session.wait()
+    session.set(rv=-83.0, zoom=(6500, 6620), flux="normalised")
+    session.open("demo 2")
+    view = session.wait().view
+    assert (view.rv, view.zoom, view.flux) == (None, (6500.0, 6620.0), "normalised")
+    session.close()
