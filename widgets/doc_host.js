@@ -1,7 +1,9 @@
 // The anywidget module of two roles. "runtime": carries the BokehJS scripts. "host": shows one kernel-side Bokeh document.
+import { saveDownload } from "./download.js";
 import { errorText, listen } from "./inbox.js";
 import { makeHolder, showNotice } from "./holder.js";
-import { runtimeReady, sharedPage } from "./runtime.js";
+import { freshId, runtimeReady, sharedPage } from "./runtime.js";
+import { listenPictures } from "./save_figure.js";
 import { listenSettings } from "./settings.js";
 import { offerToScripts, resetZoom } from "./spectrum_view.js";
 import { fontsReady, Theme } from "./theme.js";
@@ -26,12 +28,18 @@ async function render({ model, el }) {
   const waiting = [];                           // messages of the kernel before the view stands
   let held = [];                                // and ours: an answer to them would make the bundle old before it is drawn
   const send = (content, buffers = []) => { if (!closed) model.send(content, undefined, buffers); };
-  const tell = (content, buffers) => { if (held == null) send(content, buffers); else held.push([content, buffers]); };
+  const own = freshId();                        // a file that was asked for here is saved here, not by the other views
+  const tell = (words, buffers) => {
+    const content = words.op === "act" ? { ...words, from: own } : words;
+    if (held == null) send(content, buffers);
+    else held.push([content, buffers]);
+  };
   const failed = (error) => { console.warn("specviz:", error); send({ op: "error", text: errorText(error) }); };
   const theme = new Theme(holder, model.get("palettes"), model.get("theme"), () => (view?.document == null ? [] : [view.document]));
   const onTheme = () => theme.select(model.get("theme"));
   const onMessage = (content, buffers) => {
     if (content.op === "notice") { showNotice(notices, content.text); return; }
+    if (content.op === "download") { if (content.to === own) saveDownload(content, buffers[0]); return; }
     if (view == null) { waiting.push([content, buffers]); return; }
     if (content.op === "patch") view.patch(content, buffers);
     else if (content.op === "doc" && content.view === view.id) void view.build(content, buffers);
@@ -40,6 +48,7 @@ async function render({ model, el }) {
   model.on("change:theme", onTheme);
   model.on("msg:custom", onMessage);
   const stop = listen(holder, { send: tell, keys: () => model.get("wanted_keys") ?? [] });
+  const stopPictures = listenPictures(holder, () => (view?.document == null ? [] : [view.document]), failed);
   const stopSettings = listenSettings(holder, () => view?.document, resetZoom);
   offerToScripts();
   try {
@@ -66,6 +75,7 @@ async function render({ model, el }) {
     model.off("change:theme", onTheme);
     stop();
     stopSettings();
+    stopPictures();
     theme.stop();
     if (view) { view.close(); send({ op: "close", view: view.id }); }
     closed = true;

@@ -2,6 +2,7 @@
 import { makeHolder, showNotice } from "./holder.js";
 import { listenWidth } from "./inbox.js";
 import { loadScripts } from "./runtime.js";
+import { listenPictures } from "./save_figure.js";
 import { listenSettings } from "./settings.js";
 import { offerToScripts, resetZoom } from "./spectrum_view.js";
 import { fontsReady, Theme } from "./theme.js";
@@ -13,9 +14,11 @@ async function start() {
   const saved = JSON.parse(document.getElementById("sv-saved").textContent);
   const { holder, notices, place } = makeHolder(document.body, saved.css, document.title);
   let view = null;
-  const theme = new Theme(holder, saved.palettes, saved.theme, () => (view?.document == null ? [] : [view.document]));
+  const documents = () => (view?.document == null ? [] : [view.document]);
+  const theme = new Theme(holder, saved.palettes, saved.theme, documents);
   const failed = (error) => { console.error(error); showNotice(notices, `This page could not be drawn: ${error.message}`); };
   listenWidth(holder, () => {});
+  listenPictures(holder, documents, (error) => showNotice(notices, `The picture could not be made: ${error.message}`));
   listenSettings(holder, () => view?.document, resetZoom);
   offerToScripts();
   try {

@@ -1,8 +1,10 @@
 // A page of `specviz serve`. Panel draws it; here it gets the theme, and its keys, width and dropped files reach Python
 // through a hidden data source ("channel") instead of a widget's messages.
+import { saveDownload } from "./download.js";
 import { furnish, showNotice } from "./holder.js";
-import { listen } from "./inbox.js";
+import { errorText, listen } from "./inbox.js";
 import { bytes } from "./runtime.js";
+import { listenPictures } from "./save_figure.js";
 import { listenSettings, startSettings } from "./settings.js";
 import { offerToScripts, resetZoom } from "./spectrum_view.js";
 import { settleTables } from "./tables.js";
@@ -41,14 +43,21 @@ function connect(channel, holder, notices) {
     const { notice, notices: number } = state();
     if (number > told) { told = number; showNotice(notices, notice); }
   });
+  const [, files] = channel.tags;               // its data: one file at a time, on its way to the person
+  files?.connect(files.properties.data.change, () => {
+    const { name, mime, data } = files.data;
+    if (name.length > 0) saveDownload({ name: name[0], mime: mime[0] }, data[0]);
+  });
+  listenPictures(holder, () => [channel.document], (error) => send({ op: "error", text: errorText(error) }));
   listen(holder, { send, keys: () => state().keys ?? [], drop: document });
   listenSettings(holder, () => channel.document, resetZoom);
   startSettings(channel.document);
 }
 
 globalThis.specvizPage = {
-  start({ palettes, theme, css }) {
+  start({ palettes, theme, css, upload }) {
     const holder = document.querySelector("main.sv-host");
+    holder.dataset.svUpload = upload;
     const notices = furnish(holder, css);
     offerToScripts();
     interceptDocuments(globalThis.Bokeh, new Theme(holder, palettes, theme, () => globalThis.Bokeh.documents));

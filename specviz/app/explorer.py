@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import traitlets
 
 from specviz import api
 from specviz.app.compare import Comparison, compare
+from specviz.app.exporting import export, read_session, write_page
 from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
 from specviz.doors.doc_host import DocHost
-from specviz.errors import SpecvizError
+from specviz.errors import OptionError, SpecvizError
+from specviz.models.registry import available_models
 from specviz.session.session import Session
+from specviz.session.sharing import DEFAULT_MODEL, code_cell
 from specviz.session.state import State
 from specviz.views.explorer import ExplorerView, Surroundings
 from specviz.views.palette import PALETTES
@@ -116,6 +120,37 @@ class Explorer(DocHost):
             )
         return compare(state.report or state.star, other, model=state.model, online=state.online)
 
+    def export(self, path: str | Path, what: str | None = None) -> Path:
+        """Write something of what is on screen: ``explorer.export("samples.fits", "posterior")``.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``.fits``, ``.ecsv``, ``.vot`` or ``.csv`` for a table, ``.html`` for the page, ``.json`` for the session.
+        what : str, optional
+            "spectra" (if not given), "predictions", "labels", "posterior", "similar", "report", "work".
+        """
+        self.complete()
+        return export(self, self.session, path, what)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the session to a file: star, work list, view. ``specviz.explore(session=path)`` opens it again."""
+        return export(self, self.session, path, "session")
+
+    def load(self, path: str | Path) -> None:
+        """Take up a saved session in place of this one; a file that will not do changes nothing."""
+        data, _ = read_session(path)
+        self.session.restore(data, Path(path).name)
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write the page as one HTML file that works from a disk, without a kernel and without a network."""
+        self.complete()
+        return write_page(self, self.session.state, Path(path))
+
+    def share(self) -> str:
+        """The cell of Python that shows the same star in the same way, to paste into a message or a notebook."""
+        return code_cell(self.session.state)
+
     def _end(self) -> None:
         self._timer.cancel()
         if self._unsubscribe is not None:
@@ -138,6 +173,7 @@ def explore(
     theme: str = "auto",
     online: bool = True,
     locals: Sequence[Any] = (),
+    session: str | Path | None = None,
 ) -> Explorer:
     """Explore a star: spectra, posterior, prediction for the other survey, similar stars, how odd it is.
 
@@ -157,6 +193,8 @@ def explore(
         Ask archives for names. When not, the demo sky, files, and what was fetched before can be opened.
     locals : sequence of Archive
         Spectra of yours that names are looked up in first (:class:`specviz.archives.local.LocalArchive`).
+    session : path, optional
+        A session file to take up, in place of ``x`` (``explorer.save``).
 
     Returns
     -------
@@ -170,13 +208,21 @@ def explore(
     >>> explorer.session.wait().report.posterior.summary()["teff"]  # doctest: +SKIP
     (5771.2, 5713.0, 5833.9)
     """
+    found = None if session is None else read_session(session)  # before anything is made: it may be damaged
+    if found is not None and x is not None:
+        raise OptionError("Both a star and a session to take up", expected="one of them")
+    if found is not None and model == DEFAULT_MODEL and found[1].model in available_models():
+        model = found[1].model
     engine = api.default_engine(model, device)
     x = archive_of(x)
     targets = targets_of(x)
     own = (*([x] if isinstance(x, Archive) else []), *locals)
-    session = Session(
-        engine, api.demo_catalog, sky=Sky(online=online, locals=own), expecting=bool(targets), models=ModelsHere(device)
-    )
-    with session.building():
-        fill(session, targets)
-        return Explorer(session, surroundings(engine), theme=theme)
+    sky, expecting = Sky(online=online, locals=own), bool(targets) or found is not None
+    made = Session(engine, api.demo_catalog, sky=sky, expecting=expecting, models=ModelsHere(device))
+    with made.building():
+        if found is not None:
+            made.restore(found[0], Path(str(session)).name)
+            if not online:
+                made.set_online(False)
+        fill(made, targets)
+        return Explorer(made, surroundings(engine), theme=theme)

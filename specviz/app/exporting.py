@@ -46,8 +46,10 @@ def export(host: Any, session: Session, path: str | Path, what: str | None = Non
             f"{path.name}: pictures are drawn by the browser",
             remedy="Press Save in the head of a panel, or Export in the bar; for a program: export('page.html')",
         )
-    if suffix not in (*FORMS, "xml"):
-        ends = ", ".join("." + f for f in (*FORMS, "html", "json"))
+    if suffix not in (*FORMS, "xml") or what in ("session", "page"):
+        ends = {"session": ".json", "page": ".html"}.get(
+            what or "", ", ".join("." + f for f in (*FORMS, "html", "json"))
+        )
         raise OptionError(f"Cannot tell the format of {path.name}", expected=f"a name that ends in {ends}")
     return write_whole(path, exported(session.state, what or "spectra", suffix).data)
 

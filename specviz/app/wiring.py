@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from specviz import __version__, api
+from specviz import __version__
 from specviz.analysis.engine import Engine
+from specviz.app.exporting import downloads
 from specviz.archives.protocol import Archive, Candidate
 from specviz.errors import ReadError, SpecvizError
 from specviz.session.session import Session
@@ -25,13 +26,8 @@ def surroundings(engine: Engine) -> Surroundings:
     """What the views are told of the world."""
     from specviz.archives.demo import DemoArchive
 
-    def reference() -> Any:
-        known = api.demo_catalog(engine)
-        return known.table["teff"], known.table["logg"], known.map
-
     return Surroundings(
-        reference=reference,
-        window=lambda row: api.demo_catalog(engine).neighbour_window(row),
+        reference=lambda: None,
         examples=lambda: DemoArchive().examples(),
         model=engine.name,
         n_reference=len(DemoArchive()),
@@ -52,6 +48,7 @@ def listen(door: Any, view: ExplorerView, session: Session) -> None:
     door.on_file(lambda name, data: session.open_bytes(name, data))
     door.on_attach(view.attach)
     door.on_act(view.act)
+    view.export = downloads(door, session, lambda: _page_of(door, view))
 
     def trouble(text: str, error: BaseException | None) -> None:
         known = isinstance(error, SpecvizError)
@@ -64,6 +61,12 @@ def listen(door: Any, view: ExplorerView, session: Session) -> None:
         )
 
     door.on_error(trouble)
+
+
+def _page_of(door: Any, view: ExplorerView) -> Any:
+    """The document that a saved page is made of, with every panel in it."""
+    view.build_all()
+    return door if hasattr(door, "doc") else view.layout.document
 
 
 def targets_of(x: Any) -> list[Any]:

@@ -91,7 +91,7 @@ class DocHost(anywidget.AnyWidget):
     ) -> None:
         self.root: Model | None = None  # a constructor that fails is closed by ipywidgets all the same
         self.doc: Document | None = None
-        self.inbox = Inbox(notice=self._notice, keys_changed=self._set_keys)
+        self.inbox = Inbox(notice=self._notice, keys_changed=self._set_keys, deliver=self._deliver)
         self.lock = threading.RLock()
         self._events: list[Any] = []
         self._seq, self._last, self._scheduled = 0, 0.0, False
@@ -192,6 +192,13 @@ class DocHost(anywidget.AnyWidget):
 
     def _set_keys(self, keys: list[str]) -> None:
         self.wanted_keys = keys
+
+    def _deliver(self, name: str, mime: str, data: bytes, to: str) -> None:
+        self.send({"op": "download", "name": name, "mime": mime, "to": to}, [data])
+
+    def download(self, name: str, mime: str, data: bytes) -> None:
+        """See :meth:`Inbox.download`."""
+        self.inbox.download(name, mime, data)
 
     # -- browser to kernel -----------------------------------------------------------------------------------------
     def _receive(self, _: Any, content: dict[str, Any], buffers: list[Any]) -> None:

@@ -15,6 +15,7 @@ from specviz.errors import SpecvizError
 
 _log = logging.getLogger("specviz.doors")
 
+#: Bytes that a person may drop at once, where nothing else was said.
 FILE_LIMIT = 64 * 1024 * 1024
 Remove = Callable[[], None]
 
@@ -49,17 +50,25 @@ class Inbox:
         Shows a text to the person when nobody listens to ``on_error``.
     keys_changed : callable, optional
         Told which keys are wanted, each time that changes.
+    deliver : callable, optional
+        ``deliver(name, mime, data, to)`` gives a file to the browser; ``to`` is the view that asked last.
+    limit : int
+        Bytes of files that may be on their way at once.
     """
 
     def __init__(
         self,
         notice: Callable[[str], None] | None = None,
         keys_changed: Callable[[list[str]], None] | None = None,
+        deliver: Callable[[str, str, bytes, str], None] | None = None,
+        limit: int = FILE_LIMIT,
     ) -> None:
         self._callbacks: dict[str, list[Callable[..., None]]] = {}
         self._keys: list[tuple[str, ...]] = []
-        self._files: dict[str, list[bytes | None]] = {}
-        self._notice, self._keys_changed = notice, keys_changed
+        self._files: dict[str, dict[int, bytes]] = {}
+        self.limit = limit
+        self._notice, self._keys_changed, self._deliver = notice, keys_changed, deliver
+        self._asker = ""
         self.width: int | None = None
         """Latest width of the widget, CSS pixels; None before the first view."""
 
@@ -143,6 +152,7 @@ class Inbox:
         elif op == "focus":
             self._call("focus", bool(content["active"]))
         elif op == "act":
+            self._asker = str(content.get("from", ""))
             self._call("act", str(content["act"]))
         elif op == "file":
             self._piece(content, buffers)
@@ -151,7 +161,7 @@ class Inbox:
             self.report(
                 SpecvizError(
                     f"What was dropped is too large: {size:.0f} MB ({names})",
-                    expected=f"at most {FILE_LIMIT // 2**20} MB at once",
+                    expected=f"at most {self.limit / 2**20:.0f} MB at once",
                     remedy="Give the path of the file instead, or drop fewer files",
                 )
             )
@@ -163,17 +173,35 @@ class Inbox:
             return False
         return True
 
+    def download(self, name: str, mime: str, data: bytes) -> None:
+        """Give a file to the person: the browser whose button was pressed last saves it.
+
+        Parameters
+        ----------
+        name : str
+            File name, without a folder.
+        mime : str
+        data : bytes
+
+        Raises
+        ------
+        SpecvizError
+            There is no browser to give it to.
+        """
+        if self._deliver is None:
+            raise SpecvizError("There is no browser to give the file to", remedy="Write it to a path instead")
+        self._deliver(PurePosixPath(PureWindowsPath(name).name).name, mime, data, self._asker)
+
     def _piece(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         count, index, size = int(content["count"]), int(content["index"]), int(content["size"])
-        if size > FILE_LIMIT or not 0 <= index < count or len(buffers) != 1:
-            self.report(
-                SpecvizError(
-                    f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"
-                )
-            )
-            return
-        pieces = self._files.setdefault(str(content["id"]), [None] * count)
-        if len(pieces) != count:
+        upload = str(content["id"])
+        pieces = self._files.get(upload, {})
+        arrived = sum(len(data) for held in self._files.values() for data in held.values()) + sum(map(len, buffers))
+        sound = 0 <= size <= self.limit and 0 <= index < count and len(buffers) == 1 and index not in pieces
+        if not sound or arrived > self.limit:  # what the browser says of itself is not to be relied on
+            self._files.pop(upload, None)
+            if arrived > self.limit:  # what was begun and never ended must not stand in the way of what comes next
+                self._files.clear()
             self.report(
                 SpecvizError(
                     f"The upload of {content.get('name')!r} does not hold together", remedy="Drop the file again"
@@ -181,10 +209,11 @@ class Inbox:
             )
             return
         pieces[index] = bytes(buffers[0])
-        if any(piece is None for piece in pieces):
+        if len(pieces) < count:
+            self._files[upload] = pieces
             return
-        del self._files[str(content["id"])]
-        data = b"".join(piece for piece in pieces if piece is not None)
+        self._files.pop(upload, None)
+        data = b"".join(pieces[i] for i in sorted(pieces))
         name = PurePosixPath(PureWindowsPath(str(content["name"])).name).name
         if len(data) != size:
             self.report(SpecvizError(f"{name} arrived with {len(data)} of {size} bytes", remedy="Drop the file again"))

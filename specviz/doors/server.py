@@ -1,22 +1,25 @@
-"""The same tree on a web address of this machine, drawn by Panel's own server."""
+"""The same tree on a web address, drawn by Panel: a server of our own, or the page of somebody else's."""
 
 from __future__ import annotations
 
 import base64
 import inspect
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from bokeh.model import Model
 from bokeh.models import ColumnDataSource, CustomJS
 
 from specviz.errors import SpecvizError
 
 from .assets import script_text
-from .inbox import Inbox
+from .inbox import FILE_LIMIT, Inbox
 from .palettes import Palettes, checked_palettes
 
+UPLOAD = FILE_LIMIT / 2**20
 _PAGE = """
 {% block preamble %}<link rel="icon" href="data:,">{% endblock %}
 {% block contents %}
@@ -37,15 +40,20 @@ specvizPage.start({{ sv_options }});
 class _Channel:
     """The hidden data source through which a served page talks to its session's inbox."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         self.state: dict[str, Any] = {"keys": [], "notice": "", "notices": 0}
-        self.source = ColumnDataSource({"count": [0], "message": [""], "piece": [""]}, tags=[self.state])
-        self.inbox = Inbox(notice=self._notice, keys_changed=self._keys)
+        self.files = ColumnDataSource({"name": [], "mime": [], "data": []})
+        self.source = ColumnDataSource({"count": [0], "message": [""], "piece": [""]}, tags=[self.state, self.files])
+        self.inbox = Inbox(notice=self._notice, keys_changed=self._keys, deliver=self._deliver, limit=limit)
         self.source.on_change("data", self._changed)
 
     def _tell(self, **changes: Any) -> None:
         self.state = {**self.state, **changes}
-        self.source.tags = [self.state]
+        self.source.tags = [self.state, self.files]
+
+    def _deliver(self, name: str, mime: str, data: bytes, _to: str) -> None:
+        # A typed array travels as bytes; text of base64 would be a third longer.
+        self.files.data = {"name": [name], "mime": [mime], "data": [np.frombuffer(data, np.uint8)]}
 
     def _keys(self, keys: list[str]) -> None:
         self._tell(keys=keys)
@@ -62,6 +70,24 @@ class _Channel:
             self.inbox.report(error)
 
 
+def _origin(text: str) -> str:
+    """An origin as Bokeh compares it: no scheme, and no port where it is the scheme's own (browsers leave it out)."""
+    host = re.sub(r"^https?://", "", text.strip()).rstrip("/")
+    if "*" in host:
+        raise SpecvizError(
+            "A wildcard origin would let any web page run this view", expected="a name such as hub.example.org"
+        )
+    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d+)?", host):
+        raise SpecvizError(f"{text!r} is not an origin", expected="a name such as hub.example.org, or host:port")
+    return re.sub(r":(80|443)$", "", host)
+
+
+def _options(palettes: Palettes | None, theme: str, css: str, max_upload: float) -> dict[str, Any]:
+    if not 0 < max_upload <= 2048:
+        raise SpecvizError(f"{max_upload} MB is no limit for uploads", expected="more than 0 and at most 2048 MB")
+    return {"palettes": checked_palettes(palettes), "theme": theme, "css": css, "upload": int(max_upload * 2**20)}
+
+
 def _session(factory: Callable[..., Any], options: dict[str, Any]) -> Callable[[], Any]:
     wants_inbox = any(
         p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)
@@ -71,7 +97,7 @@ def _session(factory: Callable[..., Any], options: dict[str, Any]) -> Callable[[
     def open_session() -> Any:
         import panel as pn
 
-        channel = _Channel()
+        channel = _Channel(options["upload"])
         doc = pn.state.curdoc
         if doc is None:
             raise SpecvizError("A served view was opened outside a session", remedy="Call serve(factory) instead")
@@ -96,6 +122,46 @@ def _session(factory: Callable[..., Any], options: dict[str, Any]) -> Callable[[
     return open_session
 
 
+def fill_page(
+    factory: Callable[..., Any],
+    *,
+    title: str = "specviz",
+    palettes: Palettes | None = None,
+    theme: str = "auto",
+    css: str = "",
+    max_upload: float = UPLOAD,
+) -> Any:
+    """Show a view tree on the page that Panel is building now: in a program run by ``panel serve`` or Panel's preview.
+
+    Parameters
+    ----------
+    factory, title, palettes, theme, css, max_upload
+        As of :func:`serve`.
+
+    Returns
+    -------
+    panel layout, or None for a Bokeh model
+        What ``factory`` built.
+
+    Raises
+    ------
+    SpecvizError
+        No page is being built: the program runs by itself.
+    """
+    import panel as pn
+
+    doc = pn.state.curdoc
+    if doc is None or doc.session_context is None:
+        raise SpecvizError(
+            "There is no page here to fill",
+            expected="a program that Panel runs: /panel-preview/render/APP.py of a Jupyter server, panel serve APP.py",
+            remedy="Run specviz serve, or specviz.serve() in Python",
+        )
+    layout = _session(factory, _options(palettes, theme, css, max_upload))()
+    doc.title = title
+    return layout if layout is None else layout.servable(title=title)
+
+
 def serve(
     factory: Callable[..., Any],
     *,
@@ -107,6 +173,7 @@ def serve(
     css: str = "",
     open_browser: bool = False,
     websocket_origin: str | Sequence[str] | None = None,
+    max_upload: float = UPLOAD,
     start: bool = True,
     verbose: bool = True,
 ) -> Any:
@@ -127,7 +194,10 @@ def serve(
     open_browser : bool
         Open the page on this machine.
     websocket_origin : str or sequence of str, optional
-        ``host:port`` of pages that may connect. Default: the address itself. Never ``*``.
+        ``host``, ``host:port`` or ``https://host`` of pages that may connect, instead of the address itself: what a
+        browser's address line shows in front of a hub or a proxy. Never ``*``.
+    max_upload : float
+        MB (2²⁰ bytes) of files that one visitor may send at once.
     start : bool
         Run now and return when interrupted; otherwise return the server without running its loop.
     verbose : bool
@@ -140,17 +210,12 @@ def serve(
     Raises
     ------
     SpecvizError
-        The port is taken, or an origin is a wildcard.
+        The port is taken, an origin is a wildcard or none, or the upload limit is none.
     """
     import panel as pn
 
     origins = [websocket_origin] if isinstance(websocket_origin, str) else list(websocket_origin or ())
-    if any("*" in origin for origin in origins):
-        raise SpecvizError(
-            "A wildcard origin would let any web page run this view",
-            expected="names such as hub.example.org:443",
-        )
-    options = {"palettes": checked_palettes(palettes), "theme": theme, "css": css}
+    options = _options(palettes, theme, css, max_upload)
     try:
         server = pn.serve(
             {"/": _session(factory, options)},
@@ -161,7 +226,7 @@ def serve(
             start=False,
             location=False,
             verbose=False,
-            websocket_origin=origins or None,
+            websocket_origin=[_origin(text) for text in origins] or None,
         )
     except OSError as error:
         raise SpecvizError(

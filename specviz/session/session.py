@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from specviz import __version__
 from specviz.archives.protocol import Candidate
-from specviz.errors import SpecvizError
+from specviz.errors import ModelError, SpecvizError
 from specviz.session import outcome, saved, work
 from specviz.session.facing import Facing, Models
 from specviz.session.jobs import Job
@@ -243,6 +244,9 @@ class Session(Facing):
                 source=None, retry=None, notice=None,
             )  # fmt: skip
             self.set(**found.view.to_dict())
+            if found.model and found.model != self._state.model:
+                with suppress(ModelError):  # a model that is not here is told of below
+                    self.use_model(found.model)
             if self.sky is not None and found.online != self._state.online:
                 self.set_online(found.online)
             shown = found.shown
@@ -258,9 +262,8 @@ class Session(Facing):
             self.tell(
                 Notice(
                     "warning",
-                    f"The session was saved with the model {found.model[:60]}",
-                    f"The numbers here are those of {self._state.model}. To use the other: "
-                    f"specviz.explore(session=..., model={found.model[:60]!r})",
+                    f"The session was saved with the model {found.model[:60]}, which is not here",
+                    f"The numbers here are those of {self._state.model}",
                 )
             )
         return job

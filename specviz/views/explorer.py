@@ -27,6 +27,7 @@ from specviz.views.lamost_panel import LamostPanel
 from specviz.views.map_panel import MapPanel
 from specviz.views.notice import BusyLine, NoticeBar
 from specviz.views.places import BELOW, places
+from specviz.views.plot_sentences import PlotSentences
 from specviz.views.posterior_panel import PosteriorPanel
 from specviz.views.settings import Settings
 from specviz.views.similar_panel import SimilarPanel
@@ -43,13 +44,11 @@ Dispatch = Callable[..., None]  # (draw, later=False)
 class Surroundings:
     """What the views need to know of the world, given by ``app``: nothing here imports a model or an archive.
 
-    ``reference()`` gives (teff, logg, embedding map) of the reference stars; ``window(row)`` a reference star's
-    normalised
-    spectrum; ``examples()`` three stars for the first screen.
+    ``reference()`` gives the planes of stars for the background of the map, or None for those that are searched;
+    ``examples()`` three stars for the first screen.
     """
 
     reference: Callable[[], Any]
-    window: Callable[[int], tuple[Any, Any]]
     examples: Callable[[], Any]
     model: str
     n_reference: int
@@ -82,6 +81,7 @@ class ExplorerView:
         self.footer = Footer(world.version)
         self.hints = HintBar(EXPLORER)
         self.keys = ExplorerKeys(session, self._escape, self.reset_zoom, self.hints.say)
+        self.export: Callable[[str], None] = lambda _wanted: None  # what the Export menu asks for; given by the door
         self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])
         state = session.state
         if state.star is None and not session.expecting and not state.work:
@@ -134,6 +134,8 @@ class ExplorerView:
                 self._build_below()
             self._draw_below(self.session.state)  # before they are shown: drawn once
             self._arrange([panel.frame.root for panel in self._below])
+            self._below.append(PlotSentences(self.lamost, self.xp, self.map))
+            self._update(self._below[-1:], State(), self._drawn_below)
 
     def __getattr__(self, name: str) -> Any:
         # A program that asks for a panel below the spectra gets it, built or not.
@@ -145,10 +147,10 @@ class ExplorerView:
     def _build_below(self) -> None:
         self.face_off = FaceOffPanel()
         self.posterior = PosteriorPanel()
-        self.map = MapPanel(self.session, self._world.reference)
+        self.map = MapPanel(self.session, self._apply, self._world.reference)
         self.anomaly = AnomalyPanel(self.zoom)
         reference = f"{formats.count(self._world.n_reference)} simulated stars"
-        self.similar = SimilarPanel(self.session, self._world.window, reference)
+        self.similar = SimilarPanel(self.session, reference)
         self.work = WorkList(self.session)
         self._below = [self.face_off, self.posterior, self.map, self.anomaly, self.similar, self.work]
 
@@ -217,6 +219,15 @@ class ExplorerView:
             except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
                 _log.exception("%s failed to draw", type(part).__name__)
 
+    def _apply(self, draw: Callable[[], None]) -> None:
+        """Draw what a panel has worked out on a thread of its own."""
+
+        def locked() -> None:
+            with self._drawing:
+                draw()
+
+        self._dispatch(locked)
+
     # ------------------------------------------------------------------ acting
     def zoom(self, survey: str, low: float, high: float) -> None:
         """Show a stretch (vacuum Angstrom) in the spectrum panel of a survey."""
@@ -268,6 +279,15 @@ class ExplorerView:
             "face-off": lambda: session.face_off(not state.view.face_off),
             "face-off-stop": session.stop_face_off,
             "jump": lambda: self.keys.jump(about),
+            "export": lambda: self.export(about),
+            "choose": lambda: session.choose(int(about)) if about.isdecimal() else None,
+            "peek": lambda: session.peek(int(about) if about.isdecimal() else None),
+            "open-similar": lambda: session.open_neighbour(int(about) if about.isdecimal() else None),
+            "filter-similar": lambda: self.similar.typed(about),
+            "copy-similar": lambda: self.similar.copy(),
+            "similar-way": lambda: session.set(**dict(zip(("similar_by", "similar_in"), about.split(), strict=True))),
+            "all-similar": lambda: session.select_region(None),
+            "list-region": session.list_region,
         }
         action = actions.get(word)
         if action is not None:
@@ -291,6 +311,8 @@ class ExplorerView:
     def close(self) -> None:
         """Stop listening and let everything go."""
         self._unsubscribe()
+        if self._below:
+            self.map.close()
         self._panels, self._below, self._places = [], [], []
         self._sheets.clear()
         self.layout.children = []

@@ -1,0 +1,162 @@
+// Pictures of a panel, made in the browser alone: every figure in it where it stands, under a line with the star and the legend.
+//   data-sv-picture="png"            the panel around the button; with Shift the other kind
+//   data-sv-picture="svg lamost"     the panel of that name, from anywhere
+// The name of the star is that of the element with data-sv-star.
+import { saveFile } from "./download.js";
+import { deepElements } from "./settings.js";
+
+const PRINT_RATIO = 2;                                // pixels of a PNG for each of the screen
+const PICTURE_HEAD = 34;
+const PICTURE_EDGE = 8;
+const SVG_SPACE = "http://www.w3.org/2000/svg";
+
+// Twin of safe_stem in specviz/session/exporting.py.
+export function safeStem(name) {
+  const stem = name.replace(/[^A-Za-z0-9.+-]+/g, "_").replace(/^[._+-]+|[._+-]+$/g, "").slice(0, 60).replace(/[._+-]+$/, "");
+  return stem === "" || /^(con|prn|aux|nul|com\d|lpt\d)$/i.test(stem) ? "star" : stem;
+}
+
+function* figureViews(view) {
+  if (view.canvas_view != null && typeof view.export === "function") { yield view; return; }
+  for (const child of view.child_views ?? []) yield* figureViews(child);
+}
+
+function panelOf(el) {
+  for (let at = el; at != null; at = at.parentNode ?? at.host) if (at.classList?.contains("sv-panel")) return at;
+  return null;
+}
+
+const panelName = (panel) => [...panel.classList].find((c) => c.startsWith("sv-") && c !== "sv-panel")?.slice(3) ?? "figure";
+
+// What is drawn stands in the legend: the chips that are pressed, with the colours of their marks.
+function legendOf(panel, style) {
+  const entries = [];
+  for (const chip of deepElements(panel.shadowRoot ?? panel)) {
+    if (!chip.classList?.contains("sv-chip") || chip.getAttribute("aria-pressed") !== "true" || chip.disabled) continue;
+    const role = /--sv-([a-z_-]+)/.exec(chip.querySelector("i")?.getAttribute("style") ?? "")?.[1];
+    if (role != null) entries.push({ label: chip.textContent.trim(), colour: style.getPropertyValue(`--sv-${role}`).trim() || "#888888" });
+  }
+  return entries;
+}
+
+const headingOf = (panel) => (panel.shadowRoot == null ? "" : [...deepElements(panel.shadowRoot)].find((el) => el.tagName === "B")?.textContent ?? "");
+
+function pictureLayout(panel, documents, holder, star) {
+  const views = documents.flatMap((doc) => [...(doc.views_manager?.roots ?? [])].flatMap((root) => [...figureViews(root)]));
+  const parts = views.filter((view) => panelOf(view.el) === panel).map((view) => ({ view, box: view.el.getBoundingClientRect() }));
+  const seen = parts.filter(({ box }) => box.width > 0 && box.height > 0);
+  if (seen.length === 0) return null;
+  const left = Math.min(...seen.map(({ box }) => box.left));
+  const top = Math.min(...seen.map(({ box }) => box.top));
+  const style = getComputedStyle(holder);
+  const width = Math.ceil(Math.max(...seen.map(({ box }) => box.right)) - left) + 2 * PICTURE_EDGE;
+  const height = Math.ceil(Math.max(...seen.map(({ box }) => box.bottom)) - top) + PICTURE_HEAD + PICTURE_EDGE;
+  return {
+    width, height, star, heading: headingOf(panel), legend: legendOf(panel, style),
+    parts: seen.map(({ view, box }) => ({ view, x: Math.round(box.left - left) + PICTURE_EDGE, y: Math.round(box.top - top) + PICTURE_HEAD })),
+    background: style.getPropertyValue("--jp-layout-color1").trim() || "#ffffff",
+    ink: style.getPropertyValue("--jp-ui-font-color1").trim() || style.color,
+    family: style.fontFamily,
+  };
+}
+
+// One description of the line on top for both kinds of picture: texts at places, and short strokes of colour.
+function headLine({ width, star, heading, legend, family }) {
+  const measure = document.createElement("canvas").getContext("2d");
+  const font = (weight) => `${weight} 12px ${family}`;
+  const wide = (text, weight = 400) => { measure.font = font(weight); return measure.measureText(text).width; };
+  const texts = [{ text: star, x: PICTURE_EDGE, weight: 600 }];
+  let end = PICTURE_EDGE + wide(star, 600);
+  if (heading !== "" && heading !== star) { texts.push({ text: heading, x: end + 10, weight: 400 }); end += 10 + wide(heading); }
+  const strokes = [];
+  let x = width - PICTURE_EDGE;
+  for (const { label, colour } of [...legend].reverse()) {
+    const from = x - wide(label) - 22;
+    if (from < end + 16) break;                 // there is no room for more
+    strokes.push({ x: from, colour });
+    texts.push({ text: label, x: from + 22, weight: 400 });
+    x = from - 14;
+  }
+  return { texts, strokes, font };
+}
+
+// Bokeh draws for the screen's own number of pixels; for the moment of drawing that is what a print wants.
+function atRatio(ratio, draw) {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "devicePixelRatio");
+  Object.defineProperty(globalThis, "devicePixelRatio", { value: ratio, configurable: true, writable: true });
+  try {
+    return draw();
+  } finally {
+    if (own == null) delete globalThis.devicePixelRatio;
+    else Object.defineProperty(globalThis, "devicePixelRatio", own);
+  }
+}
+
+function drawPng(plan) {
+  const canvas = document.createElement("canvas");
+  canvas.width = plan.width * PRINT_RATIO;
+  canvas.height = plan.height * PRINT_RATIO;
+  const ctx = canvas.getContext("2d");
+  ctx.fillStyle = plan.background;
+  ctx.fillRect(0, 0, canvas.width, canvas.height);
+  for (const { view, x, y } of plan.parts) ctx.drawImage(atRatio(PRINT_RATIO, () => view.export("png", true)).canvas, x * PRINT_RATIO, y * PRINT_RATIO);
+  ctx.scale(PRINT_RATIO, PRINT_RATIO);
+  const { texts, strokes, font } = headLine(plan);
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = plan.ink;
+  for (const { text, x, weight } of texts) { ctx.font = font(weight); ctx.fillText(text, x, PICTURE_HEAD / 2); }
+  ctx.lineWidth = 2.5;
+  for (const { x, colour } of strokes) { ctx.strokeStyle = colour; ctx.beginPath(); ctx.moveTo(x, PICTURE_HEAD / 2); ctx.lineTo(x + 16, PICTURE_HEAD / 2); ctx.stroke(); }
+  return new Promise((done, failed) => canvas.toBlob((blob) => (blob == null ? failed(new Error("the picture is too large for this browser")) : done(blob)), "image/png"));
+}
+
+function drawSvg(plan) {
+  const make = (tag, attributes, text) => {
+    const el = document.createElementNS(SVG_SPACE, tag);
+    for (const [key, value] of Object.entries(attributes)) el.setAttribute(key, value);
+    if (text != null) el.textContent = text;
+    return el;
+  };
+  const { width, height } = plan;
+  const root = make("svg", { xmlns: SVG_SPACE, width, height, viewBox: `0 0 ${width} ${height}` });
+  root.append(make("title", {}, [plan.star, plan.heading].filter(Boolean).join(", ")), make("rect", { width, height, fill: plan.background }));
+  for (const { view, x, y } of plan.parts) {
+    const text = atRatio(1, () => view.export("svg", false)).ctx.get_serialized_svg(true);
+    const part = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+    if (part.tagName !== "svg") throw new Error("the figure could not be written as SVG");
+    part.setAttribute("x", x);
+    part.setAttribute("y", y);
+    root.append(document.importNode(part, true));
+  }
+  const { texts, strokes } = headLine(plan);
+  for (const { text, x, weight } of texts) root.append(make("text", { x, y: PICTURE_HEAD / 2 + 4, fill: plan.ink, "font-size": 12, "font-weight": weight, "font-family": plan.family }, text));
+  for (const { x, colour } of strokes) root.append(make("line", { x1: x, x2: x + 16, y1: PICTURE_HEAD / 2, y2: PICTURE_HEAD / 2, stroke: colour, "stroke-width": 2.5 }));
+  return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" });
+}
+
+export async function pictureOf(panel, kind, documents, holder, star) {
+  const plan = pictureLayout(panel, documents, holder, star);
+  if (plan == null) throw new Error("there is nothing drawn in this panel");
+  return kind === "svg" ? drawSvg(plan) : drawPng(plan);
+}
+
+// `documents()` gives the Bokeh documents that stand in `holder` now.
+export function listenPictures(holder, documents, failed) {
+  const onClick = (event) => {
+    const path = event.composedPath();
+    const button = path.find((node) => node.dataset?.svPicture != null);
+    if (button == null || button.disabled) return;
+    const [asked, name] = button.dataset.svPicture.split(" ");
+    const other = asked === "svg" ? "png" : "svg";
+    const kind = event.shiftKey && name == null ? other : asked;
+    const all = [...deepElements(holder)];
+    const panel = name == null ? panelOf(button) : all.find((el) => el.classList?.contains("sv-panel") && el.classList.contains(`sv-${name}`));
+    const star = all.find((el) => el.dataset?.svStar != null)?.dataset.svStar || "specviz";
+    if (panel == null) return;
+    pictureOf(panel, kind, documents(), holder, star)
+      .then((blob) => saveFile(`${safeStem(star)}_${panelName(panel)}.${kind}`, [blob], blob.type))
+      .catch(failed);
+  };
+  holder.addEventListener("click", onClick);
+  return () => holder.removeEventListener("click", onClick);
+}
