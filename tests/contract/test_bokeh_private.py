@@ -146,5 +146,22 @@ def test_the_signature_of_get_root() -> None:
 
 
 def test_the_style_question_that_our_documents_skip_is_still_asked() -> None:
-    """``widgets/view.js`` replaces one method for speed; gone or renamed, the widget works but paints slower."""
+    """``widgets/quicken.js`` replaces one method for speed; gone or renamed, the widget works but paints slower."""
     assert '"core/visuals/visual"' in BOKEH_JS and "_get_css_value(name) {" in BOKEH_JS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"core/dom"',
+        '"models/plots/plot_canvas"',
+        "get base_font_size() {",
+        "_invalidate_layout_if_needed() {",
+        "_compute_layout() {",
+        "after_layout() {",
+        "_update(css) {",
+    ],
+)
+def test_what_is_left_out_for_speed_is_still_called_so(name: str) -> None:
+    """``widgets/quicken.js`` replaces these; gone or renamed, the widget works but paints slower."""
+    assert name in BOKEH_JS
