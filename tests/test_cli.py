@@ -308,7 +308,12 @@ class TestTheRest:
         seen: list[Any] = []
         monkeypatch.setattr("specviz.app.serve", lambda *words, **options: seen.append((words, options)))
         assert main(["serve", "a.fits", "--port", "0", "--no-browser"]) == 0
-        assert seen == [(("a.fits",), {"port": 0, "address": "127.0.0.1", "browser": False})]
+        options = {"port": 0, "address": "127.0.0.1", "browser": False, "websocket_origin": None, "max_upload": 64}
+        assert seen == [(("a.fits",), options)]
+        words = ["--origin", "hub.example.org", "--origin", "a.example:81", "--max-upload", "2.5"]
+        assert main(["serve", *words]) == 0
+        assert seen[1][1]["websocket_origin"] == ["hub.example.org", "a.example:81"]
+        assert seen[1][1]["max_upload"] == 2.5
 
     @pytest.mark.parametrize("port", ["70000", "http", "-1"])
     def test_a_wrong_port(self, port: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,19 @@ def add_serve(commands: Any) -> None:
         default="127.0.0.1",
         help="default: %(default)s (this machine only); another only on a network you trust",
     )
+    parser.add_argument(
+        "--origin",
+        metavar="HOST",
+        action="append",
+        help="where pages come from if not from this address: a hub's or a proxy's name; may be given again",
+    )
+    parser.add_argument(
+        "--max-upload",
+        metavar="MB",
+        type=float,
+        default=64,
+        help="of files a visitor sends at once; default: %(default)s",
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     parser.set_defaults(run=_serve)
 
@@ -46,6 +59,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         address=arguments.address,
         browser=not arguments.no_browser,
+        websocket_origin=arguments.origin,
+        max_upload=arguments.max_upload,
     )
     return OK
 

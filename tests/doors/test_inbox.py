@@ -107,3 +107,21 @@ def test_buttons_in_html_and_files_that_are_for_something() -> None:
     inbox.receive(piece(0, 1, 2) | {"to": ""}, [b"ab"])
     inbox.receive(piece(0, 1, 2) | {"to": "gaia_xp"}, [b"cd"])
     assert seen == ["pick 3", ("a.fits", b"ab"), ("gaia_xp", "a.fits", b"cd")]
+
+
+def test_what_a_browser_says_of_an_upload_is_not_relied_on() -> None:
+    """Pieces beyond the limit, or a count of a billion, cost no memory; and the next file is taken again."""
+    inbox = Inbox(limit=10)
+    files: list[tuple[str, bytes]] = []
+    errors: list[str] = []
+    inbox.on_file(lambda name, data: files.append((name, data)))
+    inbox.on_error(lambda text, error: errors.append(text))
+    inbox.receive(piece(0, 10**9, 8, upload="a"), [b"12345678"])
+    assert errors == []
+    inbox.receive(piece(0, 2, 8, upload="b"), [b"1234"])  # 12 bytes wait now, where 10 may
+    inbox.receive(piece(0, 1, 11, upload="c"), [b"12345678901"])
+    assert len(errors) == 2 and files == []
+    inbox.receive(piece(0, 1, 3, upload="d"), [b"abc"])
+    assert files == [("a.fits", b"abc")]
+    inbox.receive({"op": "refused", "names": ["big.fits"], "size": 3 * 2**20, "limit": 10})
+    assert "too large: 3 MB (big.fits)" in errors[-1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from typing import Any
 
 import panel as pn
 import pytest
 
 from specviz.doors import serve
+from specviz.doors.server import fill_page
 from specviz.errors import SpecvizError
 
 
@@ -26,3 +29,79 @@ def test_a_taken_port_says_so() -> None:
 def test_a_wildcard_origin_is_refused(origin: str | list[str]) -> None:
     with pytest.raises(SpecvizError, match="any web page"):
         serve(lambda: pn.Column("x"), websocket_origin=origin, start=False)
+
+
+@pytest.mark.parametrize("origin", ["", "a b", "https://a.example/path", "a.example:https"])
+def test_what_is_no_origin_is_told(origin: str) -> None:
+    with pytest.raises(SpecvizError, match="is not an origin"):
+        serve(lambda: pn.Column("x"), websocket_origin=[origin], start=False)
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A server with the options of the test's parameter, whose loop the test turns."""
+    options = getattr(request, "param", {})
+    made = serve(lambda inbox: pn.Column(f"limit {inbox.limit}"), start=False, verbose=False, **options)
+    made.start()
+    yield made
+    made.stop()
+
+
+def ask(server: Any, origin: str) -> int:
+    """What a page of ``origin`` is answered when it opens a websocket: 101 is a yes."""
+    from bokeh.util.token import generate_jwt_token, generate_session_id
+    from tornado.httpclient import HTTPClientError, HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    token = generate_jwt_token(generate_session_id(), extra_payload={"headers": {}, "cookies": {}, "arguments": {}})
+    request = HTTPRequest(f"ws://127.0.0.1:{server.port}/ws", headers={"Origin": origin})
+
+    async def connect() -> int:
+        try:
+            connection = await websocket_connect(request, subprotocols=["bokeh", token])
+        except HTTPClientError as error:
+            return error.code
+        connection.close()
+        return 101
+
+    return int(server.io_loop.run_sync(connect))
+
+
+def test_it_listens_on_the_loopback_address_alone(server: Any) -> None:
+    assert {s.getsockname()[0] for s in server._http._sockets.values()} == {"127.0.0.1"}
+
+
+def test_a_page_of_another_origin_is_refused(server: Any) -> None:
+    assert ask(server, "http://evil.example.org") == 403
+    assert ask(server, f"http://127.0.0.1:{server.port}") == 101
+
+
+@pytest.mark.parametrize(
+    "server",
+    [{"websocket_origin": name} for name in ("hub.example.org:443", "https://hub.example.org/", "hub.example.org")],
+    indirect=True,
+)
+def test_an_origin_that_was_named_is_taken(server: Any) -> None:
+    assert ask(server, "https://hub.example.org") == 101
+    assert ask(server, "https://other.example.org") == 403
+
+
+@pytest.mark.parametrize("server", [{"max_upload": 0.5}], indirect=True)
+def test_the_page_and_its_session_know_the_upload_limit(server: Any) -> None:
+    from tornado.httpclient import AsyncHTTPClient
+
+    reply = server.io_loop.run_sync(lambda: AsyncHTTPClient().fetch(f"http://127.0.0.1:{server.port}/"))
+    assert '"upload": 524288' in reply.body.decode()  # the browser refuses before it sends ...
+    (session,) = server.get_sessions("/")
+    assert "limit 524288" in str(session.document.to_json())  # ... and Python does not rely on it
+
+
+@pytest.mark.parametrize("limit", [0, -1, 5000, float("nan")])
+def test_a_limit_that_is_none_is_refused(limit: float) -> None:
+    with pytest.raises(SpecvizError, match="no limit for uploads"):
+        serve(lambda: pn.Column("x"), max_upload=limit, start=False)
+
+
+def test_a_page_is_filled_only_where_one_is_being_built() -> None:
+    with pytest.raises(SpecvizError, match=r"no page here to fill.*panel-preview.*specviz serve"):
+        fill_page(lambda: pn.Column("x"))

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.timeout(180)
 
+ROOT = Path(__file__).resolve().parents[2]
 #: Points of the longest source that a glyph of a spectrum draws in the browser.
 POINTS = """() => Math.max(0, ...(window.Bokeh?.documents ?? []).flatMap((doc) => [...doc._all_models.values()]
     .filter((m) => m.type === 'GlyphRenderer' && m.data_source && m.visible)
@@ -148,3 +149,20 @@ def test_open_in_specviz_from_notebook_7(jupyter: Any, open_page: Callable[..., 
     guard = Guard(notebook)
     shows(notebook, "five")
     guard.check("nb7")
+
+
+@pytest.mark.usefixtures("kernels")
+def test_panel_preview(jupyter: Any, open_page: Callable[..., Any], shot: Callable[..., Path]) -> None:
+    """The app file of the repository, on the Jupyter server that JupyterLab runs on; no port, no DocHost."""
+    from specviz.benchmarks.browser import TOKEN
+
+    (jupyter.root / "app.py").write_text((ROOT / "notebooks" / "explorer_app.py").read_text(encoding="utf-8"))
+    page = open_page("serve")
+    page.goto(f"{jupyter.base}/panel-preview/render/app.py?star=demo%206&token={TOKEN}")
+    shows(page, "demo 6")
+    shot(page, "panel_preview")
+    spectrum_file(jupyter.root / "preview.fits", 7)  # its owner may name files, relative to the app
+    field = page.get_by_placeholder("Name, Gaia or LAMOST id, coordinates, or file")
+    field.fill("preview.fits")
+    field.press("Enter")
+    shows(page, "preview")

@@ -195,7 +195,7 @@
       });
       app.contextMenu.addItem({ command: OPEN, selector: '.jp-DirListing-item[data-isdir="false"]', rank: 1 });
       for (const command of [NEW, OPEN]) services.palette?.addItem({ command, category: "specviz", args: { isPalette: true } });
-      services.launcher?.add({ command: NEW, category: "Other", rank: 0 }); // "Notebook" shows letters, no icons
+      services.launcher?.add({ command: NEW, category: "Other", rank: 4 }); // "Notebook" shows letters, no icons; the first of "Other" gives it its icon
       if (services.notebooks) classicPage().then((page) => { if (page === "notebooks") runOnArrival(services.notebooks); });
 
       app.docRegistry.addFileType({
