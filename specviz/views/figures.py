@@ -39,7 +39,7 @@ from bokeh.plotting import figure
 
 from specviz.views.palette import FONT, LIGHT
 
-LEFT = 56  # the same left border for all stacked frames, so that they line up
+LEFT = 69  # the same left border for all stacked frames, so that they line up: the widest labels need 68
 MARKS = "marks"  # name of the second y range, 0 to 1, on which line marks and mask bands live
 
 
