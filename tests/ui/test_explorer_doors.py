@@ -166,3 +166,52 @@ def test_panel_preview(jupyter: Any, open_page: Callable[..., Any], shot: Callab
     field.fill("preview.fits")
     field.press("Enter")
     shows(page, "preview")
+
+
+def test_a_saved_page_works_from_the_disk(tmp_path: Path, open_page: Callable[..., Any], monkeypatch: Any) -> None:
+    """One file, opened without a server: nothing is asked for, and the browser's own controls work."""
+    import specviz
+
+    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path / "cache"))
+    explorer = specviz.explore("demo 8", online=False)
+    explorer.session.wait()
+    path = explorer.save_html(tmp_path / "it's a <star>.html")
+    explorer.close()
+    page = open_page("file")
+    page.goto(path.as_uri())
+    shows(page, "demo 8")
+    shot = page.locator(".bk-Canvas").first
+    before = shot.screenshot()
+    page.get_by_role("button", name="Normalised", exact=True).click()  # no Python is there to answer
+    expect(page.get_by_role("button", name="Normalised", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(300)
+    assert shot.screenshot() != before
+
+
+def test_an_ipywidget_among_others(open_notebook: Callable[..., Any]) -> None:
+    """Run-All, a box of other widgets, observers of star, report and selection, the page loaded again."""
+    cells = [
+        "import ipywidgets\nimport specviz\nseen = []\nexplorer = specviz.explore('demo 3', online=False)\n"
+        "explorer.observe(lambda c: seen.append((c['name'], getattr(c['new'], 'name', c['new'] is not None))),"
+        " ['star', 'report', 'selection'])\necho = ipywidgets.HTML('nothing chosen')\n"
+        "explorer.observe(lambda c: setattr(echo, 'value', f'beside: {c[\"new\"].name}'), 'star')\n"
+        "ipywidgets.VBox([echo, explorer])",
+        "import time\ntime.sleep(2)",
+    ]
+    nb = open_notebook(cells)
+    page = nb.page
+    nb.run_all()
+    shows(page, "demo 3")
+    nb.kernel_eval("explorer.show('demo 4')")
+    shows(page, "demo 4")
+    expect(page.get_by_text("beside: demo 4")).to_be_visible()
+    nb.kernel_eval("explorer.session.wait() and explorer.session.choose(1)")
+    nb.kernel_eval("explorer.session.wait() and None")
+    seen = nb.kernel_eval("seen")
+    assert ("star", "demo 4") in seen and ("report", True) in seen
+    assert seen[-1] == ("selection", nb.kernel_eval("explorer.selection.name"))
+    nb.reload()
+    shows(page, "demo 4")
+    expect(page.get_by_text("beside: demo 4")).to_be_visible()
+    nb.kernel_eval("explorer.show('demo 5')")  # alive, not only drawn
+    shows(page, "demo 5")
