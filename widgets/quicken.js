@@ -1,14 +1,14 @@
 // What Bokeh 3.9 does at every paint and our documents can do without. Other documents on the page are left as they were; gone or
 // renamed, the methods that are replaced here cost time and nothing else.
 
-import { settleTables } from "./tables.js";
+import { makeAccessible } from "./accessible.js";
 
 const ours = new WeakSet();
 export const quicken = (bokeh, document) => {
   ours.add(document);
   skipStyleQuestions(bokeh);
   rememberFontSize(bokeh);
-  settleTables(bokeh, document);
+  makeAccessible(bokeh, document);
 };
 
 // Bokeh asks the page's style about every property of every axis at every paint, in case a style sheet says otherwise: half of

@@ -7,7 +7,7 @@ import { bytes } from "./runtime.js";
 import { listenPictures } from "./save_figure.js";
 import { listenSettings, startSettings } from "./settings.js";
 import { offerToScripts, resetZoom } from "./spectrum_view.js";
-import { settleTables } from "./tables.js";
+import { makeAccessible } from "./accessible.js";
 import { Theme } from "./theme.js";
 
 // Documents and patches change colour on their way in and out, as DocHost's view does it for its own.
@@ -17,7 +17,7 @@ function interceptDocuments(bokeh, theme) {
   const { apply_json_patch, create_json_patch } = Document.prototype;
   Document.from_json = function (json, ...rest) {
     const document = from_json.call(this, theme.incoming(json), ...rest);
-    settleTables(bokeh, document);
+    makeAccessible(bokeh, document);
     return document;
   };
   Document.prototype.apply_json_patch = function (patch, ...rest) { return apply_json_patch.call(this, theme.incoming(patch), ...rest); };

@@ -202,7 +202,7 @@ def file_input(on_file: Callable[[str, bytes], Any], *, css: str) -> FileInput:
     """The browser's own file field (choose or drop, several files), drawn by ``css``. Bytes arrive as base64 text."""
     import base64
 
-    widget = FileInput(multiple=True, margin=0, stylesheets=[sheet(css)])
+    widget = FileInput(multiple=True, margin=0, stylesheets=[sheet(css)], html_attributes={"aria-label": "Open file"})
 
     def changed(_attr: str, _old: Any, values: Any) -> None:
         names = widget.filename if isinstance(widget.filename, list) else [widget.filename]

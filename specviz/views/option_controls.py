@@ -72,8 +72,9 @@ def chip(layer: str, label: str, view: ViewOptions, *, role: str, mark: str = "l
     """A legend entry that is the switch of its layer: a swatch drawn like the mark, pressed = shown."""
     swatch = SWATCHES[mark].format(role=role, width=width)
     pressed = _bool(layer not in view.hidden)
+    said = f' aria-label="{text(label)} in XP"' if layer.startswith("xp_") else ""  # both panels have an "Observed"
     return (
-        f'<button class="sv-chip" data-sv-toggle="hidden {layer}" aria-pressed="{pressed}"{"" if enabled else " disabled"}>'
+        f'<button class="sv-chip" data-sv-toggle="hidden {layer}" aria-pressed="{pressed}"{said}{"" if enabled else " disabled"}>'
         f'<i style="{swatch}"></i>{text(label)}</button>'
     )
 

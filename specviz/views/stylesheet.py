@@ -67,7 +67,7 @@ ROW = (
   overflow: visible; box-sizing: border-box; }
 :host > * { margin: 0 !important; flex: none; }
 :host > .sv-grow { flex: 1 1 0; min-width: 0; }
-:host > .sv-shrink { flex: 0 1 auto; min-width: 0; overflow: hidden; }
+:host > .sv-shrink { flex: 0 1 auto; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 """
 )
 

@@ -43,6 +43,7 @@ class TopBar:
         self.recent = select([("", "Recent")], "", self._again)
         self.recent.name = "recent"
         self.recent.css_classes = ["sv-recent"]
+        self.recent.html_attributes = {"aria-label": "Recent stars"}
         self.recent.disabled = True
         self.cancel = html("")
         self.cancel.visible = False

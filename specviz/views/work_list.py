@@ -48,6 +48,7 @@ class WorkList:
         self.table = table(
             self.source, columns, height=168, row_height=28, tint="var(--sv-selected)", name="work-table"
         )
+        self.table.html_attributes = {"aria-label": "Stars of the work list"}
         self.empty = html(
             '<span class="sv-quiet">No stars yet. Drop a list, add names below, or add the example stars.</span>'
         )
