@@ -1,0 +1,104 @@
+"""Rest-frame templates for radial velocities: emulated stars at LAMOST's resolution, made when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from specviz.simulate.conditions import mean_vsini
+from specviz.simulate.emulated import loglinear
+from specviz.simulate.lamost import GRID_RESOLUTION, rotation_transfer
+from specviz.simulate.packaged import packaged_emulator
+from specviz.spectra.frames import C_KM_S
+from specviz.spectra.spectrum import Spectrum
+
+#: Teff (K), log g, [Fe/H] of the templates: dwarfs and giants of every type that LAMOST sees many of.
+GRID: tuple[tuple[float, float, float], ...] = (
+    (3700.0, 4.7, 0.0),
+    (3900.0, 1.3, -0.2),
+    (4400.0, 4.6, 0.0),
+    (4600.0, 2.4, -0.1),
+    (4900.0, 2.5, -1.3),
+    (5200.0, 4.5, 0.0),
+    (5800.0, 4.4, 0.0),
+    (5900.0, 4.2, -1.2),
+    (6400.0, 4.2, -0.3),
+    (6400.0, 4.1, -2.2),
+    (7300.0, 4.1, -0.1),
+    (8800.0, 4.0, 0.0),
+    (11500.0, 4.0, 0.0),
+)
+#: Resolving power (FWHM) that a LAMOST low-resolution spectrum has in the middle of both arms.
+RESOLUTION = 1700.0
+
+
+def rest_templates(labels: Mapping[str, float] | None = None) -> tuple[Spectrum, ...]:
+    """Templates in the rest frame, vacuum Angstrom, at R = 1700; the grid's are kept in memory (1 MB).
+
+    Parameters
+    ----------
+    labels : mapping, optional
+        Labels of a star (``teff``, ``logg``, ``fe_h``, abundances): its own template then comes first. Labels beyond
+        the emulator's ranges are moved to their edge; the elements follow ``alpha_fe`` where they are not given.
+
+    Returns
+    -------
+    tuple of Spectrum
+        ``meta["object_id"]`` reads Teff/log g/[Fe/H].
+    """
+    own: tuple[Spectrum, ...] = ()
+    if labels is not None and all(np.isfinite(labels.get(k, np.nan)) for k in ("teff", "logg", "fe_h")):
+        own = _made([dict(labels)])
+    return own + _grid()
+
+
+@lru_cache(maxsize=1)
+def _grid() -> tuple[Spectrum, ...]:
+    alpha = [0.3 * float(np.clip(-fe_h, 0.0, 1.0)) for _, _, fe_h in GRID]
+    return _made([{"teff": t, "logg": g, "fe_h": m, "alpha_fe": a} for (t, g, m), a in zip(GRID, alpha, strict=True)])
+
+
+def _made(stars: list[dict[str, float]]) -> tuple[Spectrum, ...]:
+    emulator = packaged_emulator()
+    rows = np.array([[_label(star, name, emulator.ranges[name]) for name in emulator.label_names] for star in stars])
+    at = {name: rows[:, k] for k, name in enumerate(emulator.label_names)}
+    made = emulator.spectra(rows.astype(np.float32), norm=True, continuum=True, sed=False)
+    lines = blurred(np.asarray(made.norm, np.float64), emulator.wave, mean_vsini(at["teff"], at["logg"]))
+    # With the slope of the star's light: a pseudo-continuum then errs in a template as it does in an observation.
+    light = loglinear(emulator.wave, emulator.cont_wave, made.continuum)
+    seen = lines * light / light.max(axis=1, keepdims=True)
+    names = [f"{t:.0f}/{g:.1f}/{m:+.1f}" for t, g, m in zip(at["teff"], at["logg"], at["fe_h"], strict=True)]
+    return tuple(
+        Spectrum(emulator.wave, flux, frame="rest", meta={"object_id": name, "simulated": True})
+        for flux, name in zip(seen, names, strict=True)
+    )
+
+
+def _label(star: Mapping[str, float], name: str, limits: tuple[float, float]) -> float:
+    """A label of a star, or what follows from those that are known; inside the emulator's range."""
+    default = 0.0
+    if name in ("mg_fe", "si_fe", "ca_fe", "ti_fe", "o_fe", "s_fe"):
+        default = star.get("alpha_fe", 0.0)
+    elif name == "vmic":
+        default = 1.0 if star["logg"] > 3.5 else 1.6
+    value = float(star.get(name, default))
+    return float(np.clip(value if np.isfinite(value) else default, *limits))
+
+
+def blurred(norm: NDArray[np.float64], wave: NDArray[np.float64], vsini: Any) -> NDArray[np.float64]:
+    """Normalised flux (b, m) on a log grid of R = 5000, rotated (``vsini`` (b,), km/s) and blurred to R = 1700."""
+    step = float(np.log(wave[1] / wave[0]))
+    n, margin = norm.shape[1], 200
+    size = fft.next_fast_len(n + margin, real=True)
+    padded = np.zeros((len(norm), size))
+    padded[:, :n] = norm - 1.0  # beyond the ends: pure continuum
+    frequency = np.arange(size // 2 + 1) / size
+    sigma = np.sqrt(RESOLUTION**-2.0 - GRID_RESOLUTION**-2.0) / np.sqrt(8.0 * np.log(2.0)) / step
+    half_width = np.asarray(vsini, float)[:, None] / C_KM_S / step
+    transfer = rotation_transfer(2.0 * np.pi * half_width * frequency) * np.exp(-2.0 * (np.pi * sigma * frequency) ** 2)
+    return np.asarray(fft.irfft(fft.rfft(padded, axis=1) * transfer, n=size, axis=1)[:, :n] + 1.0)
