@@ -2,6 +2,7 @@
 // Each becomes one small message; the Python twin is specviz/doors/inbox.py.
 
 import { freshId } from "./runtime.js";
+import { listenRows } from "./rows.js";
 
 const FILE_LIMIT = 64 * 1024 * 1024;
 const PIECE = 2 * 1024 * 1024;                  // Jupyter's websocket refuses messages above 10 MB
@@ -95,10 +96,11 @@ export function listenWidth(holder, send) {
 }
 
 // "to" says what the files are for ("gaia_xp": that spectrum of the star on screen); files that were dropped are for nothing special.
-async function sendFiles(files, send, to = "") {
+async function sendFiles(files, holder, send, to = "") {
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  if (total > FILE_LIMIT) {
-    send({ op: "refused", names: files.map((file) => file.name), size: total, limit: FILE_LIMIT });
+  const limit = Number(holder.dataset.svUpload) || FILE_LIMIT;  // a served page may have one of its own
+  if (total > limit) {
+    send({ op: "refused", names: files.map((file) => file.name), size: total, limit });
     return;
   }
   for (const file of files) {
@@ -126,7 +128,7 @@ function listenDrop(target, holder, send, failed) {
     event.preventDefault();
     event.stopPropagation();
     delete holder.dataset.svDrop;
-    sendFiles([...event.dataTransfer.files], send).catch(failed);
+    sendFiles([...event.dataTransfer.files], holder, send).catch(failed);
   };
   target.addEventListener("dragover", onOver);
   target.addEventListener("dragleave", onLeave);
@@ -144,7 +146,7 @@ function listenActs(holder, send, failed) {
   const choose = (to) => {
     const input = Object.assign(document.createElement("input"), { type: "file", multiple: to === "", hidden: true });
     holder.append(input);
-    input.addEventListener("change", () => { input.remove(); sendFiles([...input.files], send, to).catch(failed); });
+    input.addEventListener("change", () => { input.remove(); sendFiles([...input.files], holder, send, to).catch(failed); });
     input.addEventListener("cancel", () => input.remove());
     input.click();
   };
@@ -180,7 +182,7 @@ function listenErrors(failed) {
 export function listen(holder, { send, keys, drop = holder, errors = true }) {
   const failed = (error) => send({ op: "error", text: errorText(error) });
   holder.tabIndex = 0;
-  const stops = [listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
+  const stops = [listenRows(holder, send), listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
   if (errors) stops.push(listenErrors(failed));
   return () => { for (const stop of stops) stop(); };
 }

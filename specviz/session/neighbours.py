@@ -63,6 +63,13 @@ class Neighbours(Explaining):
         describe = getattr(self.engine, "describe", None)
         return tuple(SURVEYS) if describe is None else tuple(describe().surveys)
 
+    def similar_window(self, row: int) -> Any:
+        """Wavelength (vacuum Angstrom) and normalised flux of a stretch of a reference star's spectrum, for its picture;
+        ``row`` is that of the index. None where the catalogue holds no spectra.
+        """
+        give = getattr(self._reference(), "neighbour_window", None)
+        return None if give is None else give(row)
+
     def _similar(self, star: Any, report: Any) -> Any:
         """The table of similar stars of a report, as the view's options want them; None if there is no way."""
         if self._index is None or report.embedding is None:

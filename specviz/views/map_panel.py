@@ -1,254 +1,285 @@
-"""The map: where the star stands among the reference stars, in the Kiel plane or in the plane of the embedding."""
+"""The map: where the star stands among the reference stars, in the plane that the person chose."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from bokeh.models import (
-    ColumnDataSource,
-    CustomJS,
-    CustomJSHover,
-    HoverTool,
-    PanTool,
-    Range1d,
-    ResetTool,
-    TapTool,
-    WheelZoomTool,
-)
+from bokeh.models import ColumnDataSource, LinearColorMapper
+from bokeh.palettes import Cividis256
 
+from specviz.session.jobs import Job, Lane
 from specviz.session.state import State
-from specviz.views import formats
-from specviz.views.controls import html, icon_button, segmented
-from specviz.views.figures import dress, mark, plain_figure
-from specviz.views.palette import LIGHT
+from specviz.views import density, map_figure, map_star
+from specviz.views.controls import html
+from specviz.views.map_controls import CSS, key, planes_switch
 from specviz.views.panel_frame import PanelFrame
 
-HEIGHT = 330
-#: Reference stars that are drawn, about; search and scales know all of them.
-DRAWN = 4000
+#: Neighbours that are drawn large; the others of the list are smaller dots.
+LEADING = 12
 EMPTY = np.empty(0)
-KEY = (
-    '<span style="display:inline-flex;gap:14px;font-size:12px;flex-wrap:wrap;align-items:center">'
-    '<span><svg width="14" height="14" style="vertical-align:-2px"><circle cx="7" cy="7" r="4.5" fill="none" stroke="var(--sv-reconstructed)" '
-    'stroke-width="2"/></svg> This star</span>'
-    '<span><svg width="14" height="14" style="vertical-align:-2px"><path d="M7 1.5L11 7L7 12.5L3 7Z" fill="none" stroke="var(--sv-catalogue)" '
-    'stroke-width="1.4"/></svg> Catalogue</span>'
-    '<span><svg width="14" height="14" style="vertical-align:-2px"><circle cx="7" cy="7" r="4" fill="var(--sv-similar)"/></svg> Similar</span>'
-    '<span><svg width="14" height="14" style="vertical-align:-2px"><circle cx="7" cy="7" r="1.6" fill="var(--sv-reference)"/></svg> Reference</span></span>'
-)
+_STAR = ("x", "y", "x0", "x1", "y0", "y1")
 
 
 class MapPanel:
-    """Scatter of the reference set with the star (ring, error bars), its neighbours (dots), and the catalogue's values
-    (diamond).
+    """Scatter or density of the reference set with the star (ring, error bars, 68 % contour), its neighbours (dots), and
+    the catalogue's values (diamond).
 
     Parameters
     ----------
     session : Session
-        Asked for the selection when a similar star is clicked.
+        Gives the planes of the catalogue, and is told what is selected, pointed at, or encircled.
+    apply : callable(draw)
+        Calls ``draw`` where and when the display allows: pictures of many stars come from a thread of their own.
     reference : callable
-        ``reference() -> (teff, logg, embedding_map)`` once the catalogue is there; the map is drawn at the first
-        report.
+        ``reference()`` gives the planes of other stars to stand in the background, or None for those that are searched.
     """
 
-    def __init__(self, session: Any, reference: Any) -> None:
-        self._session, self._reference = session, reference
-        self._known: tuple[Any, Any, Any] | None = None  # x and y of the reference stars, and the map
-        self._plane, self._state = 0, State()
-        self.background = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
-        self.near = ColumnDataSource(dict(x=EMPTY, y=EMPTY, row=EMPTY, name=[], sim=EMPTY))
-        self.chosen = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
-        self.star = ColumnDataSource(dict.fromkeys(("x", "y", "x0", "x1", "y0", "y1"), EMPTY))
-        self.catalogue = ColumnDataSource(dict(x=EMPTY, y=EMPTY))
-        self.figure = fig = plain_figure(
-            height=HEIGHT, x_range=Range1d(8600, 3400), y_range=Range1d(5.3, 0.2), name="map", min_border_left=44
+    def __init__(
+        self, session: Any, apply: Callable[[Callable[[], None]], None], reference: Callable[[], Any] = lambda: None
+    ) -> None:
+        self._session, self._apply, self._reference = session, apply, reference
+        self._state = State(view=session.state.view)
+        self._planes: Any = None  # of the background
+        self._plane: Any = None
+        self._points: density.Points | None = None
+        self._asked: tuple[Any, ...] | None = None  # what the picture on screen is of
+        self._size = (360, 300)
+        self._picture = density.Picture()
+        self._lane: Lane | None = None
+        self._job: Job | None = None
+        names = ("background", "near", "chosen", "star", "contour", "catalogue", "region")
+        columns = (
+            ("x", "y", "c"),
+            ("x", "y", "size", "row", "name", "sim"),
+            ("x", "y"),
+            _STAR,
+            ("xs", "ys"),
+            ("x", "y"),
+            ("xs", "ys"),
         )
-        fig.xaxis.axis_label, fig.yaxis.axis_label = "Teff (K)", "log g (dex)"
-        dress(fig, grid="both", ticks=(5, 5))
-        mark(
-            fig,
-            "scatter",
-            "x",
-            "y",
-            source=self.background,
-            size=3,
-            color=LIGHT["reference"],
-            line_color=None,
-            level="underlay",
-        )
-        mark(
-            fig,
-            "scatter",
-            "x",
-            "y",
-            source=self.catalogue,
-            marker="diamond",
-            size=11,
-            fill_color=LIGHT["panel"],
-            line_color=LIGHT["catalogue"],
-            line_width=1.4,
-        )
-        near = mark(
-            fig,
-            "scatter",
-            "x",
-            "y",
-            source=self.near,
-            size=8,
-            color=LIGHT["similar"],
-            line_color=LIGHT["panel"],
-            line_width=0.5,
-            name="map-similar",
-        )
-        near.nonselection_glyph = near.selection_glyph = None
-        mark(
-            fig,
-            "scatter",
-            "x",
-            "y",
-            source=self.chosen,
-            size=15,
-            fill_color=None,
-            line_color=LIGHT["similar"],
-            line_width=2,
-        )
-        for a, b, c, d in (("x0", "y", "x1", "y"), ("x", "y0", "x", "y1")):
-            mark(fig, "segment", a, b, c, d, source=self.star, line_color=LIGHT["reconstructed"], line_width=1.4)
-        mark(
-            fig,
-            "scatter",
-            "x",
-            "y",
-            source=self.star,
-            size=9,
-            fill_color=LIGHT["panel"],
-            line_color=LIGHT["reconstructed"],
-            line_width=2.2,
-            name="map-star",
-        )
-        tap, wheel, pan = TapTool(renderers=[near]), WheelZoomTool(zoom_on_axis=True), PanTool()
-        safe = CustomJSHover(code="return String(value).replace(/[&<>\"']/g, c => '&#' + c.charCodeAt(0) + ';')")
-        hover = HoverTool(
-            renderers=[near],
-            tooltips=[("", "@name{custom}"), ("similarity", "@sim{0.000}")],
-            formatters={"@name": safe},
-            attachment="horizontal",
-        )
-        fig.add_tools(tap, wheel, pan, hover, ResetTool())
-        fig.toolbar.active_drag, fig.toolbar.active_scroll, fig.toolbar.active_tap = pan, None, tap
+        sources = {n: ColumnDataSource(dict.fromkeys(c, EMPTY)) for n, c in zip(names, columns, strict=True)}
+        self.background, self.near, self.chosen, self.star, self.contour, self.catalogue, self.region = sources.values()
+        self.colours = LinearColorMapper(palette=list(Cividis256), low=-1.0, high=0.5)
+        self.drawing = map_figure.MapFigure(sources, self.colours)
+        self.figure = self.drawing.figure
+        self.drawing.seen.on_change("data", self._seen)
+        self.drawing.drawn.on_change("data", self._drawn)
+        self.drawing.pointed.on_change("data", self._pointed)
         self.near.selected.on_change("indices", self._tapped)
-        reset = CustomJS(args={"fig": fig}, code="fig.reset.emit()")
-        fig.js_on_event("doubletap", reset)
+        self.switch = html("", css=CSS)
+        self.key = html("", css=CSS + ":host { padding-top: 4px; }")
         self.frame = PanelFrame(
             "Map",
             "sv-map",
-            controls=[
-                segmented(["Kiel", "Embedding"], 0, self._set_plane),
-                icon_button("Reset map zoom", "reset", reset),
-            ],
-            body=[fig, html(KEY, css=":host { padding-top: 4px; }")],
+            controls=[self.switch, self.drawing.lasso, self.drawing.reset],
+            body=[self.figure, self.key],
         )
 
+    # ------------------------------------------------------------------ what the person does
     def _tapped(self, _attr: str, _old: Any, new: list[int]) -> None:
         if new:
             self._session.choose(int(self.near.data["row"][new[0]]))
 
-    def _set_plane(self, plane: int) -> None:
-        self._plane = plane
-        fig = self.figure
-        fig.xaxis.axis_label, fig.yaxis.axis_label = (
-            ("Teff (K)", "log g (dex)"),
-            ("Embedding axis 1", "Embedding axis 2"),
-        )[plane]
-        self._known = None
-        self._draw(self._state)
+    def _pointed(self, _attr: str, _old: Any, new: dict[str, Any]) -> None:
+        at = list(new["at"])
+        rows = self.near.data["row"]
+        self._session.peek(int(rows[at[0]]) if at and at[0] < len(rows) else None)
 
+    def _drawn(self, _attr: str, _old: Any, new: dict[str, Any]) -> None:
+        if len(new["x"]) >= 3 and self._plane is not None:
+            self._session.select_region(list(new["x"]), list(new["y"]), self._plane.name)
+
+    def _seen(self, _attr: str, _old: Any, new: dict[str, Any]) -> None:
+        """The person looks at another part of the map, or the panel has another size."""
+        if len(new["w"]):
+            self._size = max(50, min(2000, int(new["w"][0]))), max(50, min(2000, int(new["h"][0])))
+            self._look()
+
+    # ------------------------------------------------------------------ drawing a state
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
         self._state = new
-        if new.report is not old.report or new.neighbours is not old.neighbours:
+        view, before = new.view, old.view
+        if new.report is not old.report or new.neighbours is not old.neighbours or view.plane != before.plane:
             self._draw(new)
-        elif new.neighbour != old.neighbour:
-            self._ring(new)
+        else:
+            if view.map_colour != before.map_colour:
+                self._colour()
+            if (view.similar_filter, view.similar_sort) != (before.similar_filter, before.similar_sort):
+                self._neighbours(new)
+            if (new.neighbour, new.peek) != (old.neighbour, old.peek):
+                self._ring(new)
+        if view.region != before.region or view.plane != before.plane:
+            self._encircle(new)
+        self._controls(new)
 
     def _draw(self, state: State) -> None:
         report = state.report
-        if report is None or report.posterior is None:
-            for source in (self.near, self.chosen, self.star, self.catalogue):
-                source.data = {k: [] for k in source.data}
+        if report is None or (report.posterior is None and report.embedding is None):
+            for source in (self.near, self.chosen, self.star, self.contour, self.catalogue):
+                source.data = dict.fromkeys(source.data, EMPTY)
             return
-        if self._known is None:
-            self._background()
-        if self._known is None:
+        self._background(state)
+        if self._plane is None:
             return
-        x, y, place = self._known
-        if self._plane == 0:
-            s = report.posterior.summary()
-            if "teff" in s and "logg" in s:
-                (tx, t0, t1), (gy, g0, g1) = s["teff"], s["logg"]
-                self.star.data = dict(x=[tx], y=[gy], x0=[t0], x1=[t1], y0=[g0], y1=[g1])
-                self._reach(tx, gy)
-            else:  # a model without these labels has no place in this plane
-                self.star.data = dict.fromkeys(self.star.data, EMPTY)
-            listed = state.star.catalogue if state.star else {}
-            values = [float(v) for n in ("teff", "logg") if (v := listed.get(n)) is not None]
-            ok = len(values) == 2 and all(np.isfinite(values))
-            self.catalogue.data = dict(x=[values[0]], y=[values[1]]) if ok else dict(x=[], y=[])
-        else:
-            px, py = (float(v) for v in place.project(report.embedding))
-            self.star.data = dict(x=[px], y=[py], x0=[px], x1=[px], y0=[py], y1=[py])
-            self.catalogue.data = dict(x=[], y=[])
-        near = state.neighbours
-        if near is None or len(near) == 0:
-            self.near.data = dict(x=[], y=[], row=[], name=[], sim=[])
-        else:
-            rows = np.asarray(near["row"], int)[:12]
-            self.near.data = dict(
-                x=x[rows],
-                y=y[rows],
-                row=np.arange(rows.size),
-                name=[str(v) for v in near["object_id"][:12]],
-                sim=np.asarray(near["similarity"], float)[:12],
-            )
+        self._place(report)
+        self._neighbours(state)
         self._ring(state)
 
-    def _reach(self, teff: float, logg: float) -> None:
-        """Widen the view to a star outside it (both axes run downwards)."""
-        for axis, value, margin in ((self.figure.x_range, teff, 300.0), (self.figure.y_range, logg, 0.3)):
-            if value > axis.start - margin / 2:
-                axis.update(start=value + margin, reset_start=value + margin)
-            if value < axis.end + margin / 2:
-                axis.update(end=value - margin, reset_end=value - margin)
-
-    def _background(self) -> None:
-        found = self._reference()
-        if found is None:
+    def _background(self, state: State) -> None:
+        planes = self._reference() or self._session.planes()
+        if planes is None:
             return
-        teff, logg, place = found
-        if self._plane == 0:
-            x, y = np.asarray(teff, float), np.asarray(logg, float)
-            ok = np.isfinite(x) & np.isfinite(y)
-            hot = float(np.percentile(x[ok], 99.5) + 300)
-            xs, ys = (hot, float(x[ok].min() - 150)), (5.3, float(max(y[ok].min() - 0.3, -0.5)))
+        name: str = state.view.plane if not planes.reason(state.view.plane) else "kiel"
+        if planes.reason(name):  # a catalogue without Teff and log g
+            name = next((n for n, why in planes.reasons().items() if not why), "")
+        if not name or (planes is self._planes and self._plane is not None and self._plane.name == name):
+            return
+        plane = planes.plane(name)
+        moved = self._plane is None or self._plane.name != name or self._plane.columns != plane.columns
+        self._planes, self._plane = planes, plane
+        self._points = density.Points(plane.x, plane.y, *self._scale())
+        if moved:
+            self.drawing.frame(plane)
+        self._look()
+
+    def _scale(self) -> tuple[Any, tuple[float, float]]:
+        """[Fe/H] of the reference stars and the ends of its scale, where they are coloured by it."""
+        if self._state.view.map_colour != "fe_h" or self._planes is None or self._planes.column("fe_h") is None:
+            return None, (0.0, 1.0)
+        values = self._planes.column("fe_h")
+        low, high = (round(float(v), 1) for v in np.nanpercentile(values, (3, 97)))
+        return values, (low, max(high, low + 0.1))
+
+    def _colour(self) -> None:
+        if self._plane is not None:
+            self._points = density.Points(self._plane.x, self._plane.y, *self._scale())
+            self._look()
+
+    # ------------------------------------------------------------------ the reference stars
+    def _look(self) -> None:
+        """Draw the reference stars of the window in view: few at once, many by a thread."""
+        points = self._points
+        if points is None:
+            return
+        x, y = self.figure.x_range, self.figure.y_range
+        window = (min(x.start, x.end), max(x.start, x.end), min(y.start, y.end), max(y.start, y.end))
+        asked = (points, window, self._size)
+        if self._asked is not None and asked == self._asked:
+            return
+        self._asked = asked
+        if points.x.size <= density.IMAGE_ABOVE or not density.available():
+            self._paint(points, points.picture(window, self._size))
+            return
+        if self._picture.image is None and not len(self.background.data["x"]):  # something at once
+            step = max(1, points.x.size // density.DOTS)
+            self._dots(points, np.arange(0, points.x.size, step))
+        self._job = Job("Drawing the map", lambda _job: (points, points.picture(window, self._size)))
+        if self._lane is None:
+            self._lane = Lane("specviz-map", self._rendered)
+        self._lane.put(self._job)
+
+    def _rendered(self, job: Job) -> None:
+        if job is self._job and job.error is None:
+            self._apply(lambda: self._paint(*job.result))
+
+    def _paint(self, points: density.Points, picture: density.Picture) -> None:
+        if points is not self._points:
+            return
+        self._picture = picture
+        self.drawing.image(picture)
+        self._dots(points, picture.rows)
+        self._controls(self._state)
+
+    def _dots(self, points: density.Points, rows: Any) -> None:
+        coloured = points.colour is not None
+        if coloured:
+            self.colours.update(low=points.limits[0], high=points.limits[1])
+        self.drawing.coloured(coloured)
+        c = points.colour[rows] if points.colour is not None else np.zeros(len(rows))
+        self.background.data = {
+            n: np.asarray(v, np.float32) for n, v in (("x", points.x[rows]), ("y", points.y[rows]), ("c", c))
+        }
+
+    # ------------------------------------------------------------------ the star and its neighbours
+    def _place(self, report: Any) -> None:
+        """The star in the plane, its contour, and what catalogues say."""
+        plane = self._plane
+        bars: tuple[map_star.Value, map_star.Value] | None = None
+        listed: tuple[float, float] | None = None
+        outline: dict[str, Any] = {"xs": [], "ys": []}
+        if plane.name != "embedding":
+            bars, listed = map_star.place(plane.columns, report), map_star.catalogue_place(plane.columns, report.star)
+            outline = map_star.outline(plane.columns, report)
+        elif report.embedding is not None:
+            x, y = self._planes.project(report.embedding)
+            bars = (x, x, x), (y, y, y)
+        if bars is None:
+            self.star.data = dict.fromkeys(_STAR, EMPTY)
         else:
-            x, y = np.asarray(place.coordinates, float).T
-            pad = 0.06 * np.ptp(x), 0.06 * np.ptp(y)
-            xs, ys = (
-                (float(x.min() - pad[0]), float(x.max() + pad[0])),
-                (float(y.min() - pad[1]), float(y.max() + pad[1])),
-            )
-        self._known = (x, y, place)
-        for rng, (a, b) in ((self.figure.x_range, xs), (self.figure.y_range, ys)):
-            rng.update(start=a, end=b, reset_start=a, reset_end=b)
-        few = slice(None, None, max(1, x.size // DRAWN))  # the stars are in no order
-        self.background.data = dict(x=x[few].astype(np.float32), y=y[few].astype(np.float32))
-        self.frame.fact(f"{formats.count(x.size)} simulated stars")
+            (x, x0, x1), (y, y0, y1) = bars
+            self.star.data = dict(x=[x], y=[y], x0=[x0], x1=[x1], y0=[y0], y1=[y1])
+            self.drawing.reach(x, y)
+        self.contour.data = outline
+        self.catalogue.data = dict(x=[listed[0]], y=[listed[1]]) if listed is not None else dict(x=[], y=[])
+
+    def _at(self, rows: Any) -> tuple[Any, Any]:
+        """Places of stars of the catalogue that is searched, which may be another than the one in the background."""
+        searched = self._session.planes()
+        if searched is self._planes:
+            return self._plane.x[rows], self._plane.y[rows]
+        columns = [None if searched is None else searched.column(c) for c in self._plane.columns]
+        if any(c is None for c in columns):
+            return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+        return columns[0][rows], columns[1][rows]  # type: ignore[index]
+
+    def _neighbours(self, state: State) -> None:
+        near = state.neighbours
+        listed = sorted(self._session.listed_similar()[0]) if near is not None else []
+        if self._plane is None or not listed:
+            self.near.data = dict.fromkeys(("x", "y", "size", "row", "name", "sim"), EMPTY)
+            return
+        x, y = self._at(np.asarray(near["row"], int)[listed])
+        order = slice(None, None, -1)  # the most similar on top
+        self.near.data = dict(
+            x=np.asarray(x)[order],
+            y=np.asarray(y)[order],
+            size=np.where(np.asarray(listed) < LEADING, 8.0, 5.0)[order],
+            row=np.asarray(listed)[order],
+            name=[str(near["object_id"][row]) for row in listed][order],
+            sim=np.asarray(near["similarity"], float)[listed][order],
+        )
 
     def _ring(self, state: State) -> None:
-        near, at = state.neighbours, state.neighbour
-        if self._known is None or near is None or at is None:
-            self.chosen.data = dict(x=[], y=[])
+        """A ring round the selected neighbour, and round the one that is pointed at."""
+        near = state.neighbours
+        at = [row for row in dict.fromkeys((state.neighbour, state.peek)) if row is not None]
+        if self._plane is None or near is None or not at:
+            if len(self.chosen.data["x"]):
+                self.chosen.data = dict(x=[], y=[])
             return
-        row = int(near["row"][at])
-        self.chosen.data = dict(x=[float(self._known[0][row])], y=[float(self._known[1][row])])
+        x, y = self._at(np.asarray(near["row"], int)[at])
+        self.chosen.data = dict(x=[float(v) for v in x], y=[float(v) for v in y])
+
+    def _encircle(self, state: State) -> None:
+        region = state.view.region
+        here = region is not None and self._plane is not None and region[0] == self._plane.name
+        self.region.data = dict(xs=[list(region[1])], ys=[list(region[2])]) if region and here else dict(xs=[], ys=[])
+
+    def _controls(self, state: State) -> None:
+        reasons = {} if self._planes is None else self._planes.reasons()
+        self.switch.object = planes_switch(state.view, reasons)
+        count = 0 if self._points is None else self._points.x.size
+        scale = self._points.limits if self._points is not None and self._points.colour is not None else None
+        lacks = count > density.IMAGE_ABOVE and not density.available()
+        self.key.object = key(
+            state.view, count, scale, self._picture, lacks=lacks, region=state.view.region is not None
+        )
+
+    def close(self) -> None:
+        """Let the thread go."""
+        lane, self._lane, self._job = self._lane, None, None
+        if lane is not None:
+            lane.leave()

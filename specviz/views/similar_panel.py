@@ -1,174 +1,232 @@
-"""Similar stars: rank, a thumbnail of Hβ to Mg b over this star's grey halo, labels; a click overlays, a second opens."""
+"""Similar stars: what is looked for, which are listed, and the table; linked with the map and the LAMOST panel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from bokeh.models import ColumnDataSource
-from numpy.typing import NDArray
+from bokeh.models import ColumnDataSource, CustomJS
 
 from specviz.session.state import State
-from specviz.views import formats
+from specviz.views import formats, option_controls, similar_rows
 from specviz.views.controls import button, html
+from specviz.views.formats import text
 from specviz.views.panel_frame import PanelFrame
-from specviz.views.tables import RIGHT, column, table
+from specviz.views.stylesheet import MEDIUM, WARN_TEXT
 
-ROWS = 50
-WIDTH, HEIGHT = 140, 30
-WINDOW = (4830.0, 5200.0)
-_FIELDS = ("rank", "thumb", "halo", "name", "class", "similarity", "bar", "teff", "logg", "fe_h", "snr", "row")
-_THUMB = (
-    f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"><path d="<%- halo %>" fill="none" stroke="var(--sv-masked)" stroke-opacity="0.55" stroke-width="2.6"/>'
-    '<path d="<%- value %>" fill="none" stroke="var(--sv-similar)" stroke-width="1.1"/></svg>'
+SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "XP"}
+_HEAD = f"""
+{option_controls.CSS}
+.sv-key {{ font-size: 12px; white-space: nowrap; display: inline-flex; gap: 10px; }}
+input.sv-filter {{ font: inherit; font-size: 12px; height: 24px; width: 150px; box-sizing: border-box; padding: 0 8px; border-radius: 2px; background: var(--jp-layout-color1);
+  color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); }}
+input.sv-filter[aria-invalid="true"] {{ border-color: var(--jp-error-color1, #d32f2f); }}
+.sv-menu .sv-why {{ font-size: 11px; margin-left: auto; padding-left: 12px; }}
+@container (max-width: 1359px) {{ .sv-key {{ display: none; }} }}
+@container (min-width: 1040px) and {MEDIUM} {{ .sv-key {{ display: inline-flex; }} }}
+@container (max-width: 799px) {{ input.sv-filter {{ width: 110px; }} }}
+"""
+_KEY = (
+    '<span class="sv-key"><span><svg width="20" height="8"><path d="M1 4H19" stroke="var(--sv-similar)" stroke-width="2"/></svg> neighbour</span>'
+    '<span><svg width="20" height="8"><path d="M1 4H19" stroke="var(--sv-masked)" stroke-width="3"/></svg> this star</span></span>'
 )
-_BAR = (
-    '<div style="text-align:right;white-space:nowrap"><svg width="36" height="6" style="vertical-align:2px;margin-right:8px"><rect width="36" height="6" '
-    'fill="var(--sv-grid)"/><rect width="<%- bar %>" height="6" fill="var(--sv-similar)"/></svg><%- value %></div>'
-)
-
-
-def path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    """SVG path of a normalised spectrum in the thumbnail's frame; one scale for all rows (0.25 to 1.1)."""
-    ok = np.isfinite(y)
-    if ok.sum() < 2:
-        return ""
-    px = (x[ok] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]) * WIDTH
-    py = np.clip(2 + (1.1 - y[ok]) / 0.85 * (HEIGHT - 4), 0, HEIGHT)
-    return "M" + "L".join(f"{a:.0f} {b:.1f}" for a, b in zip(px, py, strict=True))
+#: Which row is selected and which is pointed at, written into the rows that stand there.
+_MARK = """
+const view = pane.document?.views_manager?.find_one(pane)
+const {chosen, ring} = marks.data
+let found = null
+for (const row of view?.shadow_el?.querySelectorAll('[data-sv-row]') ?? []) {
+    const here = String(chosen[0]) === row.dataset.svRow
+    if (here && row.getAttribute('aria-selected') !== 'true') found = row
+    row.setAttribute('aria-selected', here)
+    row.toggleAttribute('data-sv-ring', String(ring[0]) === row.dataset.svRow)
+    if (chosen[0] >= 0) row.tabIndex = here ? 0 : -1
+}
+const box = found?.closest('.scroll')
+if (box) {
+    const top = found.offsetTop - 28, bottom = found.offsetTop + found.offsetHeight - box.clientHeight
+    if (box.scrollTop > top) box.scrollTop = top
+    else if (box.scrollTop < bottom) box.scrollTop = bottom
+}
+"""
 
 
 class SimilarPanel:
-    """Table of the nearest stars in the embedding, linked with the map and the LAMOST panel through the session.
+    """Table of the nearest stars in the embedding.
 
     Parameters
     ----------
     session : Session
-    window : callable
-        ``window(row) -> (wavelength, normalised flux)`` of a reference star, for its thumbnail.
     reference_name : str
         What the stars are compared with, said in the header.
     """
 
-    def __init__(self, session: Any, window: Callable[[int], tuple[Any, Any]], reference_name: str) -> None:
-        self._session, self._window, self._reference = session, window, reference_name
-        self._paths: dict[int, str] = {}
-        self._quiet = False
-        self.source = ColumnDataSource({k: [] for k in _FIELDS})
-        self.source.selected.on_change("indices", self._clicked)
-        columns = [
-            column("rank", "#", 28, template=RIGHT),
-            column("thumb", "Hβ to Mg b", 154, template=_THUMB, sortable=False),
-            column("name", "Star", 140),
-            column("class", "Class", 50),
-            column("similarity", "Similarity", 96, template=_BAR, ascending=False),
-            column("teff", "Teff (K)", 60, template=RIGHT),
-            column("logg", "log g", 50, template=RIGHT),
-            column("fe_h", "[Fe/H]", 54, template=RIGHT),
-            column("snr", "S/N", 42, template=RIGHT),
-        ]
-        self.table = table(
-            self.source,
-            columns,
-            height=273,
-            row_height=35,
-            tint="color-mix(in srgb, var(--sv-similar) 14%, transparent)",
-            name="similar-table",
-            right_from=5,
-            first_right=True,
-        )
-        self._open = button("Open", session.open_neighbour, disabled=True, name="open-similar")
-        self._clear = button("Clear overlay", lambda: session.choose(None), disabled=True)
-        key = (
-            '<span style="font-size:12px;white-space:nowrap"><svg width="20" height="8"><path d="M1 4H19" stroke="var(--sv-similar)" stroke-width="2"/></svg> neighbour'
-            '&emsp;<svg width="20" height="8"><path d="M1 4H19" stroke="var(--sv-masked)" stroke-width="3"/></svg> this star</span>'
-        )
+    def __init__(self, session: Any, reference_name: str) -> None:
+        self._session, self._reference = session, reference_name
+        self._typed = ""  # in the field; what comes from there is not written into it again
+        self._paths: dict[tuple[str, int], str] = {}
+        self.marks = ColumnDataSource(dict(chosen=[-1], ring=[-1]), name="similar-marks")
+        self.field = html(_field(session.state.view.similar_filter), css=_HEAD)
+        self.head = html("", css=_HEAD)
+        self.clip = ColumnDataSource(dict(text=[]), name="similar-copied")
+        self.clip.js_on_change("data", CustomJS(code="__specviz__.copy?.(cb_obj.data.text[0] ?? '')"))
         self.message = html('<span class="sv-quiet">No star yet.</span>')
+        self.table = html("", css=similar_rows.CSS, name="similar-table")
+        self.marks.js_on_change("data", CustomJS(args={"pane": self.table.model, "marks": self.marks}, code=_MARK))
+        self.table.model.tags = [self.marks, self.clip]  # so that they belong to the page
+        self._open = button("Open", session.open_neighbour, disabled=True, name="open-similar")
         self.frame = PanelFrame(
             "Similar stars",
             "sv-similar",
-            controls=[html(key, classes=["sv-shrink"]), self._clear, self._open],
+            controls=[html(_KEY, css=_HEAD), self.field, self.head, self._open],
             body=[self.message, self.table],
         )
 
-    def _clicked(self, _attr: str, _old: Any, new: list[int]) -> None:
-        if not self._quiet:
-            self._session.choose(int(self.source.data["row"][new[0]]) if new else None)
+    def typed(self, words: str) -> None:
+        """Take what was typed into the filter."""
+        self._typed = " ".join(words.split())
+        self._session.set(similar_filter=self._typed)
 
+    def copy(self) -> None:
+        """Let the browser copy the listed stars as tab-separated text, at full precision."""
+        near, (rows, _) = self._session.state.neighbours, self._session.listed_similar()
+        if near is not None:
+            self.clip.data = dict(text=[similar_rows.copied(near, rows)])
+
+    # ------------------------------------------------------------------ drawing a state
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        if new.neighbours is not old.neighbours or new.report is not old.report:
+        view, before = new.view, old.view
+        other = new.neighbours is not old.neighbours or new.report is not old.report
+        if other or (view.similar_sort, view.similar_filter) != (before.similar_sort, before.similar_filter):
             self._fill(new)
-        if new.neighbour != old.neighbour or new.neighbours is not old.neighbours:
-            chosen = [] if new.neighbour is None else [new.neighbour]
-            if list(self.source.selected.indices) != chosen:
-                self._quiet = True
-                try:
-                    self.source.selected.indices = chosen
-                finally:
-                    self._quiet = False
-            self._open.disabled = self._clear.disabled = not chosen
+        elif view != before or not self.head.object:
+            self._header(new)
+        if view.similar_filter != self._typed:
+            self._typed = view.similar_filter
+            self.field.object = _field(self._typed)
+        marks = dict(chosen=_mark(new.neighbour), ring=_mark(new.peek))
+        if marks != {k: list(v) for k, v in self.marks.data.items()}:
+            self.marks.data = marks
+        if self._open.disabled != (new.neighbour is None):
+            self._open.disabled = new.neighbour is None
 
     def _fill(self, state: State) -> None:
         near, report = state.neighbours, state.report
+        rows, problem = self._session.listed_similar()
+        self._header(state)
         if near is None or len(near) == 0 or report is None:
             words = "No star yet." if report is None else "No similar stars: this spectrum has no embedding."
             if near is None and report is not None and report.embedding is not None:
                 words = "Looking for similar stars. The first time, that may take a large model a minute."
-            self.message.object = f'<span class="sv-quiet">{words}</span>'
+            if near is not None and "region" in near.meta:
+                words = "No stars in the region of the map."
+            self.message.object = f'<span class="sv-quiet">{words}</span>{self._region(state)}'
             self.message.visible = True
-            self.source.data = {k: [] for k in _FIELDS}
+            self.table.object = ""
             self.frame.fact("")
             return
-        near = near[:ROWS]
-        halo = self._halo(report)
-        similarity = np.asarray(near["similarity"], float)
-        rows = np.asarray(near["row"], int)
-        n = len(near)
-        kind = [str(v) for v in near["class"]] if "class" in near.colnames else [""] * n
-        # The bar spans the range of what is shown: absolute cosines of a good embedding all look alike.
-        low = min(float(similarity.min()), 0.999 * float(similarity.max()))
-        top = max(float(similarity.max()), low + 1e-6)
-        self.source.data = dict(
-            rank=[str(int(v)) for v in near["rank"]],
-            thumb=[self._thumb(int(r)) for r in rows],
-            halo=[halo] * n,
-            name=[str(v).removeprefix("LAMOST ") for v in near["object_id"]],
-            similarity=[formats.number(v, 3) for v in similarity],
-            bar=[f"{6 + 30 * (v - low) / (top - low):.0f}" for v in similarity],
-            teff=[formats.label("teff", v) for v in _plain(near, "teff")],
-            logg=[formats.label("logg", v) for v in _plain(near, "logg")],
-            fe_h=[formats.label("fe_h", v) for v in _plain(near, "fe_h")],
-            snr=[formats.number(v) for v in _plain(near, "snr")],
-            row=list(range(n)),
-            **{"class": kind},
+        notes = []
+        if problem:
+            notes.append(f'<span style="color:{WARN_TEXT}">{text(problem, 240)}</span>')
+        elif not rows:
+            notes.append('<span class="sv-quiet">None of the similar stars meets the filter.</span>')
+        notes += [n for n in (self._region(state), _itself(near)) if n]
+        self.message.object = (
+            f'<div style="font-size:12px;padding-bottom:2px">{" · ".join(notes)}</div>' if notes else ""
         )
-        self.message.visible = False
-        searched = near.meta.get("searched")
-        known = self._reference if searched is None else f"{formats.count(searched)} simulated stars"
-        self.frame.fact(f"{n} nearest of {known}")
+        self.message.visible = bool(notes)
+        survey = str(near.meta.get("survey", "lamost_lrs"))
+        self.table.object = similar_rows.table(
+            near,
+            rows,
+            state.view.similar_sort,
+            state.neighbour,
+            self._halo(report),
+            lambda row: self._thumb(survey, row),
+        )
+        self.frame.fact(self._fact(near, len(rows)))
 
-    def _thumb(self, row: int) -> str:
-        if row not in self._paths:
-            wave, flux = self._window(row)
-            keep = (np.asarray(wave) >= WINDOW[0]) & (np.asarray(wave) <= WINDOW[1])
-            self._paths[row] = path(np.asarray(wave, float)[keep][::3], np.asarray(flux, float)[keep][::3])
-        return self._paths[row]
+    def _fact(self, near: Any, listed: int) -> str:
+        searched = near.meta.get("searched")
+        known = (
+            self._reference
+            if searched is None
+            else f"{formats.count(searched)} {near.meta.get('of', 'simulated stars')}"
+        )
+        if "region" in near.meta:
+            known = f"{formats.count(near.meta['region'])} in the region"
+        shown = f"{listed} of {len(near)}" if listed < len(near) else f"{listed} nearest"
+        return f"{shown} of {known}" if listed == len(near) else f"{shown} nearest"
+
+    # ------------------------------------------------------------------ the header
+    def _header(self, state: State) -> None:
+        parts = []
+        if state.report is not None:
+            parts.append(self._ways(state))
+        if state.neighbours is not None:
+            shown = str("similar" not in state.view.hidden).lower()
+            parts.append(
+                f'<button class="sv-button" data-sv-toggle="hidden similar" aria-pressed="{shown}">Overlay selected</button>'
+            )
+            parts.append(
+                option_controls.icon_button("Copy the similar stars as a table", "copy", 'data-sv-act="copy-similar"')
+            )
+        self.head.object = f'<div class="sv-controls">{"".join(parts)}</div>'
+
+    def _ways(self, state: State) -> str:
+        """The menu of what is compared with what; a way that is not possible says why."""
+        now = self._session.similar_way() or ("lamost_lrs", "lamost_lrs")
+        items = []
+        for (by, among), why in self._session.similar_ways().items():
+            label = f"{SURVEYS[by]} → {SURVEYS[among]}"
+            pressed = str((by, among) == now).lower()
+            does = "disabled" if why else f'data-sv-act="similar-way {by} {among}"'
+            title = f' title="{text(why)}"' if why else ""
+            note = f'<span class="sv-quiet sv-why">{text(why, 60)}</span>' if why else ""
+            items.append(f'<button class="sv-item" {does}{title} aria-pressed="{pressed}">{label}{note}</button>')
+        label = f"{SURVEYS.get(now[0], now[0])} → {SURVEYS.get(now[1], now[1])}"
+        return option_controls.menu(label, "".join(items), name=f"Compare {label}")
+
+    def _region(self, state: State) -> str:
+        if state.view.region is None:
+            return ""
+        return (
+            '<span class="sv-quiet">Within the region of the map</span> <button class="sv-button sv-link" data-sv-act="list-region">Add its stars to the work list</button> '
+            '<button class="sv-button sv-link" data-sv-act="all-similar">Search all stars</button>'
+        )
+
+    # ------------------------------------------------------------------ thumbnails
+    def _thumb(self, survey: str, row: int) -> str:
+        key = survey, row
+        if key not in self._paths:
+            found = self._session.similar_window(row)
+            self._paths[key] = "" if found is None else similar_rows.window_path(*found)
+        return self._paths[key]
 
     @staticmethod
     def _halo(report: Any) -> str:
         seen = report.prepared.get("lamost_lrs") or report.prepared.get("sdss") or report.prepared.get("other")
-        if seen is None:
-            return ""
-        keep = (seen.wavelength >= WINDOW[0]) & (seen.wavelength <= WINDOW[1])
-        return path(seen.wavelength[keep][::3], np.asarray(seen.values[keep][::3], float))
+        return "" if seen is None else similar_rows.window_path(seen.wavelength, seen.values)
 
 
-def _plain(near: Any, name: str) -> NDArray[np.float64]:
-    """A column as plain floats, NaN where masked or absent."""
-    if name not in near.colnames:
-        return np.full(len(near), np.nan)
-    values = near[name]
-    values = getattr(values, "value", values)
-    return np.asarray(np.ma.filled(np.ma.asarray(values, float), np.nan))
+def _field(filter_text: str) -> str:
+    said = text(filter_text, 200)
+    return (
+        f'<input class="sv-filter" data-sv-typed="filter-similar" data-sv-told="{said}" value="{said}" placeholder="Filter: snr&gt;50" '
+        'aria-label="Filter the similar stars" title="teff 5000..6000, snr&gt;50, class G, or a part of a name" spellcheck="false" maxlength="200">'
+    )
+
+
+def _itself(near: Any) -> str:
+    """Where this star itself would stand in a search across instruments."""
+    left_out, meta = near.meta.get("left_out") or [], near.meta
+    if not left_out or meta.get("by") in (None, meta.get("survey")):
+        return ""
+    _name, rank, similarity = left_out[0]
+    there = SURVEYS.get(str(meta.get("survey")), "other")
+    return f'<span class="sv-quiet">This star’s own {there} spectrum: rank {formats.count(rank)}, similarity {formats.number(similarity, 3)}; not listed</span>'
+
+
+def _mark(row: int | None) -> list[int]:
+    """A row for the browser: -1 is none."""
+    return [-1 if row is None else row]

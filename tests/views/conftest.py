@@ -13,22 +13,19 @@ from astropy.table import Table
 
 from specviz.analysis.engine import Engine
 from specviz.archives.demo import DemoArchive
+from specviz.catalog.planes import Planes
 from specviz.session.session import Session
 from specviz.views.explorer import ExplorerView, Surroundings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "session"))  # fake_sky
 
 
-class _Map:
-    coordinates = np.random.default_rng(0).normal(size=(2000, 2))
-
-    def project(self, _vector: Any) -> Any:
-        return np.zeros(2)
-
-
 class _Index:
     def __init__(self) -> None:
         self.stars = DemoArchive()
+        rng = np.random.default_rng(1)
+        labels = {n: rng.uniform(a, b, 2000) for n, a, b in (("teff", 4000, 8000), ("logg", 0, 5), ("fe_h", -1, 0.4))}
+        self.planes = Planes(Table({"object_id": [f"demo {r + 1}" for r in range(2000)], **labels}))
 
     def search(self, _vector: Any, k: int = 20, exclude: str | None = None) -> Table:
         rows = [r for r in range(12) if f"demo {r + 1}" != exclude]
@@ -40,6 +37,9 @@ class _Index:
             "fe_h": np.full(len(rows), -0.004), "snr": np.full(len(rows), 60.2),
         })  # fmt: skip
 
+    def neighbour_window(self, row: int) -> Any:
+        return np.linspace(4820, 5220, 300), np.full(300, 0.9)
+
     def neighbour_star(self, row: int) -> Any:
         return self.stars.star(row)
 
@@ -47,10 +47,8 @@ class _Index:
 @pytest.fixture
 def world() -> Surroundings:
     demo = DemoArchive()
-    rng = np.random.default_rng(1)
     return Surroundings(
-        reference=lambda: (rng.uniform(4000, 8000, 2000), rng.uniform(0, 5, 2000), _Map()),
-        window=lambda row: (np.linspace(4820, 5220, 300), np.full(300, 0.9)),
+        reference=lambda: None,
         examples=demo.examples,
         model="fake",
         n_reference=len(demo),

@@ -42,19 +42,19 @@ def test_a_new_star_changes_data_and_keeps_the_models(make_view: Any) -> None:
     assert "demo 2" in view.summary.root.object and "demo 1" not in view.summary.root.object
     assert view.xp.data.data["x"].size == 343 and view.xp.predicted.data["x"].size == 343
     assert len(view.posterior.frames.data["left"]) == 10
-    assert view.similar.source.data["name"][0] == "demo 1"
+    assert view.similar.table.object.index("demo 1<") < view.similar.table.object.index("demo 3<")
     document.clear()
 
 
 def test_choosing_a_neighbour_overlays_rings_and_marks_the_row(make_view: Any) -> None:
     view = make_view("demo 1")
     assert view.lamost.similar.data["x"].size == 0 and "Similar star" not in view.lamost.legend.object
-    view.similar.source.selected.indices = [3]  # what a click on the table does
+    view.act("choose 3")  # what a click on the table does
     assert view.session.state.neighbour == 3
     assert view.lamost.similar.data["x"].size > 1000 and "Similar star" in view.lamost.legend.object
     assert len(view.map.chosen.data["x"]) == 1 and not view.similar._open.disabled
     view.session.choose(None)
-    assert view.similar.source.selected.indices == [] and view.lamost.similar.data["x"].size == 0
+    assert view.similar.marks.data["chosen"] == [-1] and view.lamost.similar.data["x"].size == 0
 
 
 def test_normalised_switch_and_zoom(make_view: Any) -> None:

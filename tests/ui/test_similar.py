@@ -1,0 +1,123 @@
+"""Similar stars and the map in JupyterLab: sorted, filtered, walked through, pointed at, compared with XP, encircled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_STATE = "explorer.session.state"
+
+
+def _until(nb: Any, expression: str, wanted: Any, tries: int = 60) -> None:
+    for _ in range(tries):
+        if nb.kernel_eval(expression) == wanted:
+            return
+        nb.page.wait_for_timeout(100)
+    raise AssertionError(f"{expression} is {nb.kernel_eval(expression)!r}, not {wanted!r}")
+
+
+def _column(page: Any, n: int) -> list[str]:
+    cells = page.locator(f"tr[data-sv-row] td:nth-child({n})").all_inner_texts()
+    return [c.replace("\u2212", "-") for c in cells]
+
+
+def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
+    nb = open_notebook(
+        ["import specviz\nexplorer = specviz.explore('demo 21', online=False)\nexplorer"],
+        viewport={"width": 1400, "height": 1750},
+    )
+    nb.run_all()
+    page = nb.page
+    page.locator(".tile", has_text="K").first.wait_for()
+    rows = page.locator("tr[data-sv-row]")
+    rows.nth(5).wait_for()
+    rows.nth(5).scroll_into_view_if_needed()
+    shot(page, "similar_light")
+
+    page.get_by_role("button", name="Sort by Teff").click()
+    page.locator('th[aria-sort="ascending"]', has_text="(K)").wait_for()
+    seen = [float(v) for v in _column(page, 6)]
+    assert seen == sorted(seen) and len(seen) == 50
+    page.get_by_role("button", name="Sort by Teff").click()
+    page.locator('th[aria-sort="descending"]', has_text="(K)").wait_for()
+
+    # the pointer: ringed and overlaid for as long as it stays, not selected
+    rows.nth(2).hover()
+    third = int(rows.nth(2).get_attribute("data-sv-row"))
+    _until(nb, f"{_STATE}.peek", third)
+    _until(nb, f"{_STATE}.peek_star is not None and {_STATE}.neighbour is None", True)
+    page.locator(f'tr[data-sv-row="{third}"][data-sv-ring]').wait_for()
+    page.locator(".name").first.hover()
+    _until(nb, f"{_STATE}.peek", None)
+
+    # a click selects the right star though the table is sorted; the keys go on from there
+    rows.nth(2).click()
+    _until(nb, f"{_STATE}.neighbour", third)
+    assert nb.kernel_eval("explorer.selection.name") == _column(page, 3)[2]
+    page.keyboard.press("ArrowDown")
+    fourth = int(rows.nth(3).get_attribute("data-sv-row"))
+    _until(nb, f"{_STATE}.neighbour", fourth)
+    page.locator(f'tr[data-sv-row="{fourth}"][aria-selected="true"]').wait_for()
+    shot(page, "similar_selected")
+
+    field = page.get_by_label("Filter the similar stars")
+    field.fill("snr>60 and teff 3000..9000")
+    page.wait_for_function("() => true")
+    _until(nb, f"{_STATE}.view.similar_filter", "snr>60 and teff 3000..9000")
+    kept = nb.kernel_eval("len(explorer.session.listed_similar()[0])")
+    assert 0 < kept < 50
+    rows.nth(kept - 1).wait_for()
+    assert rows.count() == kept and all(float(v) > 59 for v in _column(page, 9))
+    assert field.evaluate("el => el.getRootNode().activeElement === el")  # typing goes on
+    field.fill("tef>6000")
+    page.get_by_text("Did you mean teff?").wait_for()
+    assert rows.count() == 50
+    field.press("Escape")
+    page.get_by_text("Did you mean teff?").wait_for(state="hidden")
+
+    # across instruments
+    page.get_by_label("Compare LAMOST → LAMOST").click()
+    page.get_by_role("button", name="LAMOST → XP").click()
+    page.get_by_text("own XP spectrum: rank").wait_for()
+    assert nb.kernel_eval("explorer.session.similar_way()") == ("lamost_lrs", "gaia_xp")
+    shot(page, "similar_cross")
+
+    # planes of the map
+    for name in ("HR", "[α/Fe]", "Embedding"):
+        page.get_by_role("button", name=name, exact=True).click()
+        page.locator(f'button[aria-pressed="true"]:text-is("{name}")').wait_for()
+        page.wait_for_timeout(300)
+        shot(page, f"map_{'alpha' if name.startswith('[') else name.lower()}")
+    page.get_by_role("button", name="Kiel", exact=True).click()
+    page.get_by_role("button", name="[Fe/H]", exact=True).click()
+    page.locator(".sv-scale").wait_for()
+    shot(page, "map_colour")
+
+    # a region, drawn by hand
+    page.get_by_role("button", name="Draw a region of the map").click()
+    box = page.evaluate("""() => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
+        if (m.name === 'map' && m.inner_width) { const el = doc.views_manager.find_one(m).el.getBoundingClientRect()
+          return [el.x, el.y, el.width, el.height] } }""")
+    x, y, w, h = box
+    corners = [(0.45, 0.55), (0.75, 0.55), (0.75, 0.85), (0.45, 0.85), (0.45, 0.56)]
+    page.mouse.move(x + corners[0][0] * w, y + corners[0][1] * h)
+    page.mouse.down()
+    for cx, cy in corners[1:]:
+        page.mouse.move(x + cx * w, y + cy * h, steps=8)
+    page.mouse.up()
+    _until(nb, f"{_STATE}.view.region is not None", True)
+    page.get_by_text("Within the region of the map").wait_for()
+    assert 0 < nb.kernel_eval("len(explorer.session.region_names())") < 20_000
+    shot(page, "map_region")
+    nb.set_theme("dark")
+    page.locator('.sv-host[data-sv-theme="dark"]').first.wait_for()
+    page.wait_for_timeout(300)
+    shot(page, "similar_dark")
+    page.get_by_role("button", name="Search all stars").click()
+    page.get_by_text("Within the region of the map").wait_for(state="hidden")
+
+    rows.nth(1).dblclick()
+    opened = nb.kernel_eval("explorer.session.wait().star.name")
+    page.locator(".name", has_text=opened).first.wait_for()
+    assert opened != "demo 21"
