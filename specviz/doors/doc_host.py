@@ -29,6 +29,7 @@ from .bokeh_private import (
     needed_scripts,
     panel_root,
 )
+from .environment import why_no_view
 from .inbox import Inbox, KeyPress, Remove
 from .palettes import Palettes, checked_palettes
 from .runtime import Runtime
@@ -230,6 +231,13 @@ class DocHost(anywidget.AnyWidget):
             with self.hold():
                 if not self.inbox.receive(content, buffers):
                     raise SpecvizError(f"The browser sent a message of unknown kind {op!r}")
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """As of every widget; where no page draws it, the text says why."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is not None:
+            bundle[0]["text/plain"] = f"{self!r}\n{why_no_view()}"
+        return bundle
 
     def complete(self) -> None:
         """Finish what a subclass left out of the first picture; called when a view stands, and before saving a page."""

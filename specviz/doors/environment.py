@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -70,6 +71,38 @@ def where(modules: Mapping[str, ModuleType] | None = None, environ: Mapping[str,
     return "jupyter"
 
 
+def why_no_view(place: str | None = None) -> str:
+    """What is read in place of a view where none can be drawn: the reason, and what to do.
+
+    Parameters
+    ----------
+    place : str, optional
+        A word of :func:`where`; this process's own if not given.
+
+    Returns
+    -------
+    str
+        One or two sentences. In a notebook the person sees them only where its page has no widgets.
+    """
+    trouble = library_trouble()
+    if trouble:
+        return f"It cannot be shown here: {trouble}. Run: specviz doctor"
+    if (place or where()) in ("script", "ipython"):
+        return (
+            "It cannot be shown here: a terminal draws no plots. "
+            "specviz serve opens it in a browser, .save_html('page.html') writes it to a file."
+        )
+    return (
+        "It is shown as text because this page has no Jupyter widgets, or no kernel is behind it. "
+        "Run the cell in JupyterLab, Notebook 7, Voila, VS Code or Colab; anywidget belongs beside the Jupyter server."
+    )
+
+
+def at_prompt(text: str) -> str:
+    """A ``repr``, with the reason below it at Python's own prompt, which asks an object for nothing else."""
+    return f"{text}\n{why_no_view('script')}" if hasattr(sys, "ps1") and where() == "script" else text
+
+
 def _shell(modules: Mapping[str, ModuleType]) -> Any:
     ipython: Any = modules.get("IPython")
     return None if ipython is None else ipython.get_ipython()
@@ -100,13 +133,30 @@ def library_trouble() -> str:
     return "; ".join(troubles)
 
 
-def _notebook_extension() -> Path | None:
-    """The anywidget extension of the Jupyter in this environment; the server may run in another one."""
+def _lab_extension(name: str) -> Path | None:
+    """An extension of the Jupyter in this environment; the server may run in another one."""
     for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
-        path = Path(prefix) / "share" / "jupyter" / "labextensions" / "anywidget"
+        path = Path(prefix) / "share" / "jupyter" / "labextensions" / name
         if path.is_dir():
             return path
     return None
+
+
+def file_browser_entry() -> Door:
+    """Whether "Open in Specviz" is in JupyterLab's file browser and the card in its launcher."""
+    name = "Open in Specviz"
+    folder = _lab_extension("jupyter-specviz")
+    if folder is None:
+        why = "the JupyterLab extension is not in this environment; install jupyter-specviz where the server runs"
+        return Door(name, None, why)
+    try:
+        package = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        version, load = str(package["version"]), folder / package["jupyterlab"]["_build"]["load"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Door(name, False, f"the JupyterLab extension in {folder} is damaged ({error}); install it again")
+    if not load.is_file():
+        return Door(name, False, f"the JupyterLab extension lacks {load}; install jupyter-specviz again")
+    return Door(name, True, f"JupyterLab extension {version}: file browser, double click, launcher")
 
 
 def doors_here() -> list[Door]:
@@ -122,6 +172,8 @@ def doors_here() -> list[Door]:
             _kernel_door(name, module, place, trouble)
             for name, module in (("JupyterLab", "jupyterlab"), ("Notebook 7", "notebook"), ("Voila", "voila"))
         ),
+        file_browser_entry(),
+        _preview_door(trouble),
         Door(
             "VS Code", None if not trouble else False, trouble or "an ordinary ipywidget; VS Code was not tried by us"
         ),
@@ -136,6 +188,14 @@ def doors_here() -> list[Door]:
     return sorted(doors, key=lambda door: door.name != first)
 
 
+def _preview_door(trouble: str) -> Door:
+    if trouble or util.find_spec("jupyter_server") is None:
+        return Door("panel-preview", False if trouble else None, trouble or "jupyter_server is not installed here")
+    return Door(
+        "panel-preview", True, "/panel-preview/render/explorer_app.py on the Jupyter server, a page without code"
+    )
+
+
 def _kernel_door(name: str, module: str, place: str, trouble: str) -> Door:
     if trouble:
         return Door(name, False, trouble)
@@ -143,7 +203,7 @@ def _kernel_door(name: str, module: str, place: str, trouble: str) -> Door:
         return Door(name, False, "ipykernel is not installed: notebooks have no kernel of this Python")
     if util.find_spec(module) is None:
         return Door(name, None, f"{module} is not installed here; a server elsewhere needs anywidget beside it")
-    if _notebook_extension() is None:
+    if _lab_extension("anywidget") is None:
         return Door(
             name, None, "anywidget's extension is not in this environment; install anywidget where the server runs"
         )
