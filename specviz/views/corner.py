@@ -77,15 +77,14 @@ def nice_ticks(low: float, high: float, digit: float = DIGIT) -> tuple[list[floa
     for e in (decade, decade - 1):
         for step in (m * 10.0**e for m in (5, 2, 1)):
             decimals = next(d for d in range(15) if abs(round(step, d) - step) < 1e-9 * step)
-            ends = (f"{v:.{decimals}f}" for v in (low, high))
-            width = digit * (max(map(len, ends)) + 0.3)
-            margin, apart = max(0.08, width / 2 - GAP / 2 + 0.02), max(0.36, width + 0.06)
-            at = _multiples(low + margin * span, high - margin * span, step)
+            at = _multiples(low + 0.08 * span, high - 0.08 * span, step)
+            half = [digit * _width(f"{v:.{decimals}f}") / 2 for v in at]
+            fits = [h <= min(v - low, high - v) / span + GAP / 2 for v, h in zip(at, half, strict=True)]
             pairs = [
                 (abs((y - x) / span - 0.5) + 1.5 * abs((x + y) / 2 - (low + high) / 2) / span, x, y)
                 for i, x in enumerate(at)
-                for y in at[i + 1 :]
-                if apart <= (y - x) / span
+                for j, y in enumerate(at[i + 1 :], i + 1)
+                if fits[i] and fits[j] and max(0.36, half[i] + half[j] + 0.8 * digit) <= (y - x) / span
             ]
             if pairs:
                 return [*min(pairs)[1:]], decimals
@@ -96,6 +95,11 @@ def nice_ticks(low: float, high: float, digit: float = DIGIT) -> tuple[list[floa
             if at:
                 return [min(at, key=lambda v: abs(v - (low + high) / 2))], decimals
     return [(low + high) / 2], 2
+
+
+def _width(label: str) -> float:
+    """In digits: points are narrow."""
+    return len(label) - 0.5 * label.count(".")
 
 
 def _multiples(low: float, high: float, step: float) -> list[float]:

@@ -46,12 +46,12 @@ def key_html(
         switch = option_controls.segmented("posterior_from", offered, view, name="Posterior from")
     lines = []
     both = choice.first is not None and choice.second is not None
-    if choice.first is not None:
-        words = f"From {choice.surveys[0]}" if both else "Posterior"
-        lines.append(_line(_swatch("reconstructed", filled=True), f"{words}, 68 and 95 %"))
-    if choice.second is not None:
-        words = f"From {choice.surveys[1]}" + ("" if both else ", 68 and 95 %")
-        lines.append(_line(_swatch("predicted", filled=not both), words))
+    pairs = ((choice.first, "reconstructed", True), (choice.second, "predicted", not both))
+    for (posterior, role, filled), survey in zip(pairs, choice.surveys, strict=True):
+        if posterior is not None:
+            words = f"{survey}, 68, 95 %" if both else "68 and 95 %"
+            samples = f"Posterior from {survey}: {formats.count(len(posterior))} samples; 68 and 95 % regions"
+            lines.append(_line(_swatch(role, filled=filled), f'<span title="{formats.text(samples)}">{words}</span>'))
     for place, name, source in catalogues:
         off = beyond.get(name, [])
         headings = ", ".join(formats.heading(n) for n in off)

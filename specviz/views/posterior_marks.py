@@ -61,7 +61,7 @@ def marks(names: Sequence[str], ranges: Mapping[str, Range], catalogues: Sequenc
             if name in at:
                 u, error = at[name]
                 x0, y0 = cell(i, i, n)
-                top = y0 + 0.90 - 0.16 * k
+                top = y0 + 0.86 - 0.16 * k
                 out.dashes.append((x0 + u, y0, x0 + u, y0 + 1, dash))
                 out.points.append((x0 + u, top, shape))
                 if error is not None:

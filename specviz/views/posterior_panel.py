@@ -169,7 +169,6 @@ class PosteriorPanel:
         listed = [(k, c.name, c.source) for k, c in enumerate(catalogues)]
         self.key.object = posterior_key.key_html(choice, state.view, said.beyond, listed)
         _attributes(self.figure, {"role": "img", "aria-label": posterior_key.sentence(choice)})
-        self.frame.fact(f"{formats.count(len(choice.posteriors[0]))} samples")
 
     def _frame(self, made: corner.Corner, names: tuple[str, ...]) -> None:
         """Cells, ticks and titles; the canvas keeps its shape, so the cells shrink as labels are added."""
@@ -200,7 +199,6 @@ class PosteriorPanel:
         for source in (*self.fills.values(), self.frames, *plots, *self.marks.values(), *self.titles.values()):
             source.data = {k: [] for k in source.data}
         self.key.object = ""
-        self.frame.fact("")
 
 
 def _figure() -> Any:

@@ -60,7 +60,7 @@ def test_either_posterior_or_both(view: Any) -> None:
     session.set(posterior_from="both")
     assert len(panel.fills[0.68].data["xs"]) == 6 and len(panel.outlines.data["xs"]) == 12
     assert set(panel.outlines.data["alpha"]) == {0.0}  # outlines over the filled one
-    assert "From LAMOST" in panel.key.object and "From XP" in panel.key.object
+    assert "LAMOST, 68, 95 %" in panel.key.object and "XP: 3\u202f000 samples" in panel.key.object
     label = panel.figure.html_attributes["aria-label"]
     assert "from LAMOST, 3000 samples" in label and "from XP, 3000 samples" in label
     session.set(posterior_from="gaia_xp")
@@ -105,7 +105,7 @@ def test_catalogues_differ_by_mark_and_dash(view: Any) -> None:
 def test_an_error_bar_is_cut_at_its_cell() -> None:
     wide = choose_values({"teff": 5000.0, "teff_err": 1e4})
     made = posterior_marks.marks(("teff",), {"teff": (4000.0, 6000.0)}, [wide])
-    assert made.errors == [(0.0, 0.9, 1.0, 0.9)] and made.points == [(0.5, 0.9, "diamond")]
+    assert made.errors == [(0.0, 0.86, 1.0, 0.86)] and made.points == [(0.5, 0.86, "diamond")]
 
 
 def choose_values(values: dict[str, float]) -> Any:
