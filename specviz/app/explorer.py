@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 
@@ -17,6 +17,7 @@ from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_o
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
 from specviz.doors.doc_host import DocHost
+from specviz.doors.environment import at_prompt
 from specviz.errors import OptionError, SpecvizError
 from specviz.models.registry import available_models
 from specviz.session.session import Session
@@ -24,6 +25,9 @@ from specviz.session.sharing import DEFAULT_MODEL, code_cell
 from specviz.session.state import State
 from specviz.views.explorer import ExplorerView, Surroundings
 from specviz.views.palette import PALETTES
+
+if TYPE_CHECKING:
+    from specviz.app.samp import SampLink
 
 SETTLE = 0.15  # seconds that the first picture waits for its star
 LATEST = 1.5  # seconds after which the panels below the spectra are built, view or no view
@@ -51,6 +55,7 @@ class Explorer(DocHost):
     def __init__(self, session: Session, world: Surroundings, *, theme: str = "auto") -> None:
         self.session = session
         self._unsubscribe: Callable[[], None] | None = None
+        self._samp: SampLink | None = None
         self.view = ExplorerView(session, world, staged=True)
         session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
         super().__init__(
@@ -120,6 +125,26 @@ class Explorer(DocHost):
             )
         return compare(state.report or state.star, other, model=state.model, online=state.online)
 
+    def samp(self) -> SampLink:
+        """Connect to the SAMP hub of this machine (TOPCAT, Aladin, ...): send the star, open what others send.
+
+        See :class:`specviz.app.samp.SampLink`. One connection a widget; it ends with ``samp().close()`` or the widget.
+        """
+        from specviz.app.samp import SampLink
+
+        if self._samp is None or not self._samp.connected:
+            self._samp = SampLink(self.session)
+        return self._samp
+
+    def sky(self, survey: str = "CDS/P/DSS2/color", fov: float = 0.1) -> Any:
+        """The sky around the star in Aladin Lite, an ipywidgets VBox that follows this widget.
+
+        See :func:`specviz.app.sky.sky`. Needs ``jupyter-specviz[aladin]``, and a browser that may reach CDS.
+        """
+        from specviz.app.sky import sky
+
+        return sky(self, survey=survey, fov=fov)
+
     def export(self, path: str | Path, what: str | None = None) -> Path:
         """Write something of what is on screen: ``explorer.export("samples.fits", "posterior")``.
 
@@ -152,6 +177,9 @@ class Explorer(DocHost):
         return code_cell(self.session.state)
 
     def _end(self) -> None:
+        if self._samp is not None:
+            self._samp.close()
+            self._samp = None
         self._timer.cancel()
         if self._unsubscribe is not None:
             self._unsubscribe()
@@ -162,7 +190,7 @@ class Explorer(DocHost):
 
     def __repr__(self) -> str:
         what = "no star" if self.session.state.star is None else self.session.state.star.name
-        return f"<specviz Explorer: {what}>"
+        return at_prompt(f"<specviz Explorer: {what}>")
 
 
 def explore(
