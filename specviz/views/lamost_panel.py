@@ -30,9 +30,16 @@ LABELS = {"flux": "Flux (relative)", "normalised": spectrum_data.NORMALISED}
 _LEGEND = f"""
 {option_controls.CSS}
 :host {{ width: 100%; }}
-.sv-legend {{ display: flex; align-items: center; gap: 2px 8px; min-height: 28px; flex-wrap: wrap; }}
-.sv-legend .sv-readout {{ margin-left: auto; white-space: nowrap; font-size: 12px; line-height: 24px; min-height: 24px; }}
+.sv-legend {{ position: relative; display: flex; align-items: center; gap: 0 8px; min-height: 28px; flex-wrap: wrap; }}
+@container (min-width: 1200px) {{ .sv-legend {{ flex-wrap: nowrap; overflow: hidden; }} }}
+.sv-legend .sv-readout {{ position: absolute; right: 0; top: 2px; padding-left: 12px; white-space: nowrap; font-size: 12px; line-height: 24px;
+  background: var(--jp-layout-color1); }}
+.sv-legend .sv-readout:empty {{ display: none; }}
 .sv-legend .sv-note {{ font-size: 12px; }}
+"""
+#: The magnifier lies over the plot, which grows with the panel.
+_PLOT = """
+:host { position: relative; overflow: visible; } :host > .sv-plot { flex: 0 0 var(--sv-plot-height, 300px) !important; height: auto !important; }
 """
 
 
@@ -95,14 +102,15 @@ class LamostPanel:
             html_attributes={"data-sv-when": "tools", **({} if view.tools else {"data-sv-hidden": ""})},
         )
         self._read()
-        self._plot = column(self.figure, css=":host { position: relative; overflow: visible; }")
+        self.figure.css_classes = ["sv-plot"]
+        self._plot = column(self.figure, css=_PLOT)
         self.frame = PanelFrame(
             "LAMOST low resolution",
             "sv-lamost",
             controls=[self.why.control, self.header],
             sub=[self.legend],
             body=[self.tools, self.why.row, self._plot, self.strip, self.message.root],
-            note_css=":host { min-height: 28px; }",
+            enlarge="lamost",
         )
 
     def _draw(self) -> None:
@@ -122,9 +130,7 @@ class LamostPanel:
             fig, "quad", "left", "right", 1, 0, source=tell, fill_color=LIGHT["telluric"], level="underlay",
             name="sv-lines:telluric", **band,
         )  # fmt: skip
-        labels(
-            fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom", name="sv-lines:telluric"
-        )
+        labels(fig, tell, size=10, y_range=MARKS, role="quiet", text_baseline="bottom", name="sv-lines:telluric")
         band |= dict(source=self.masks, fill_color=LIGHT["masked"], name="sv-layer:masked")
         mark(fig, "quad", "left", "right", 1, 0, fill_alpha=0.13, **band)
         mark(fig, "quad", "left", "right", 0.035, 0, **band)

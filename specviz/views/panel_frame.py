@@ -8,13 +8,23 @@ from typing import Any
 from specviz.views import icons, stylesheet
 from specviz.views.controls import column, html, row, spacer
 from specviz.views.formats import text
+from specviz.views.save_figure import PICTURED, save_button
 
 _HEADER = ":host { min-height: 34px; }"
+#: The title stays whole; the fact gives way, with dots.
+_FACT = """
+:host { min-width: min-content !important; }
+.sv-head { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 10px; align-items: baseline; white-space: nowrap; }
+.sv-fact { font-size: 12px; overflow: hidden; text-overflow: ellipsis; }
+"""
 _SUB = ":host { min-height: 28px; }"
 
 
-_ENLARGED = ":host([data-sv-enlarged]) > .sv-tall { height: 520px !important; }"
+_ENLARGED = """
+:host([data-sv-enlarged]) { --sv-plot-height: 520px; } :host([data-sv-enlarged]) > .sv-tall { flex: 0 0 520px !important; height: auto !important; }
+"""
 _ENLARGE = """
+.sv-ends { display: flex; gap: 8px; }
 .sv-icon-button { width: 24px; height: 24px; padding: 0; border: 1px solid transparent; border-radius: 2px; background: none; cursor: pointer;
   color: var(--jp-ui-font-color1); display: flex; align-items: center; justify-content: center; }
 .sv-icon-button:hover { background: var(--jp-layout-color2); } .sv-icon-button .sv-icon { vertical-align: 0; }
@@ -66,9 +76,10 @@ class PanelFrame:
         enlarge: str = "",
     ) -> None:
         self.title = title
-        self._fact = html("", classes=["sv-shrink"])
+        self._fact = html("", css=_FACT, classes=["sv-shrink"])
         self.fact("")
-        ends = [html(enlarge_button(title, enlarge), css=_ENLARGE)] if enlarge else []
+        buttons = (save_button(title) if klass in PICTURED else "") + (enlarge_button(title, enlarge) if enlarge else "")
+        ends = [html(f'<span class="sv-ends">{buttons}</span>', css=_ENLARGE)] if buttons else []
         parts: list[Any] = [row(self._fact, spacer(), *controls, *ends, css=_HEADER)]
         if sub:
             parts.append(row(*sub, css=_SUB + note_css))
@@ -83,7 +94,5 @@ class PanelFrame:
 
     def fact(self, fact: str) -> None:
         """Set the quiet fact beside the title (plain text)."""
-        quiet = f'&nbsp; <span class="sv-quiet" style="font-size:12px">{text(fact, 60)}</span>' if fact else ""
-        self._fact.object = (
-            f'<b style="white-space:nowrap">{text(self.title)}</b><span style="white-space:nowrap">{quiet}</span>'
-        )
+        quiet = f'<span class="sv-quiet sv-fact" title="{text(fact, 200)}">{text(fact, 60)}</span>' if fact else ""
+        self._fact.object = f'<div class="sv-head"><b>{text(self.title)}</b>{quiet}</div>'

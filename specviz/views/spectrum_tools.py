@@ -17,6 +17,10 @@ COARSE, COARSE_STEP, FINE, FINE_STEP = 600, 10, 20, 0.2
 CSS = f"""
 {controls.CSS}
 :host {{ overflow: visible !important; }}
+.sv-tight {{ display: none; }}
+@container (max-width: 1359px) {{ .sv-roomy {{ display: none; }} .sv-tight {{ display: inline-flex; }} }}
+@container (min-width: 900px) and (max-width: 1199px) {{ .sv-roomy {{ display: inline-flex; }} .sv-tight {{ display: none; }} }}
+.sv-controls {{ gap: 6px; }}
 .sv-tools {{ display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; padding: 2px 0 4px; font-size: 12px; line-height: 24px; }}
 .sv-tools > span {{ display: inline-flex; align-items: center; gap: 6px; white-space: nowrap; }}
 .sv-tools .q {{ color: {QUIET}; }}
@@ -32,7 +36,9 @@ def header_controls(view: ViewOptions) -> str:
     return (
         '<div class="sv-controls">'
         + controls.segmented("flux", [("flux", "Flux"), ("normalised", "Normalised")], view, name="Flux or normalised")
-        + controls.segmented("medium", [("vacuum", "Vac"), ("air", "Air")], view, name="Vacuum or air wavelengths")
+        + '<span class="sv-roomy">'
+        + _medium(view)
+        + "</span>"
         + lines_menu(view)
         + controls.menu(
             f'Smooth: <span data-sv-text="smooth">{smooth_text(view)}</span>', smooth, name="Gaussian smoothing, sigma"
@@ -41,6 +47,10 @@ def header_controls(view: ViewOptions) -> str:
         + controls.icon_button("Reset LAMOST zoom", "reset", 'data-sv-reset="zoom"')
         + "</div>"
     )
+
+
+def _medium(view: ViewOptions) -> str:
+    return controls.segmented("medium", [("vacuum", "Vac"), ("air", "Air")], view, name="Vacuum or air wavelengths")
 
 
 def smooth_text(view: ViewOptions) -> str:
@@ -55,7 +65,7 @@ def tools_row(view: ViewOptions, own: float | None) -> str:
     reach = max(COARSE, abs(coarse))
     from_spectrum = "none came with the spectrum" if own is None else f"{own:.1f} km/s came with the spectrum"
     velocity = (
-        '<span>RV'
+        "<span>RV"
         f'<button class="sv-icon-button" data-sv-step="rv -1" aria-label="RV 1 km/s less" title="1 km/s less">−</button>'
         f'<input type="range" data-sv-bind="rv" data-sv-part="coarse" min="{-reach}" max="{reach}" step="{COARSE_STEP}" value="{coarse}" aria-label="Radial velocity, coarse">'
         f'<input type="range" data-sv-bind="rv" data-sv-part="fine" min="{-FINE}" max="{FINE}" step="{FINE_STEP}" value="{rv - coarse:.1f}" aria-label="Radial velocity, fine">'
@@ -70,6 +80,7 @@ def tools_row(view: ViewOptions, own: float | None) -> str:
     unit = controls.segmented(
         "unit", [("angstrom", "Å"), ("nm", "nm"), ("micron", "µm")], view, name="Unit of the wavelength axis"
     )
+    unit += f'<span class="sv-tight">{_medium(view)}</span>'
     more = controls.toggle("link_zoom", "XP shows the same stretch", view, icon="link") + controls.toggle(
         "magnifier", "Magnifier", view, icon="magnifier"
     )

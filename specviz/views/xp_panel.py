@@ -24,8 +24,11 @@ _COUNT = "return settings.tags[0].unit === 'micron' ? (tick / 1e4).toFixed(2) : 
 _LEGEND = f"""
 {option_controls.CSS}
 :host {{ width: 100%; }}
-.sv-legend {{ display: flex; align-items: center; gap: 2px 8px; min-height: 28px; flex-wrap: wrap; }}
-.sv-legend .sv-readout {{ margin-left: auto; white-space: nowrap; font-size: 12px; line-height: 24px; min-height: 24px; }}
+.sv-legend {{ position: relative; display: flex; align-items: center; gap: 0 8px; min-height: 28px; flex-wrap: wrap; }}
+@container (min-width: 1200px) {{ .sv-legend {{ flex-wrap: nowrap; overflow: hidden; }} }}
+.sv-legend .sv-readout {{ position: absolute; right: 0; top: 2px; padding-left: 12px; white-space: nowrap; font-size: 12px; line-height: 24px;
+  background: var(--jp-layout-color1); }}
+.sv-legend .sv-readout:empty {{ display: none; }}
 """
 
 
@@ -72,12 +75,14 @@ class XpPanel:
         self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
         self._read()
         reset = option_controls.icon_button("Reset XP zoom", "reset", 'data-sv-reset="xp_zoom"')
+        fig.css_classes = ["sv-tall"]
         self.frame = PanelFrame(
             "Gaia XP",
             "sv-xp",
             controls=[html(reset, css=option_controls.CSS)],
             sub=[self.legend],
             body=[fig, strip, self.message.root],
+            enlarge="xp",
         )
 
     def _read(self) -> None:
