@@ -11,8 +11,9 @@ from specviz import __version__
 from specviz.archives.protocol import Candidate
 from specviz.errors import ModelError, SpecvizError
 from specviz.session import outcome, saved, work
-from specviz.session.facing import Facing, Models
+from specviz.session.facing import Models
 from specviz.session.jobs import Job
+from specviz.session.measuring import Measuring, Templates
 from specviz.session.resolve import describe, is_query, split_names
 from specviz.session.running import RECENT
 from specviz.session.state import Asked, Notice, State
@@ -21,7 +22,7 @@ from specviz.spectra.star import Star
 _log = logging.getLogger(__name__)
 
 
-class Session(Facing):
+class Session(Measuring):
     """State, jobs and history of one exploring person.
 
     Parameters
@@ -41,6 +42,8 @@ class Session(Facing):
         make the imports of the model compete with the building of the views.)
     models : Models, optional
         The models that a person may choose from or have compared; without, there is ``engine`` alone.
+    templates : Templates, optional
+        Gives the rest-frame spectra that velocities are measured with.
 
     Notes
     -----
@@ -58,9 +61,10 @@ class Session(Facing):
         allow_paths: bool = True,
         expecting: bool = False,
         models: Models | None = None,
+        templates: Templates | None = None,
     ) -> None:
         super().__init__(engine, index, sky, allow_paths, expecting)
-        self.models = models
+        self.models, self.templates = models, templates
         if not self._reachable():
             self._update(**self._offline())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from specviz.analysis.face_off import FaceOff, Value
 from specviz.analysis.quality import headline_flags
@@ -13,11 +13,16 @@ from specviz.archives.transport.monitor import Step
 from specviz.session.view_options import ViewOptions
 from specviz.spectra.star import Star
 
+if TYPE_CHECKING:
+    from specviz.spectra.velocity import Velocity
+    from specviz.spectra.widths import EquivalentWidth
+
 #: The nouns that views draw; they take them from here, since a view knows no room but this one and ``spectra``.
 __all__ = [
     "Anomaly",
     "Asked",
     "Candidate",
+    "Correlated",
     "Explained",
     "FaceOff",
     "Faced",
@@ -123,6 +128,16 @@ class Faced:
 
 
 @dataclass(frozen=True, eq=False)
+class Correlated:
+    """The velocity found by cross-correlation: ``result``, a :class:`specviz.spectra.velocity.Velocity`, or ``problem``
+    in words; neither while it is looked for.
+    """
+
+    result: Velocity | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class State:
     """Everything the views may show.
 
@@ -155,6 +170,10 @@ class State:
         Whether the model that made ``report`` can say why. ``explained`` is what was asked of that, None for nothing.
     faced : Faced or None
         What all models say of the star, while ``view.face_off`` is on.
+    velocity : Correlated or None
+        What cross-correlation found of the star on screen; None before it was asked for.
+    measurements : tuple of EquivalentWidth
+        Widths measured in the star's optical spectrum, wavelengths as observed (vacuum Angstrom), the latest last.
     view : ViewOptions
         What the person chose to see; ``can_undo`` and ``can_redo`` tell whether a step back or forth is there.
     """
@@ -185,6 +204,8 @@ class State:
     explains: bool = False
     explained: Explained | None = None
     faced: Faced | None = None
+    velocity: Correlated | None = None
+    measurements: tuple[EquivalentWidth, ...] = ()
     view: ViewOptions = field(default_factory=ViewOptions)
     can_undo: bool = False
     can_redo: bool = False

@@ -63,6 +63,14 @@ class ViewOptions:
         The XP panel shows the stretch of the optical one.
     magnifier : bool
         A pane that enlarges what is under the pointer.
+    measuring : bool
+        Dragging over the optical panel measures an equivalent width instead of moving the picture.
+    measure_by : {"bands", "edges", "continuum"}
+        The continuum of what is measured: see :func:`specviz.spectra.widths.equivalent_width`.
+    indices : bool
+        The table of spectral indices is open below the optical panel's tools.
+    compare : bool
+        The star on screen is shown beside another one, the selected similar star at first.
     face_off : bool
         The panel that compares what all models say of the star is open.
     tools : bool
@@ -106,7 +114,11 @@ class ViewOptions:
     link_zoom: bool = False
     magnifier: bool = False
     tools: bool = False
+    measuring: bool = False
+    measure_by: Literal["bands", "edges", "continuum"] = "bands"
+    indices: bool = False
     face_off: bool = False
+    compare: bool = False
     plane: Literal["kiel", "embedding", "alpha", "hr"] = "kiel"
     posterior: Literal["corner", "table"] = "corner"
     corner: tuple[str, ...] = LEADING_LABELS

@@ -24,6 +24,21 @@ def doppler_factor(rv_km_s: float) -> float:
     return math.sqrt((1.0 + beta) / (1.0 - beta))
 
 
+def header_velocity(spectrum: Spectrum) -> float | None:
+    """Radial velocity (km/s) that came with a spectrum: ``meta["rv"]``, else that of ``meta["z"]``; None if neither did
+    or it was removed already. Relativistic: beta = ((1 + z)^2 - 1) / ((1 + z)^2 + 1).
+    """
+    if spectrum.frame == "rest":
+        return None
+    rv, z = spectrum.meta.get("rv"), spectrum.meta.get("z")
+    if rv is not None and math.isfinite(float(rv)):
+        return float(rv)
+    if z is None or not math.isfinite(float(z)) or float(z) <= -1.0:
+        return None
+    square = (1.0 + float(z)) ** 2
+    return C_KM_S * (square - 1.0) / (square + 1.0)
+
+
 def to_rest(spectrum: Spectrum, rv_km_s: float) -> Spectrum:
     """The spectrum in the rest frame of a star with radial velocity ``rv_km_s`` (km/s, heliocentric).
 
