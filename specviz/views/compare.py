@@ -49,6 +49,10 @@ _BAR = """
 :host > .sv-search { flex: 1 1 240px !important; min-width: 120px; max-width: 420px; }
 @container (max-width: 699px) { :host { flex-wrap: wrap !important; } :host > .sv-model { display: none; } }
 """
+_CLOSE = (
+    '<button class="sv-button sv-bar" data-sv-act="compare" aria-label="Close comparison" title="Back to one star (Esc)">'
+    f"{icons.svg('close', 14)} Close comparison</button>"
+)
 _LINK = """
 const follow = () => { if (link.active) { xp.setv({start: optical.start, end: optical.end}) } }
 follow()
@@ -65,18 +69,26 @@ class CompareView:
         Of the engine and of specviz, for the footer.
     reference : callable
         ``reference() -> (teff, logg)`` of the reference stars, or None.
+    closable : bool
+        Has a button that says ``data-sv-act="compare"``, which its surroundings close it by.
     """
 
     KEYS = ("n", "r", "s", "z", "Escape")
 
     def __init__(
-        self, session: PairSession, *, model: str = "", version: str = "", reference: Callable[[], Any] = lambda: None
+        self,
+        session: PairSession,
+        *,
+        model: str = "",
+        version: str = "",
+        reference: Callable[[], Any] = lambda: None,
+        closable: bool = False,
     ) -> None:
         self.session, self._model, self._version = session, model, version
         self._dispatch: Callable[[Callable[[], None]], None] = lambda draw: draw()
         self._drawn, self._drawing = Pair(), threading.RLock()
         with shared_sheets():
-            self._build(reference)
+            self._build(reference, closable)
         self._unsubscribe = session.subscribe(lambda _old, _new: self._dispatch(lambda: self._draw(session.state)))
         self._draw(session.state)
 
@@ -84,7 +96,7 @@ class CompareView:
         """Tell how a change reaches the screen: ``dispatch(draw)`` calls ``draw`` where and when the door allows."""
         self._dispatch = dispatch
 
-    def _build(self, reference: Callable[[], Any]) -> None:
+    def _build(self, reference: Callable[[], Any], closable: bool) -> None:
         session = self.session
         self.busy, self.notice = BusyLine(), NoticeBar()
         self.fields = [
@@ -92,14 +104,14 @@ class CompareView:
         ]
         for i, field in enumerate(self.fields):
             field.name = f"search-{i + 1}"
-        second = self.fields[1]  # "/" goes to the first
-        second.html_attributes = {}
-        second.stylesheets = [*second.stylesheets, sheet(".bk-input-group::after { display: none; }")]
+        for field in self.fields if closable else self.fields[1:]:  # "/" goes to one field of a page
+            field.html_attributes = {}
+            field.stylesheets = [*field.stylesheets, sheet(".bk-input-group::after { display: none; }")]
         quiet = f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{text(self._model)}</span>'
         bar = row(
             *(column(f, classes=["sv-search"]) for f in self.fields),
             spacer(),
-            html(quiet, classes=["sv-model"]),
+            html(_CLOSE if closable else quiet, classes=[] if closable else ["sv-model"]),
             css=_BAR,
         )
         self.heads = html(css=pair_labels.HEADS_CSS)
@@ -192,15 +204,15 @@ class CompareView:
         """Act on a button of the HTML (``data-sv-act``)."""
         word, *about = act.split()
         numbers = [int(a) for a in about if a.isdecimal()]
-        if word == "swap":
+        if word == "pair-swap":
             self.session.swap()
-        elif word == "cancel":
+        elif word == "pair-cancel":
             self.session.cancel()
         elif word == "dismiss":
             self.session.tell(None)
-        elif word == "retry" and numbers and numbers[0] < 2:
+        elif word == "pair-retry" and numbers and numbers[0] < 2:
             self.session.retry(numbers[0])
-        elif word == "pick" and len(numbers) == 2 and numbers[0] < 2:
+        elif word == "pair-pick" and len(numbers) == 2 and numbers[0] < 2:
             self.session.pick(*numbers)
 
     def key(self, key: str) -> bool:

@@ -30,6 +30,7 @@ from specviz.views.places import BELOW, places
 from specviz.views.plot_sentences import PlotSentences
 from specviz.views.posterior_panel import PosteriorPanel
 from specviz.views.settings import Settings
+from specviz.views.side_by_side import SideBySide
 from specviz.views.similar_panel import SimilarPanel
 from specviz.views.summary import Summary
 from specviz.views.top_bar import TopBar
@@ -146,13 +147,14 @@ class ExplorerView:
 
     def _build_below(self) -> None:
         self.face_off = FaceOffPanel()
+        self.side_by_side = SideBySide(self.session, self._apply, self._world.version)
         self.posterior = PosteriorPanel()
         self.map = MapPanel(self.session, self._apply, self._world.reference)
         self.anomaly = AnomalyPanel(self.zoom)
         reference = f"{formats.count(self._world.n_reference)} simulated stars"
         self.similar = SimilarPanel(self.session, reference)
         self.work = WorkList(self.session)
-        self._below = [self.face_off, self.posterior, self.map, self.anomaly, self.similar, self.work]
+        self._below = [self.side_by_side, self.face_off, self.posterior, self.map, self.anomaly, self.similar, self.work]
 
     def _arrange(self, below: list[Any]) -> None:
         assert self.bar is not None
@@ -257,6 +259,8 @@ class ExplorerView:
             self.session.cancel()
         elif state.candidates:
             self.session.dismiss()
+        elif state.view.compare:
+            self.session.set(compare=False)
         elif state.view.face_off and state.neighbour is None:
             self.session.face_off(False)
         else:
@@ -278,6 +282,7 @@ class ExplorerView:
             "model": lambda: session.use_model(about),
             "face-off": lambda: session.face_off(not state.view.face_off),
             "face-off-stop": session.stop_face_off,
+            "compare": lambda: session.set(compare=not state.view.compare),
             "jump": lambda: self.keys.jump(about),
             "export": lambda: self.export(about),
             "choose": lambda: session.choose(int(about)) if about.isdecimal() else None,
@@ -292,6 +297,8 @@ class ExplorerView:
         action = actions.get(word)
         if action is not None:
             action()
+        elif word.startswith("pair-") and self._below:
+            self.side_by_side.act(act)
 
     def _details(self, about: str) -> None:
         panels: dict[str, Any] = {}
@@ -313,6 +320,7 @@ class ExplorerView:
         self._unsubscribe()
         if self._below:
             self.map.close()
+            self.side_by_side.close()
         self._panels, self._below, self._places = [], [], []
         self._sheets.clear()
         self.layout.children = []

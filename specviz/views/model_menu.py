@@ -9,16 +9,23 @@ from specviz.views.formats import text
 from specviz.views.option_controls import menu
 
 
-def model_menu(choices: Sequence[ModelChoice], current: str, *, comparing: bool = False) -> str:
+def model_menu(
+    choices: Sequence[ModelChoice], current: str, *, comparing: bool = False, side_by_side: bool = False
+) -> str:
     """A drop-down (HTML for a pane whose style sheet holds :data:`specviz.views.option_controls.CSS`).
 
     Its buttons say ``data-sv-act="model NAME"``, which :meth:`specviz.session.session.Session.use_model` answers, and
-    ``data-sv-act="face-off"``, which opens and closes the face-off.
+    switch the options ``face_off`` and ``compare``, whose present values are ``comparing`` and ``side_by_side``.
     """
     items = "".join(_item(c, current) for c in choices) or _item(ModelChoice(current), current)
-    compare = f'<hr><button class="sv-item" data-sv-act="face-off" aria-pressed="{str(comparing).lower()}">Compare models</button>'
+    compare = _switch("face_off", "Compare models on this star", comparing)
+    compare += _switch("compare", "Compare with a similar star", side_by_side)
     label = f'<span class="sv-quiet">Model</span> {text(current, 32)}'
-    return menu(label, items + compare, name=f"Model: {text(current, 60)}")
+    return menu(label, f"{items}<hr>{compare}", name=f"Model: {text(current, 60)}")
+
+
+def _switch(option: str, label: str, on: bool) -> str:
+    return f'<button class="sv-item" data-sv-toggle="{option}" aria-pressed="{str(on).lower()}">{label}</button>'
 
 
 def _item(choice: ModelChoice, current: str) -> str:

@@ -55,12 +55,12 @@ def _card(number: int, side: Side) -> str:
     label = ("First", "Second")[number]
     told = ""
     if side.busy:
-        stop = '<button class="sv-button" data-sv-act="cancel">Cancel</button>'
+        stop = '<button class="sv-button" data-sv-act="pair-cancel">Cancel</button>'
         told = f'<div class="told" role="status"><span class="sv-quiet">{text(side.busy, 80)} …</span>{stop}</div>'
     elif side.problem:
-        again = "" if side.candidates else f'<button class="sv-button" data-sv-act="retry {number}">Try again</button>'
+        again = "" if side.candidates else f'<button class="sv-button" data-sv-act="pair-retry {number}">Try again</button>'
         choices = "".join(
-            f'<button class="sv-button" data-sv-act="pick {number} {k}" title="{text(c.summary, 120)}">{text(c.name, 40)}</button>'
+            f'<button class="sv-button" data-sv-act="pair-pick {number} {k}" title="{text(c.summary, 120)}">{text(c.name, 40)}</button>'
             for k, c in enumerate(side.candidates[:6])
         )
         kept = f" {text(side.name, 40)} is still shown." if side.star is not None and not _is_its_own(side) else ""
@@ -98,7 +98,7 @@ def _alike(pair: Pair) -> str:
         reports = [s.report for s in pair.sides if s.report is not None and not s.report.problem]
         value = formats.DASH
         below = "different models" if len(reports) == 2 else "needs two stars"
-    swap = '<button class="sv-button" data-sv-act="swap" title="Let the stars change places (key s)">⇄ Swap</button>'
+    swap = '<button class="sv-button" data-sv-act="pair-swap" title="Let the stars change places (key s)">⇄ Swap</button>'
     return f'<div class="sv-alike"><div class="what">Similarity</div><div class="value" title="Cosine of the two embeddings; 1: the model sees no difference">{value}</div><div class="what">{below}</div>{swap}</div>'
 
 

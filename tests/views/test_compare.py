@@ -19,6 +19,7 @@ from specviz.spectra.frames import doppler_factor
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 from specviz.views.compare import CompareView, code_line
+from specviz.views.controls import is_shown
 from specviz.views.pair_curves import optical_pair, xp_pair
 
 
@@ -122,7 +123,7 @@ def test_no_posterior_and_no_errors_are_told(make: Any) -> None:
 
 def test_a_star_that_does_not_come_leaves_the_other_and_the_one_before(make: Any) -> None:
     view = make("demo 1", "nobody")
-    assert "No star called nobody" in view.heads.object and 'data-sv-act="retry 1"' in view.heads.object
+    assert "No star called nobody" in view.heads.object and 'data-sv-act="pair-retry 1"' in view.heads.object
     assert view.optical.chips[1].label.endswith("not here") and view.optical.curves[0].data["x"].size == 3909
     view.session.open(1, "demo 2")
     view.session.wait(20)
@@ -134,8 +135,8 @@ def test_a_star_that_does_not_come_leaves_the_other_and_the_one_before(make: Any
 
 def test_a_name_that_may_mean_several_is_chosen(make: Any) -> None:
     view = make("demo 1", "HD 1234")
-    assert 'data-sv-act="pick 1 1"' in view.heads.object and "<b>K5" not in view.heads.object
-    view.act("pick 1 1")
+    assert 'data-sv-act="pair-pick 1 1"' in view.heads.object and "<b>K5" not in view.heads.object
+    view.act("pair-pick 1 1")
     view.session.wait(20)
     assert view.session.state.second.star.name == "HD 1234 B" and not view.session.state.second.candidates
 
@@ -150,7 +151,7 @@ def test_names_are_text(make: Any) -> None:
 def test_swapped_stars_change_places_and_signs(make: Any) -> None:
     view = make("demo 1", "demo 4")
     before = {p.name: p.sigma for p in view.session.state.labels}
-    view.act("swap")
+    view.act("pair-swap")
     state = view.session.state
     assert [s.name for s in state.sides] == ["demo 4", "demo 1"]
     assert {p.name: -p.sigma for p in state.labels} == pytest.approx(before)
@@ -188,3 +189,26 @@ def test_nothing_is_kept_after_close(fake_model_class: Any) -> None:
     gc.collect()
     assert seen() is None
     assert xp_pair(session.state.sides).curves[0]["x"].size == 0
+
+
+def test_within_the_explorer_it_follows_the_star_and_the_selection(make_view: Any) -> None:
+    view = make_view("demo 1")
+    side = view.side_by_side
+    assert side.view is None and not is_shown(side.root)
+    view.act("compare")
+    pair = side.view.session
+    assert pair.wait(20).first.report is view.session.state.report and is_shown(side.root)
+    assert pair.state.second.star is view.session.state.neighbour_star  # nothing was selected: the most similar one
+    view.session.choose(4)
+    assert pair.wait(20).second.star is view.session.state.neighbour_star
+    view.act("pair-swap")
+    assert pair.state.first.star is view.session.state.neighbour_star
+    view.act("pair-swap")
+    view.session.open("demo 2")
+    view.session.wait()
+    assert pair.wait(20).first.name == "demo 2"
+    view.key("Escape")
+    assert side.view is None and not is_shown(side.root) and not side.root.children
+    assert not view.session.state.view.compare and pair.state.first.star is None
+    assert view.session.undo() and side.view is not None
+    assert side.view.session.wait(20).first.name == "demo 2"

@@ -79,4 +79,4 @@ def test_the_menu_marks_the_model_in_use_and_disables_what_is_not_here() -> None
     assert re.search(
         r'<button class="sv-item" disabled title="Not on this machine: specviz models pull a">a&lt;b&gt;', shown
     )
-    assert 'data-sv-act="face-off" aria-pressed="true"' in shown and "<b>" not in shown
+    assert 'data-sv-toggle="face_off" aria-pressed="true"' in shown and "<b>" not in shown
