@@ -1,78 +1,78 @@
-"""The footer: where the numbers come from, and the line of Python that makes this view, with a copy button."""
+"""The footer: where the numbers come from, whom to cite, and the line of Python that makes this view."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from bokeh.models import ColumnDataSource, CustomJS
-
+from specviz.session.sharing import DEFAULT_MODEL, code_line
 from specviz.session.state import State
-from specviz.views import icons
-from specviz.views.controls import html, icon_button, row, spacer
+from specviz.views import cite_page, icons
+from specviz.views.controls import html, row, spacer
 from specviz.views.formats import text
 
-_COPY = """
-const text = source.name
-const fallback = () => { const t = document.createElement('textarea'); t.value = text; document.body.append(t);
-t.select(); document.execCommand('copy'); t.remove() }
-if (navigator.clipboard) navigator.clipboard.writeText(text).catch(fallback); else fallback()
+__all__ = ["DEFAULT_MODEL", "Footer", "code_line"]
+
+_SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "Gaia", "sdss": "SDSS"}
+_SOURCES_CSS = """
+.sv-sources { display: block; font-size: 12px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+"""
+_CODE_CSS = """
+.sv-line { display: flex; align-items: center; gap: 6px; font-size: 12px; white-space: nowrap; }
+.sv-line code { font-family: var(--jp-code-font-family); overflow: hidden; text-overflow: ellipsis; }
+.sv-line button { width: 24px; height: 24px; padding: 0; border: 1px solid transparent; border-radius: 2px; background: none; cursor: pointer; flex: none;
+  color: var(--jp-ui-font-color1); } .sv-line button:hover { background: var(--jp-layout-color2); }
+.sv-line button:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: -2px; } .sv-line .sv-icon { vertical-align: -2px; }
+"""
+_ROW = """
+:host { min-height: 28px; }
+:host > .sv-line-of-code { flex: 0 1 auto; min-width: 0; overflow: hidden; }
+@container (max-width: 1199px) { :host > .sv-line-of-code { display: none; } }
 """
 
 
-#: What ``specviz.explore`` takes where no model is named.
-DEFAULT_MODEL = "specclip-small"
-
-
 class Footer:
-    """Provenance left, code right."""
+    """Provenance left, code right; where there is no room for both, the code is in the bar's Code menu alone."""
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self.provenance = html("", classes=["sv-shrink"])
-        self.code = html("", classes=["sv-shrink"])
-        # The copy button reads the line from the name of an invisible Bokeh model: text that needs no layout.
-        self._line = ColumnDataSource(name="specviz.explore()")
-        copy = icon_button("Copy code", "copy", CustomJS(args={"source": self._line}, code=_COPY))
-        self.root = row(
-            self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }"
-        )
+        self.provenance = html("", classes=["sv-shrink"], css=_SOURCES_CSS)
+        self.links = html("", css=cite_page.CSS)
+        self.code = html("", classes=["sv-line-of-code"], css=_CODE_CSS)
+        self.root = row(self.provenance, self.links, spacer(), self.code, classes=["sv-footer"], css=_ROW)
         self.update(State(), State())
 
     def update(self, _old: State, new: State) -> None:
         """Draw the present state."""
         report = new.report
-        parts = [f"specviz {text(self._version)}"]
+        parts = [*_sources(new), f"specviz {text(self._version)}"]
         if report is not None:
             p = report.provenance
             weights = f"weights SHA-256 {p.weights_sha256}, {p.dtype}, seed {p.seed}"
             parts = [
+                *_sources(new),
                 f'<span title="{text(weights, 200)}">{text(p.model)} {text(p.model_version)}</span>',
                 text(f"{p.device} {p.seconds:.2f} s"),
-                *parts,
+                f"specviz {text(self._version)}",
                 text(_utc(p.created)),
             ]
-        line = code_line(new)
-        shown = code_line(new, short=True)
-        self.provenance.object = (
-            f'<span class="sv-quiet" style="font-size:12px;white-space:nowrap">{" · ".join(parts)}</span>'
+        self.provenance.object = f'<span class="sv-sources sv-quiet">{" · ".join(parts)}</span>'
+        self.links.object = cite_page.links_html(new)
+        line, shown = new.call or code_line(new), new.call or code_line(new, short=True)
+        self.code.object = (
+            f'<span class="sv-line">{icons.svg("code", 14)} <code>{text(shown, 90)}</code>'
+            f'<button data-sv-copy="{text(line, 4000)}" aria-label="Copy code" title="Copy">{icons.svg("copy", 14)}</button></span>'
         )
-        self.code.object = f'<span style="font-size:12px;white-space:nowrap">{icons.svg("code", 14)} <code style="font-family:var(--jp-code-font-family)">{text(shown, 90)}</code></span>'
-        if self._line.name != line:
-            self._line.name = line
 
 
-def code_line(state: State, *, short: bool = False) -> str:
-    """The call that shows what is on screen; ``short``: for the eye, with the end of a long path alone."""
-    model = f"model={state.model!r}" if state.model not in ("", DEFAULT_MODEL) else ""
-    if not state.target:
-        return f"specviz.explore({model})"
-    path: Any = state.star.meta.get("path") if state.star is not None else None
-    target = str(path or state.target)
-    room = 44 - len(model)
-    if short and len(target) > room:
-        target = "…" + target[2 - room :]
-    return f"specviz.explore({target!r}{', ' + model if model else ''})"
+def _sources(state: State) -> list[str]:
+    """Each spectrum's survey and release."""
+    star = state.star
+    if star is None:
+        return []
+    if any(s.meta.get("simulated") for s in star.spectra.values()):
+        return ["simulated spectra"]
+    told = [f"{_SURVEYS.get(k, 'file')} {s.meta.get('release') or ''}".strip() for k, s in star.spectra.items()]
+    return [text(t, 40) for t in dict.fromkeys(told)]
 
 
 def _utc(created: str) -> str:

@@ -7,6 +7,7 @@ _PATHS = {
     "folder": '<path d="M1.75 12.75v-9.5h4.5l1.5 2h6.5v7.5z"/>',
     "reset": '<path d="M3 8a5 5 0 1 0 1.6-3.7"/><path d="M3 2.2v2.6h2.6"/>',
     "download": '<path d="M8 2v8M4.8 7L8 10.2 11.2 7M2.5 13.5h11"/>',
+    "export": '<path d="M8 10V2M4.8 5L8 1.8 11.2 5M2.5 9.5v4h11v-4"/>',
     "code": '<path d="M5.5 4.5L2 8l3.5 3.5M10.5 4.5L14 8l-3.5 3.5"/>',
     "copy": '<rect x="5.5" y="5.5" width="8" height="8"/><path d="M10.5 5.5v-3h-8v8h3"/>',
     "target": '<circle cx="8" cy="8" r="4"/><path d="M8 1.5v4M8 10.5v4M1.5 8h4M10.5 8h4"/>',

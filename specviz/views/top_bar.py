@@ -1,13 +1,13 @@
-"""The top bar: search, open a file, recent stars; what the archives are doing; model at the right."""
+"""The top bar: search, open a file, recent stars; what the archives are doing; model, code, export, help at the right."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from specviz.session.state import Candidate, State
-from specviz.views import icons, stylesheet
+from specviz.views import code_menu, export_menu, icons, option_controls, stylesheet
 from specviz.views.controls import Html, column, file_input, html, row, search, select, show
-from specviz.views.formats import text
+from specviz.views.model_menu import model_menu
 from specviz.views.progress import button_html, told, words_html
 from specviz.views.suggest import Suggestions
 
@@ -21,13 +21,42 @@ _BADGE = (
     f"{icons.svg('offline', 15)} Offline</button>"
 )
 _BADGE_CSS = f".sv-offline {{ color: {stylesheet.WARN_TEXT}; border-color: currentColor; }}"
+#: The menus at 32 px; below 920 px of the view their words give way to the icons.
+_MENU = (
+    option_controls.CSS
+    + """
+:host { position: relative; z-index: 20; }
+.sv-menu > summary { font-size: 13px; height: 30px; line-height: 30px; padding: 0 10px; display: flex; align-items: center; gap: 8px; }
+.sv-menu > summary::after { content: none; }
+.sv-menu > summary .sv-icon { vertical-align: 0; }
+.sv-menu > div { top: 34px; }
+"""
+)
+_MODEL_MENU = (
+    _MENU
+    + """
+.sv-menu > summary { padding-right: 28px; gap: 6px; } .sv-menu > summary::after { content: ""; right: 10px; top: 10px; }
+@container (max-width: 919px) { .sv-menu > summary > .sv-quiet { display: none; } }
+"""
+)
+_ICONS = "@container (max-width: 919px) { .sv-word { display: none; } .sv-menu > summary { padding: 0 8px; } }"
+_HELP = (
+    '<button class="sv-button sv-bar sv-help-button" data-sv-act="help" aria-label="Keys and help" title="Keys">'
+    f"{icons.svg('help', 16)}</button>"
+)
+_HELP_CSS = (
+    ".sv-button.sv-help-button { padding: 0 7px; display: var(--sv-keys-bar, none); align-items: center; }"
+    " .sv-help-button .sv-icon { vertical-align: 0; }"
+)
+_FILE = """
+@container (max-width: 919px) { :host { width: 40px !important; } :host::before { content: "" !important; } }
+"""
 _ROW = """
 :host > .sv-search { flex: 0 1 380px !important; min-width: 140px; overflow: visible; }
 :host([data-busy]) > .sv-grow { flex: 1 1 300px; }
-:host > .sv-model { padding-right: 6px; }
 @container (max-width: 1199px) { :host([data-busy]) > .sv-model { display: none; } }
-@container (max-width: 919px) { :host > .sv-model, :host([data-busy]) > .sv-recent { display: none; } }
-@container (max-width: 699px) { :host([data-busy]) > .sv-file { display: none; } }
+@container (max-width: 919px) { :host([data-busy]) > .sv-recent { display: none; } }
+@container (max-width: 699px) { :host([data-busy]) > .sv-file, :host > .sv-recent, :host > .sv-model { display: none; } }
 """
 
 
@@ -35,7 +64,7 @@ class TopBar:
     """32 px; the search field holds what is shown."""
 
     def __init__(self, session: Any, model: str) -> None:
-        self._session = session
+        self._session, self._model = session, model
         self._quiet = False
         self.field = search(PLACEHOLDER, self._submitted)
         self.field.name = "search"
@@ -50,11 +79,10 @@ class TopBar:
         self.words = html("", classes=["sv-grow"], css=_WORDS)
         self.badge = html(_BADGE, css=_BADGE_CSS)
         self.badge.visible = False
-        quiet = html(
-            f'<span class="sv-quiet" style="white-space:nowrap">Model</span>&ensp;<span style="white-space:nowrap">{text(model)}</span>',
-            classes=["sv-model"],
-        )
-        files = file_input(session.open_bytes, css=stylesheet.FILE_BUTTON)
+        self.model = html("", classes=["sv-model"], css=_MODEL_MENU)
+        self.code = html("", css=_MENU + code_menu.CSS + _ICONS)
+        self.export = html("", css=_MENU + export_menu.CSS + _ICONS)
+        files = file_input(session.open_bytes, css=stylesheet.FILE_BUTTON + _FILE)
         files.css_classes = ["sv-file"]
         self.root = row(
             column(self.field, classes=["sv-search"]),
@@ -63,7 +91,10 @@ class TopBar:
             self.cancel,
             self.words,
             self.badge,
-            quiet,
+            self.model,
+            self.code,
+            self.export,
+            html(_HELP, css=_HELP_CSS),
             classes=["sv-bar"],
             css=_ROW,
         )
@@ -85,6 +116,7 @@ class TopBar:
                 self.recent.options = [("", "Recent"), *((r.name, r.name[:48]) for r in new.recent)]
                 self.recent.value = ""
                 self.recent.disabled = not new.recent
+            self._menus(old, new)
             if told(new) or told(old):
                 draw_progress(new, self.cancel, self.words)
             if told(new) != told(old):
@@ -93,6 +125,17 @@ class TopBar:
                 show(self.badge.model, not new.online)
         finally:
             self._quiet = False
+
+    def _menus(self, old: State, new: State) -> None:
+        """The menus at the right; each only when what it offers has changed, since a change closes it."""
+        if new.model != old.model or new.view.face_off != old.view.face_off or not self.model.object:
+            name = new.model or self._model
+            self.model.object = model_menu(self._session.model_choices(), name, comparing=new.view.face_off)
+        self.code.object = code_menu.code_menu(new)
+        if (new.star, new.report, new.neighbours) != (old.star, old.report, old.neighbours) or (
+            bool(new.work) != bool(old.work) or not self.export.object
+        ):
+            self.export.object = export_menu.export_menu(new)
 
 
 def draw_progress(state: State, button: Html, words: Html, *, else_say: str = "") -> None:
