@@ -3,6 +3,6 @@
 The address may name a star: ``...explorer_app.py?star=demo 7``. ``panel serve notebooks/explorer_app.py`` shows it too.
 """
 
-from specviz.app.serving import page
+from specviz.app import page
 
 page()

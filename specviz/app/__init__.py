@@ -4,6 +4,6 @@ logic."""
 from specviz.app.compare import Comparison, compare
 from specviz.app.explorer import Explorer, explore
 from specviz.app.face_off import face_off
-from specviz.app.serving import serve
+from specviz.app.serving import page, serve
 
-__all__ = ["Comparison", "Explorer", "compare", "explore", "face_off", "serve"]
+__all__ = ["Comparison", "Explorer", "compare", "explore", "face_off", "page", "serve"]
