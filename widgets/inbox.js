@@ -152,15 +152,20 @@ function listenActs(holder, send, failed) {
   };
   const onClick = (event) => {
     const act = event.composedPath().find((node) => node.dataset?.svAct != null)?.dataset.svAct;
-    if (act == null) return;
+    if (act == null || act === "keys") return;
     const [name, ...words] = act.split(" ");
     if (name === "file") choose(words.join(" "));
-    else if (name === "keys") holder.focus({ preventScroll: true });
     else if (name === "help") findDeep(holder, "[aria-keyshortcuts='?']")?.click();
     else send({ op: "act", act });
   };
+  const onDown = (event) => {                   // "Click here to use keys" is gone as soon as they work: no click would follow
+    if (!event.composedPath().some((node) => node.dataset?.svAct === "keys")) return;
+    event.preventDefault();
+    holder.focus({ preventScroll: true });
+  };
   holder.addEventListener("click", onClick);
-  return () => holder.removeEventListener("click", onClick);
+  holder.addEventListener("mousedown", onDown);
+  return () => { holder.removeEventListener("click", onClick); holder.removeEventListener("mousedown", onDown); };
 }
 
 export const errorText = (error) => String(error?.stack ?? error?.message ?? error);

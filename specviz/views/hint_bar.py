@@ -39,7 +39,7 @@ _STATE = (
 _SAID = f":host {{ font-size: 12px; line-height: 24px; white-space: nowrap; text-overflow: ellipsis; color: {QUIET}; }}"
 _STATE_HTML = (
     '<span class="on">Keys active</span>'
-    '<button class="sv-button sv-flat off" data-sv-act="keys">Click here to use keys</button>'
+    '<button class="sv-button sv-flat off" data-sv-act="keys" tabindex="-1">Click here to use keys</button>'
 )
 _ROW = ":host { display: var(--sv-keys-bar, none) !important; min-height: 24px; gap: 16px !important; }"
 

@@ -19,7 +19,7 @@ CSS = f"""
 .sv-mapkey {{ display: flex; flex-wrap: wrap; gap: 0 12px; align-items: center; font-size: 12px; line-height: 22px; }}
 .sv-mapkey > span {{ white-space: nowrap; }}
 .sv-mapkey svg {{ vertical-align: -2px; }}
-.sv-mapkey .sv-button {{ height: 20px; line-height: 18px; padding: 0 6px; }}
+.sv-mapkey .sv-button {{ height: 24px; line-height: 22px; padding: 0 6px; }}
 .sv-scale {{ display: inline-flex; align-items: center; gap: 5px; }}
 .sv-scale i {{ width: 56px; height: 8px; display: inline-block; }}
 """
@@ -55,11 +55,16 @@ def key(
     by_metals = view.map_colour == "fe_h"
     switch = f'<button class="sv-button" data-sv-set="map_colour {"plain" if by_metals else "fe_h"}" aria-pressed="{str(by_metals).lower()}" title="Colour the reference stars by [Fe/H]">[Fe/H]</button>'
     stars = f"{formats.count(count)} reference" if count else "Reference"
+    title = (
+        f"{formats.count(picture.rows.size)} of {formats.count(picture.inside)} in view drawn"
+        if picture.sampled
+        else "All in view drawn"
+    )
     if scale is None:
-        dot = f'<span><svg width="14" height="14"><circle cx="7" cy="7" r="1.6" fill="var(--sv-reference)"/></svg> {stars}</span>'
+        dot = f'<span title="{title}"><svg width="14" height="14"><circle cx="7" cy="7" r="1.6" fill="var(--sv-reference)"/></svg> {stars}</span>'
     else:
         low, high = (formats.number(v, 1, sign=True) for v in scale)
-        dot = f'<span class="sv-scale">{low}<i style="background:linear-gradient(90deg,{_STOPS})"></i>{high} dex, {stars}</span>'
+        dot = f'<span class="sv-scale" title="{title}">{low}<i style="background:linear-gradient(90deg,{_STOPS})"></i>{high} dex, {stars}</span>'
     parts = [_KEYS, dot, switch]
     if region:
         parts.append('<button class="sv-button" data-sv-act="all-similar">Clear region</button>')
@@ -68,6 +73,4 @@ def key(
         parts.append(
             f'<span style="color:{WARN_TEXT}" title="pip install &quot;jupyter-specviz[maps]&quot; draws them all">{shown} of them drawn: datashader is not installed</span>'
         )
-    elif picture.sampled:
-        parts.append(f'<span class="sv-quiet">{formats.count(picture.rows.size)} drawn</span>')
     return f'<div class="sv-mapkey">{"".join(parts)}</div>'

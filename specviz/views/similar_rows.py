@@ -39,7 +39,7 @@ CSS = f"""
 table {{ width: 100%; border-collapse: separate; border-spacing: 0; table-layout: fixed; }}
 th {{ position: sticky; top: 0; z-index: 2; background: var(--jp-layout-color1); font-size: 12px; font-weight: 400; text-align: left; padding: 0 8px; height: 27px;
   color: {QUIET}; border-bottom: 1px solid var(--jp-border-color2); white-space: nowrap; }}
-th button {{ font: inherit; color: inherit; background: none; border: none; padding: 2px 0; margin: 0; cursor: pointer; white-space: nowrap; border-radius: 2px; position: relative; }}
+th button {{ font: inherit; color: inherit; background: none; border: none; padding: 2px 0; margin: 0; min-width: 24px; min-height: 24px; text-align: inherit; cursor: pointer; white-space: nowrap; border-radius: 2px; position: relative; }}
 th button:hover, th[aria-sort] button {{ color: var(--jp-ui-font-color1); }}
 th[aria-sort] button {{ font-weight: 500; }}
 th[aria-sort] button::after {{ content: ""; position: absolute; right: -10px; top: 9px; width: 4px; height: 4px; border: solid currentColor; border-width: 0 1.2px 1.2px 0;

@@ -33,6 +33,7 @@ transparent !important; }}
 .slick-cell.selected {{ background: TINT !important; }}
 .slick-row .slick-cell.active {{ box-shadow: none; border-top: none; }}
 svg {{ vertical-align: middle; }}
+[role="group"]:focus-visible ~ .slick-pane-top {{ outline: 2px solid var(--jp-brand-color1); outline-offset: -2px; }}
 """
 
 
