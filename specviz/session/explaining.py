@@ -9,6 +9,7 @@ from specviz.errors import SpecvizError
 from specviz.session.jobs import Job, Lane
 from specviz.session.running import Running
 from specviz.session.state import Explained
+from specviz.session.telling import told
 
 #: Surveys that are explained over the optical panel, the first that the star has.
 OPTICAL = ("lamost_lrs", "sdss", "other")
@@ -29,6 +30,7 @@ class Explaining(Running):
         self._why: Job | None = None
         self._why_lane: Lane | None = None
 
+    @told
     def explain(self, label: str) -> None:
         """Find out why the star on screen has this value of a label (``state.explained``); "" puts it away."""
         with self._changing():

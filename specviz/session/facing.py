@@ -11,6 +11,7 @@ from specviz.errors import ModelError, SpecvizError
 from specviz.session.jobs import Job, Lane
 from specviz.session.neighbours import Neighbours
 from specviz.session.state import Faced, ModelChoice
+from specviz.session.telling import told
 
 
 class Models(Protocol):
@@ -38,6 +39,7 @@ class Facing(Neighbours):
     _faced_lane: Lane | None = None
 
     # ------------------------------------------------------------------ one model instead of another
+    @told
     def use_model(self, name: str) -> Job | None:
         """Let another model read the star on screen, and every star after it.
 
@@ -84,6 +86,7 @@ class Facing(Neighbours):
         return () if self.models is None else self.models.choices()
 
     # ------------------------------------------------------------------ all of them
+    @told
     def face_off(self, on: bool = True) -> None:
         """Let every model read the star on screen (``state.faced``); False puts that away."""
         self.set(face_off=bool(on))

@@ -12,6 +12,7 @@ from specviz.session.explaining import OPTICAL
 from specviz.session.facing import Facing
 from specviz.session.jobs import Job, Lane
 from specviz.session.state import Correlated, State
+from specviz.session.telling import told
 from specviz.spectra.frames import header_velocity
 from specviz.spectra.spectrum import Spectrum
 
@@ -37,6 +38,7 @@ class Measuring(Facing):
     _correlating_lane: Lane | None = None
 
     # ------------------------------------------------------------------ the velocity
+    @told
     def cross_correlate(self) -> Job:
         """Find the radial velocity of the star on screen (``state.velocity``); ``use_velocity`` then shows it.
 
@@ -69,6 +71,7 @@ class Measuring(Facing):
             self._correlating_lane.put(job)
             return job
 
+    @told
     def use_velocity(self) -> float | None:
         """Show the velocity that was found: line marks and the rest frame follow it. Gives it, or None."""
         found = self._state.velocity
@@ -76,6 +79,12 @@ class Measuring(Facing):
             return None
         self.set(rv=round(found.result.rv, 2))
         return self._state.view.rv
+
+    def drop_velocity(self) -> None:
+        """Put the velocity that was found away, or stop looking for it."""
+        with self._changing():
+            self._drop_correlating()
+            self._update(velocity=None)
 
     def _correlated(self, job: Job) -> None:
         with self._changing():
@@ -88,6 +97,7 @@ class Measuring(Facing):
             self._update(velocity=Correlated(job.result, problem))
 
     # ------------------------------------------------------------------ widths and indices
+    @told
     def measure(self, low: float, high: float, method: str | None = None, **options: Any) -> EquivalentWidth:
         """Measure the equivalent width between two wavelengths; it is kept in ``state.measurements``.
 
@@ -122,6 +132,7 @@ class Measuring(Facing):
                 self._update(measurements=(*self._state.measurements, found)[-KEPT:])
         return found
 
+    @told
     def clear_measurements(self, which: int | None = None) -> None:
         """Take one measurement away (its place in the list), or all."""
         with self._changing():
@@ -130,6 +141,7 @@ class Measuring(Facing):
             if kept != self._state.measurements:
                 self._update(measurements=kept)
 
+    @told
     def indices(self) -> Any:
         """Spectral indices of the star on screen in its rest frame, an astropy Table.
 

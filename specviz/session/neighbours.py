@@ -13,6 +13,7 @@ from specviz.session.explaining import OPTICAL, Explaining
 from specviz.session.jobs import Job, Lane
 from specviz.session.loading import NEIGHBOURS
 from specviz.session.state import Notice
+from specviz.session.telling import told
 from specviz.session.view_options import CORNERS, ViewOptions
 
 #: Options that decide what is found.
@@ -47,6 +48,9 @@ class Neighbours(Explaining):
                 why = ""
                 if report is None or _vector(report, by) is None:
                     why = f"This star has no {SURVEYS[by]} spectrum that the model could use"
+                held = getattr(self._index, "surveys", None)
+                if held is not None and among not in held:
+                    why = f"The catalogue holds no {SURVEYS[among]} spectra"
                 unknown = [s for s in (by, among) if s not in surveys]
                 if unknown:
                     why = f"This model does not embed {SURVEYS[unknown[0]]} spectra"
@@ -81,6 +85,9 @@ class Neighbours(Explaining):
         if vector is None:  # this star lacks that spectrum: better the other than nothing
             by, vector = leading, report.embedding
         among = by if view.similar_in == "auto" or view.similar_in not in self._surveys() else view.similar_in
+        held = getattr(self._index, "surveys", None)
+        if held is not None and among not in held:
+            among = held[0]
         index = self._index(self.engine, among)
         if not hasattr(index, "rows_of_star"):
             return index.search(vector, k=NEIGHBOURS, exclude=star.name)
@@ -88,7 +95,7 @@ class Neighbours(Explaining):
         if view.region is not None and not index.planes.reason(view.region[0]):
             rows = index.planes.within(*view.region)
         near = index.search(vector, k=NEIGHBOURS, exclude=index.rows_of_star(star), among=rows)
-        near.meta["by"] = by
+        near.meta |= {"by": by, "of": getattr(self._index, "words", "simulated stars")}
         if rows is not None:
             near.meta["region"] = int(rows.size)
         return near
@@ -125,6 +132,7 @@ class Neighbours(Explaining):
                 self._update(neighbours=near, neighbour=None, neighbour_star=None, peek=None, peek_star=None)
 
     # ------------------------------------------------------------------ which are listed
+    @told
     def filter_similar(self, text: str = "") -> int:
         """List only similar stars that meet conditions, such as ``"teff 5000..6000 snr>50 class G"``; "" lists all.
 
@@ -171,6 +179,7 @@ class Neighbours(Explaining):
         index = self._reference()
         return getattr(index, "planes", None)
 
+    @told
     def select_region(self, xs: Sequence[float] | None, ys: Sequence[float] | None = None, plane: str = "") -> None:
         """Look for similar stars only among those in a region of the map; None for all stars again.
 
@@ -197,6 +206,7 @@ class Neighbours(Explaining):
             return []
         return planes.names(planes.within(*view.region))
 
+    @told
     def list_region(self) -> None:
         """Put the stars in the region on the work list, at most :data:`LISTED`."""
         names = self.region_names()
@@ -227,6 +237,7 @@ class Neighbours(Explaining):
         give = getattr(self._reference(), "neighbour_star", None)
         return None if give is None else give(int(near["row"][row]))
 
+    @told
     def choose(self, row: int | None) -> None:
         """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
         with self._changing():
@@ -266,6 +277,7 @@ class Neighbours(Explaining):
             if near is self._state.neighbours:
                 self._update(peek=row, peek_star=star)
 
+    @told
     def open_neighbour(self, row: int | None = None) -> Job | None:
         """Show the selected similar star itself, or that of a row."""
         state = self._state

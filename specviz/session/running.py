@@ -173,6 +173,8 @@ class Running(Loading):
         changes = dict(job.result, busy="", slow=False, steps=(), notice=None, neighbour=None, neighbour_star=None)
         changes |= dict(candidates=(), question=None, target=job.name, retry=None)
         changes["view"] = self._state.view.for_another_star() if star is not self._state.star else self._state.view
+        if star is not self._state.star:
+            changes["call"] = ""
         recent = Recent(star.name, job.target if job.target is not None else star)
         changes["recent"] = (recent, *(r for r in self._state.recent if r.name != recent.name))[:RECENT]
         changes["source"] = Asked(job.name, recent.target, position)

@@ -174,6 +174,8 @@ class State:
         What cross-correlation found of the star on screen; None before it was asked for.
     measurements : tuple of EquivalentWidth
         Widths measured in the star's optical spectrum, wavelengths as observed (vacuum Angstrom), the latest last.
+    call : str
+        The line of Python that does what the person did last, "" after another star has come.
     view : ViewOptions
         What the person chose to see; ``can_undo`` and ``can_redo`` tell whether a step back or forth is there.
     """
@@ -207,6 +209,7 @@ class State:
     velocity: Correlated | None = None
     measurements: tuple[EquivalentWidth, ...] = ()
     view: ViewOptions = field(default_factory=ViewOptions)
+    call: str = ""
     can_undo: bool = False
     can_redo: bool = False
 

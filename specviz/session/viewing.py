@@ -7,6 +7,7 @@ from typing import Any
 
 from specviz.session.keeper import Keeper
 from specviz.session.state import State
+from specviz.session.telling import told
 from specviz.session.view_options import ViewOptions
 
 #: Steps that can be undone. A step holds one small value.
@@ -24,6 +25,7 @@ class Viewing(Keeper):
         self._redo: list[ViewOptions] = []
         self._burst: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
+    @told
     def set(self, **options: Any) -> ViewOptions:
         """Change how things are shown; see :class:`~specviz.session.view_options.ViewOptions` for the options.
 
@@ -49,10 +51,12 @@ class Viewing(Keeper):
             self._show(new)
             return new
 
+    @told
     def undo(self) -> bool:
         """Take the last change of the view back; False if there is none."""
         return self._step(self._undo, self._redo)
 
+    @told
     def redo(self) -> bool:
         """Make the last change that was undone again; False if there is none."""
         return self._step(self._redo, self._undo)
@@ -65,6 +69,10 @@ class Viewing(Keeper):
             self._burst = (frozenset(), 0.0)
             self._show(source.pop())
             return True
+
+    def _told(self, line: str) -> None:
+        if line and line != self._state.call:
+            self._update(call=line)
 
     def _show(self, view: ViewOptions) -> None:
         self._update(view=view, can_undo=bool(self._undo), can_redo=bool(self._redo))

@@ -38,7 +38,7 @@ a {{ color: var(--jp-content-link-color, #0067b1); text-decoration: none; cursor
 """
 
 ROOT = f"""
-:host {{ display: grid !important; grid-template-columns: repeat(12, minmax(0, 1fr)); gap: 12px; width: 100%;
+:host {{ display: grid !important; grid-template-columns: repeat(12, minmax(0, 1fr)); grid-auto-flow: row dense; gap: 12px; width: 100%;
   font-family: var(--jp-ui-font-family); color: var(--jp-ui-font-color1); box-sizing: border-box; align-items: stretch;
   }}
 :host > * {{ grid-column: 1 / -1; min-width: 0; margin: 0 !important; }}
