@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from specviz.session import outcome
 from specviz.session.state import Posterior, Report, State, headline_flags
+from specviz.spectra.catalogue_values import CatalogueValues, catalogues_of
 from specviz.spectra.star import Star
-from specviz.views import formats, icons, stylesheet
+from specviz.views import formats, icons, label_table, spoken, stylesheet
 from specviz.views.anomaly_panel import shown_percentile
 from specviz.views.controls import html
 from specviz.views.formats import text
@@ -29,18 +31,14 @@ center; }}
 .unit {{ font-size: 12px; font-weight: 400; color: {stylesheet.QUIET}; }}
 .err {{ font-size: 10.5px; line-height: 12px; font-weight: 400; display: inline-block; text-align: right; }}
 .below {{ font-size: 12px; line-height: 18px; color: {stylesheet.QUIET}; }}
+ul {{ display: contents; list-style: none; margin: 0; padding: 0; }} .tile {{ position: relative; }}
+.said {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }}
 .bad {{ color: {stylesheet.WARN_TEXT}; }} .good {{ color: var(--jp-success-color1, #388e3c); }}
 @container {stylesheet.MEDIUM} {{ .strip {{ grid-template-columns: repeat(6, 1fr); }} .who {{ grid-column: 1 / -1;
 padding-bottom: 2px; }}
-  .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:nth-child(2) {{ border-left: none; }} }}
-@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+2) {{ border-left: none; }} }}
+  .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:first-child {{ border-left: none; }} }}
+@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+1) {{ border-left: none; }} }}
 """
-_DIAMOND = (
-    '<svg width="10" height="10" style="vertical-align:-1px" aria-label="catalogue"><path d="M5 .8L9 5L5 9.2L1 5Z" fill="none" '
-    'stroke="var(--sv-catalogue)" stroke-width="1.3"/></svg>'
-)
-
-
 class Summary:
     """One HTML pane: the facts left, six tiles right (two rows on a narrow widget)."""
 
@@ -49,20 +47,37 @@ class Summary:
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        if new.star is not old.star or new.report is not old.report:
-            self.root.object = summary_html(new.star, new.report) if new.star is not None else ""
+        measured = new.velocity is not old.velocity
+        if new.star is not old.star or new.report is not old.report or measured:
+            found = None if new.velocity is None else new.velocity.result
+            rv = None if found is None else (found.rv, found.sigma)
+            self.root.object = summary_html(new.star, new.report, rv) if new.star is not None else ""
 
 
-def summary_html(star: Star, report: Report | None) -> str:
-    """The whole strip. Foreign text is escaped here."""
+def summary_html(star: Star, report: Report | None, rv: tuple[float, float] | None = None) -> str:
+    """The whole strip, a list to a screen reader. Foreign text is escaped here.
+
+    ``rv``: velocity and error (km/s) measured by cross-correlation, which goes before the pipeline's.
+    """
     posterior = None if report is None else report.posterior
-    tiles = [label_tile(n, posterior, star.catalogue, report) for n in LABELS]
-    tiles += [anomaly_tile(report), quality_tile(report)]
-    return f'<div class="strip"><div class="who">{facts(star)}</div>{"".join(tiles)}</div>'
+    catalogues = catalogues_of(star)
+    tiles = [label_tile(n, posterior, catalogues, report) for n in LABELS]
+    tiles += [anomaly_tile(report), quality_tile(report, star)]
+    results = "".join(tiles)
+    return f'<div class="strip"><div class="who">{facts(star, rv)}</div><ul role="list" aria-label="Results">{results}</ul></div>'
 
 
-def facts(star: Star) -> str:
-    """Name, position, identifiers, class, S/N, velocity."""
+def _tile(head: str, value: str, below: str, said: str, hint: str = "") -> str:
+    """A tile: what is seen, and the sentence that is heard instead. ``said`` and ``hint`` are plain text."""
+    title = f' title="{text(hint, 500)}"' if hint else ""
+    return (
+        f'<li class="tile"{title}><span class="said">{text(said, 300)}</span><div aria-hidden="true"><div class="what">{head}</div>'
+        f'<div class="value">{value}</div><div class="below">{below}</div></div></li>'
+    )
+
+
+def facts(star: Star, measured: tuple[float, float] | None = None) -> str:
+    """Name, position, identifiers, class, S/N, velocity: the one ``measured`` (km/s, with its error), else the file's."""
     spectrum = next(iter(star.spectra.values()), None)
     meta: Any = spectrum.meta if spectrum is not None else {}
     parts = []
@@ -81,7 +96,10 @@ def facts(star: Star) -> str:
         band = "<sub>g</sub>" if spectrum is not None and spectrum.survey == "lamost_lrs" else ""
         parts.append(f"S/N{band} {formats.number(snr)}")
     z = meta.get("z")
-    if z is not None and np.isfinite(float(z)) and abs(float(z)) < 0.01:
+    if measured is not None:
+        shown = formats.plus_minus(measured[0], measured[1], 1 if measured[1] < 1 else 0, "km s⁻¹")
+        parts.append(f'<span title="by cross-correlation in this session">RV {shown} (measured)</span>')
+    elif z is not None and np.isfinite(float(z)) and abs(float(z)) < 0.01:
         error = meta.get("z_err")
         rv = float(z) * 299792.458
         shown = (
@@ -96,70 +114,78 @@ def facts(star: Star) -> str:
     return f'<div class="name" title="{text(star.name, 300)}">{text(star.name, 60)}</div>{lines}'
 
 
-def label_tile(name: str, posterior: Posterior | None, catalogue: Any, report: Report | None) -> str:
-    """Median, error pair, unit; the catalogue's value and its distance from ours in sigma."""
-    head = f'<div class="what">{formats.heading_html(name)}</div>'
+def label_tile(
+    name: str, posterior: Posterior | None, catalogues: tuple[CatalogueValues, ...], report: Report | None
+) -> str:
+    """Median, error pair, unit; the leading catalogue's value and its distance from ours in sigma, the others in the hint."""
+    head = formats.heading_html(name)
     if posterior is None or name not in posterior.names:
         why = "waiting for the model" if report is None else ("no result" if posterior is None else "not in this model")
-        return f'<div class="tile">{head}<div class="value">{formats.DASH}</div><div class="below">{why}</div></div>'
+        return _tile(head, formats.DASH, why, f"{spoken.name(name)}: {why}")
     median, low, high = posterior.summary()[name]
     up, down = formats.error_pair(name, median, low, high)
-    outside = name in posterior.prior and not (posterior.prior[name][0] <= median <= posterior.prior[name][1])
-    icon = f'<span class="bad">{icons.svg("warning", 16)}</span>' if outside else ""
+    flag = label_table.range_flag(posterior, name)
+    icon = f'<span class="bad">{icons.svg("warning", 16)}</span>' if flag == "outside" else ""
     value = (
-        f'<div class="value">{icon}{formats.label(name, median)}<span class="err">{up}<br>{down}</span>'
-        f'<span class="unit">{formats.unit(name)}</span></div>'
+        f'{icon}{formats.label(name, median)}<span class="err">{up}<br>{down}</span>'
+        f'<span class="unit">{formats.unit(name)}</span>'
     )
-    if outside:
-        below = '<span class="bad">outside training range</span>'
+    words = [w for one in catalogues if (w := label_table.catalogue_words(one, name, median, low, high))]
+    known = [(k, one) for k, one in enumerate(catalogues) if one.value(name) is not None]
+    said = [spoken.value(name, median, low, high)]
+    if flag == "outside":
+        below = f'<span class="bad">{label_table.FLAGS[flag]}</span>'
+    elif known:
+        below = _catalogue(*known[0], name, median, low, high)
     else:
-        below = _catalogue(name, catalogue, median, low, high)
-        if name in posterior.points and not _finite(catalogue.get(name)):
-            below = "no uncertainty"
-    note = posterior.notes.get(name, "")
-    return f'<div class="tile" title="{text(note, 200)}">{head}{value}<div class="below">{below}</div></div>'
+        below = "no uncertainty" if name in posterior.points else f"{label_table.mark_svg(0)} no value"
+    said += [label_table.FLAGS[flag]] if flag else []
+    for _, one in known:
+        away = one.distance(name, median, low, high)
+        told = spoken.words(formats.label(name, one.value(name)))
+        said.append(f"{one.name} {told}" + (f", {spoken.distance(away)}" if away is not None else ""))
+    hint = "; ".join([*filter(None, [posterior.notes.get(name, ""), label_table.FLAGS.get(flag, "")]), *words])
+    return _tile(head, value, below, "; ".join(said), hint)
 
 
-def _catalogue(name: str, catalogue: Any, median: float, low: float, high: float) -> str:
-    if not _finite(catalogue.get(name)):
-        return f"{_DIAMOND} no value"
-    other = float(catalogue[name])
-    sigma = (high - median) if other > median else (median - low)
-    away = f"&ensp;{formats.number((other - median) / sigma, 1, sign=True)} σ" if sigma > 0 else ""
+def _catalogue(place: int, one: CatalogueValues, name: str, median: float, low: float, high: float) -> str:
+    away = one.distance(name, median, low, high)
+    sigma = f"&ensp;{formats.number(away, 1, sign=True)} σ" if away is not None else ""
     unit = " K" if name == "teff" else ""
-    return f"{_DIAMOND} {formats.label(name, other)}{unit}{away}"
-
-
-def _finite(value: Any) -> bool:
-    try:
-        return bool(np.isfinite(float(value)))
-    except (TypeError, ValueError):
-        return False
+    return f"{label_table.mark_svg(place)} {formats.label(name, one.value(name))}{unit}{sigma}"
 
 
 def anomaly_tile(report: Report | None) -> str:
-    head = '<div class="what">Anomaly</div>'
     anomaly = None if report is None else report.anomaly
     if anomaly is None or not np.isfinite(anomaly.percentile):
         why = "waiting for the model" if report is None else "not available"
-        return f'<div class="tile">{head}<div class="value">{formats.DASH}</div><div class="below">{why}</div></div>'
+        return _tile("Anomaly", formats.DASH, why, f"Anomaly: {why}")
     p = anomaly.percentile
     word = "typical below 90" if p < 90 else ("unusual: 90 to 99" if p <= 99 else "outlier: above 99")
     klass = ' class="bad"' if p > 99 else ""
     shown = formats.ordinal(shown_percentile(p))
-    return f'<div class="tile">{head}<div class="value">{shown} <span class="unit">percentile</span></div><div class="below"><span{klass}>{word}</span></div></div>'
+    value = f'{shown} <span class="unit">percentile</span>'
+    return _tile("Anomaly", value, f"<span{klass}>{word}</span>", f"Anomaly: {shown} percentile, {word}")
 
 
-def quality_tile(report: Report | None) -> str:
-    head = '<div class="what">Quality</div>'
+def quality_tile(report: Report | None, star: Star | None = None) -> str:
+    """How many checks failed; "Partial" where none did but an archive gave no answer, so that something may be missing."""
+    silent = " and ".join(outcome.service_name(k) for k in outcome.unanswered(star))
     if report is None or not report.flags:
-        return f'<div class="tile">{head}<div class="value">{formats.DASH}</div><div class="below">{"waiting for the model" if report is None else "not checked"}</div></div>'
+        why = "waiting for the model" if report is None else "not checked"
+        return _tile("Quality", formats.DASH, why, f"Quality: {why}")
     shown = headline_flags(report)
-    failed = sum(f.passed is False for f in shown)
-    unchecked = sum(f.passed is None for f in shown)
+    failed = [f for f in shown if f.passed is False]
+    made = sum(f.passed is not None for f in shown)
+    below = f"of {made} checks"
     if failed:
-        value = f'<span class="bad">{icons.svg("warning", 18)}</span>{failed} flag{"s" if failed > 1 else ""}'
+        word = f"{len(failed)} flag{'s' if len(failed) > 1 else ''}"
+        value = f'<span class="bad">{icons.svg("warning", 18)}</span>{word}'
+    elif silent:
+        word, below = "Partial", f"no answer from {text(silent, 24)}"
+        value = f'<span class="bad">{icons.svg("offline", 18)}</span>{word}'
     else:
-        value = f'<span class="good">{icons.svg("check", 18)}</span>Good'
-    below = f"of {len(shown) - unchecked} checks"
-    return f'<div class="tile">{head}<div class="value">{value}</div><div class="below">{below}</div></div>'
+        word, value = "Good", f'<span class="good">{icons.svg("check", 18)}</span>Good'
+    missing = [f"no answer from {silent}"] if silent else []
+    said = "; ".join([f"Quality: {word}, of {made} checks", *(f.text for f in failed), *missing])
+    return _tile("Quality", value, below, said, "; ".join([*(f.text for f in failed), *missing]))
