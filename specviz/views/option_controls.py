@@ -49,7 +49,7 @@ CSS = f"""
   background: none; color: var(--jp-ui-font-color1); text-align: left; cursor: pointer; white-space: nowrap; box-sizing: border-box; }}
 .sv-menu .sv-item:hover {{ background: var(--jp-layout-color2); }}
 .sv-menu .sv-item::before {{ content: ""; width: 12px; flex: none; text-align: center; }}
-.sv-menu .sv-item[aria-pressed="true"]::before {{ content: "✓"; }}
+.sv-menu .sv-item[aria-pressed="true"]::before {{ content: "✓"; content: "✓" / ""; }}
 .sv-menu .sv-item[disabled] {{ color: {QUIET}; cursor: default; background: none; }}
 .sv-menu hr {{ border: none; border-top: 1px solid var(--jp-border-color2); margin: 6px 0; }}
 button:focus-visible, summary:focus-visible, input:focus-visible {{ outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }}
