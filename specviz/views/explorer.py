@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from specviz.errors import SpecvizError
 from specviz.session.session import Session
-from specviz.session.state import State
+from specviz.session.state import Notice, State
 from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
 from specviz.views.candidates import CandidateList
@@ -117,7 +118,9 @@ class ExplorerView:
         self.summary = Summary()
         view = self.session.state.view
         self.settings = Settings(self.session)
-        self.lamost = LamostPanel(self.settings, view, self.session.explain)
+        self.lamost = LamostPanel(
+            self.settings, view, self.session.explain, self._measure, self.session.indices
+        )
         self.xp = XpPanel(self.settings, view)
         self.xp.follow(self.lamost.x_range)
         cursor(self.lamost.figure, self.lamost.strip, self.xp.figure, self.xp.strip)
@@ -283,6 +286,9 @@ class ExplorerView:
             "face-off": lambda: session.face_off(not state.view.face_off),
             "face-off-stop": session.stop_face_off,
             "compare": lambda: session.set(compare=not state.view.compare),
+            "correlate": lambda: self._try("The velocity could not be measured", session.cross_correlate),
+            "correlate-away": session.drop_velocity,
+            "unmeasure": lambda: session.clear_measurements(int(about) if about.isdecimal() else None),
             "jump": lambda: self.keys.jump(about),
             "export": lambda: self.export(about),
             "choose": lambda: session.choose(int(about)) if about.isdecimal() else None,
@@ -299,6 +305,16 @@ class ExplorerView:
             action()
         elif word.startswith("pair-") and self._below:
             self.side_by_side.act(act)
+
+    def _measure(self, low: float, high: float) -> None:
+        self._try("That could not be measured", lambda: self.session.measure(low, high))
+
+    def _try(self, failed: str, ask: Callable[[], Any]) -> None:
+        """Ask for something that a spectrum may not give; why not is said in a notice."""
+        try:
+            ask()
+        except SpecvizError as error:
+            self.session.tell(Notice("warning", failed, str(error)))
 
     def _details(self, about: str) -> None:
         panels: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from specviz.views.figures import MARKS, labels, light, mark, sigma_zone, spectr
 from specviz.views.formats import text
 from specviz.views.line_marks import LineMarks
 from specviz.views.magnifier import magnifier
+from specviz.views.measure_overlay import MeasureOverlay
 from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.service_message import ServiceMessage
@@ -55,10 +56,19 @@ class LamostPanel:
         What is shown at first.
     explain : callable(label), optional
         Asks why the star has this value of a label.
+    measure : callable(low, high), optional
+        Measures between two wavelengths (vacuum Angstrom).
+    indices : callable, optional
+        Gives the table of spectral indices of the star.
     """
 
     def __init__(
-        self, settings: Settings, view: ViewOptions, explain: Callable[[str], Any] = lambda label: None
+        self,
+        settings: Settings,
+        view: ViewOptions,
+        explain: Callable[[str], Any] = lambda label: None,
+        measure: Callable[[float, float], Any] = lambda low, high: None,
+        indices: Callable[[], Any] = lambda: (),
     ) -> None:
         self._settings, self._state = settings, State(view=view)
         self._curves: spectrum_data.OpticalCurves | None = None
@@ -88,6 +98,7 @@ class LamostPanel:
             count_wavelengths(fig, settings)
         self.message = ServiceMessage("lamost_lrs", ("lamost",), self.figure, self.strip)
         self.why = WhyOverlay(self.figure, explain)
+        self.measured = MeasureOverlay(self.figure, settings, lambda: self._curves, measure, indices)
         self.lines = LineMarks(self.figure, view)
         self._draw()
         self.panel = follow_options(
@@ -109,7 +120,7 @@ class LamostPanel:
             "sv-lamost",
             controls=[self.why.control, self.header],
             sub=[self.legend],
-            body=[self.tools, self.why.row, self._plot, self.strip, self.message.root],
+            body=[self.tools, self.measured.row, self.why.row, self._plot, self.strip, self.message.root],
             enlarge="lamost",
         )
 
@@ -193,6 +204,7 @@ class LamostPanel:
             self._choose(old.view, new.view)
         if new.view.magnifier and self.magnifier is None:
             self.build_magnifier()
+        self.measured.update(old, new)
         self._write_legend()
 
     def _choose(self, old: ViewOptions, new: ViewOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from specviz.session.state import ViewOptions
+from specviz.views import measure_text
 from specviz.views import option_controls as controls
 from specviz.views.formats import text
 from specviz.views.line_marks import lines_menu
@@ -84,4 +85,4 @@ def tools_row(view: ViewOptions, own: float | None) -> str:
     more = controls.toggle("link_zoom", "XP shows the same stretch", view, icon="link") + controls.toggle(
         "magnifier", "Magnifier", view, icon="magnifier"
     )
-    return f'<div class="sv-tools">{velocity}{frame}{unit}{more}</span></div>'
+    return f'<div class="sv-tools">{velocity}{frame}{unit}{more}</span>{measure_text.buttons(view)}</div>'
