@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from specviz import api
+from specviz.app.catalogue import Catalogue
 from specviz.app.compare import Comparison, compare
 from specviz.app.exporting import export, read_session, write_page
 from specviz.app.models_here import ModelsHere
-from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of
+from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
 from specviz.doors.doc_host import DocHost
@@ -28,6 +29,8 @@ from specviz.views.palette import PALETTES
 
 if TYPE_CHECKING:
     from specviz.app.samp import SampLink
+    from specviz.spectra.velocity import Velocity
+    from specviz.spectra.widths import EquivalentWidth
 
 SETTLE = 0.15  # seconds that the first picture waits for its star
 LATEST = 1.5  # seconds after which the panels below the spectra are built, view or no view
@@ -95,6 +98,20 @@ class Explorer(DocHost):
         """
         self.session.set(**options)
 
+    def filter_similar(self, text: str = "") -> int:
+        """List only similar stars that meet conditions: ``explorer.filter_similar("teff 5000..6000 snr>50 class G")``.
+
+        "" lists all again. Gives how many are left.
+        """
+        return int(self.session.filter_similar(text))
+
+    def select_region(self, xs: Sequence[float] | None, ys: Sequence[float] | None = None, plane: str = "") -> None:
+        """Look for similar stars among those in a region of the map: two x and two y are a box, more a polygon.
+
+        None searches all stars again.
+        """
+        self.session.select_region(xs, ys, plane)
+
     def undo(self) -> bool:
         """Take the last change of the view back; False if there is none."""
         return self.session.undo()
@@ -124,6 +141,47 @@ class Explorer(DocHost):
                 expected="a star on screen, and another: the selected similar star, or compare(other)",
             )
         return compare(state.report or state.star, other, model=state.model, online=state.online)
+
+    def cross_correlate(self, timeout: float = 60.0) -> Velocity:
+        """The radial velocity of the star on screen by cross-correlation, as the panel's "Find RV" measures it.
+
+        ``explorer.set(rv=velocity.rv)`` shows it. See :func:`specviz.spectra.velocity.cross_correlate`.
+
+        Raises
+        ------
+        SpecvizError
+            If no velocity can be told, with the reason.
+        """
+        job = self.session.cross_correlate()
+        if not job.finished.wait(timeout):
+            raise SpecvizError(f"Still measuring after {timeout:.0f} s", remedy="Wait longer: cross_correlate(timeout)")
+        if job.error is not None:
+            raise job.error
+        found: Velocity = job.result
+        return found
+
+    def measure(self, low: float, high: float, method: str | None = None, **options: Any) -> EquivalentWidth:
+        """Measure the equivalent width between two wavelengths (vacuum Angstrom, as observed) and draw it.
+
+        ``method`` is "bands", "edges" or "continuum"; see :func:`specviz.spectra.widths.equivalent_width`. All of them:
+        ``explorer.measurements()``.
+        """
+        return self.session.measure(low, high, method, **options)
+
+    def measurements(self) -> Any:
+        """What was measured of the star on screen, an astropy Table."""
+        return self.session.measurement_table()
+
+    def clear_measurements(self, which: int | None = None) -> None:
+        """Take one measurement away (its place in the list), or all."""
+        self.session.clear_measurements(which)
+
+    def indices(self) -> Any:
+        """Spectral indices of the star on screen (Lick, calcium triplet, ...), an astropy Table.
+
+        In the rest frame of the velocity that is shown; see :func:`specviz.spectra.indices.measure_indices`.
+        """
+        return self.session.indices()
 
     def samp(self) -> SampLink:
         """Connect to the SAMP hub of this machine (TOPCAT, Aladin, ...): send the star, open what others send.
@@ -202,6 +260,7 @@ def explore(
     online: bool = True,
     locals: Sequence[Any] = (),
     session: str | Path | None = None,
+    catalogue: Any = None,
 ) -> Explorer:
     """Explore a star: spectra, posterior, prediction for the other survey, similar stars, how odd it is.
 
@@ -223,6 +282,9 @@ def explore(
         Spectra of yours that names are looked up in first (:class:`specviz.archives.local.LocalArchive`).
     session : path, optional
         A session file to take up, in place of ``x`` (``explorer.save``).
+    catalogue : SimilarityIndex, path of a saved one, or table, optional
+        The stars that are searched and drawn on the map in place of the demo sky; a table without embeddings is drawn
+        only (:class:`specviz.app.catalogue.Catalogue`).
 
     Returns
     -------
@@ -242,15 +304,18 @@ def explore(
     if found is not None and model == DEFAULT_MODEL and found[1].model in available_models():
         model = found[1].model
     engine = api.default_engine(model, device)
+    stars = Catalogue(catalogue, engine)
     x = archive_of(x)
     targets = targets_of(x)
     own = (*([x] if isinstance(x, Archive) else []), *locals)
     sky, expecting = Sky(online=online, locals=own), bool(targets) or found is not None
-    made = Session(engine, api.demo_catalog, sky=sky, expecting=expecting, models=ModelsHere(device))
+    made = Session(
+        engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates
+    )
     with made.building():
         if found is not None:
             made.restore(found[0], Path(str(session)).name)
             if not online:
                 made.set_online(False)
         fill(made, targets)
-        return Explorer(made, surroundings(engine), theme=theme)
+        return Explorer(made, surroundings(engine, stars), theme=theme)

@@ -3,6 +3,7 @@ may be asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from specviz.archives.protocol import Archive, Candidate
 from specviz.errors import ReadError, SpecvizError
 from specviz.session.session import Session
 from specviz.session.state import Notice
+from specviz.spectra.spectrum import Spectrum
 from specviz.views.explorer import ExplorerView, Surroundings
 
 #: Columns of a table in memory, by kind: astropy, arrow, pandas.
@@ -22,17 +24,24 @@ _MANY = (".h5", ".hdf5", ".parquet")
 _LONGEST_PATH = 1000  # a longer text is no path, and the file system refuses it
 
 
-def surroundings(engine: Engine) -> Surroundings:
-    """What the views are told of the world."""
+def surroundings(engine: Engine, stars: Any = None) -> Surroundings:
+    """What the views are told of the world; ``stars`` is a Catalogue, where it is another than the demo sky."""
     from specviz.archives.demo import DemoArchive
 
     return Surroundings(
-        reference=lambda: None,
+        reference=lambda: None if stars is None else stars.background(),
         examples=lambda: DemoArchive().examples(),
         model=engine.name,
         n_reference=len(DemoArchive()),
         version=__version__,
     )
+
+
+def velocity_templates(labels: Mapping[str, float] | None) -> Sequence[Spectrum]:
+    """What velocities are measured with; imports the emulator when it is first wanted."""
+    from specviz.simulate.templates import rest_templates
+
+    return rest_templates(labels)
 
 
 def listen(door: Any, view: ExplorerView, session: Session) -> None:

@@ -68,7 +68,7 @@ class Neighbours(Explaining):
         return tuple(SURVEYS) if describe is None else tuple(describe().surveys)
 
     def similar_window(self, row: int) -> Any:
-        """Wavelength (vacuum Angstrom) and normalised flux of a stretch of a reference star's spectrum, for its picture;
+        """Wavelength (vacuum Angstrom) and normalised flux of a part of a reference star's spectrum, for a picture;
         ``row`` is that of the index. None where the catalogue holds no spectra.
         """
         give = getattr(self._reference(), "neighbour_window", None)

@@ -84,13 +84,13 @@ def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Pa
     shot(page, "similar_cross")
 
     # planes of the map
-    for name in ("HR", "[α/Fe]", "Embedding"):
-        page.get_by_role("button", name=name, exact=True).click()
-        page.locator(f'button[aria-pressed="true"]:text-is("{name}")').wait_for()
+    for plane in ("hr", "alpha", "embedding", "kiel"):
+        page.locator(f'[data-sv-set="plane {plane}"]').click()
+        page.locator(f'[data-sv-set="plane {plane}"][aria-pressed="true"]').wait_for()
+        _until(nb, "explorer.view.map._plane.name", plane)
         page.wait_for_timeout(300)
-        shot(page, f"map_{'alpha' if name.startswith('[') else name.lower()}")
-    page.get_by_role("button", name="Kiel", exact=True).click()
-    page.get_by_role("button", name="[Fe/H]", exact=True).click()
+        shot(page, f"map_{plane}")
+    page.locator('[data-sv-set="map_colour fe_h"]').click()
     page.locator(".sv-scale").wait_for()
     shot(page, "map_colour")
 

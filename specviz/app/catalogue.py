@@ -1,0 +1,116 @@
+"""``Catalogue``: which stars are searched and drawn on the map: the demo sky, or a catalogue of the person's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from specviz import api
+from specviz.analysis.engine import Engine
+from specviz.catalog.index import SimilarityIndex
+from specviz.catalog.planes import ALIASES, Planes
+from specviz.errors import CatalogError, OptionError
+
+#: What a star may be called in a table; the first column that is there.
+_NAMES = ("object_id", "name", "source_id", "obsid", "designation")
+#: Columns with a vector a star.
+_VECTORS = ("embedding", "embeddings", "vector")
+
+
+class Catalogue:
+    """What a session asks for similar stars: ``catalogue(engine, survey)`` gives the index of a survey.
+
+    Parameters
+    ----------
+    given : SimilarityIndex, path, table, or None
+        An index that was built or saved with the model in use; the path of one; a table (astropy, or anything that has
+        columns) with ``teff``, ``logg`` and more, which is drawn on the map, and searched if it has a column
+        ``embedding`` with a vector a star. None: the demo sky.
+    engine : Engine
+
+    Raises
+    ------
+    CatalogError
+        If the index was made by other weights, or a file is none.
+    OptionError
+        If it is nothing of these.
+    """
+
+    def __init__(self, given: Any, engine: Engine) -> None:
+        self._planes: Planes | None = None
+        self._index: SimilarityIndex | None = None
+        if given is None:
+            return
+        if isinstance(given, (str, Path)):
+            given = SimilarityIndex.load(given, model_sha256=engine.describe().weights_sha256)
+        if not isinstance(given, SimilarityIndex):
+            given = _of_table(given, engine)
+        if isinstance(given, Planes):
+            self._planes = given
+            return
+        made, used = given.model_sha256, engine.describe().weights_sha256
+        if made and made != used:
+            raise CatalogError(
+                f"The catalogue was made by other weights ({made[:12]}…) than those of {engine.name} ({used[:12]}…)",
+                remedy="Embed the catalogue with this model, or explore with the model that made it",
+            )
+        self._index = given
+
+    @property
+    def surveys(self) -> tuple[str, ...] | None:
+        """Whose spectra are in it; None for all that the model knows."""
+        return None if self._index is None else (self._index.survey,)
+
+    @property
+    def words(self) -> str:
+        """What its stars are called."""
+        return "simulated stars" if self._index is None else "stars of the catalogue"
+
+    def __call__(self, engine: Engine, survey: str = "lamost_lrs") -> Any:
+        return api.demo_catalog(engine, survey) if self._index is None else self._index
+
+    def background(self) -> Planes | None:
+        """Stars for the background of the map where they are not those that are searched."""
+        return self._planes
+
+
+def _of_table(table: Any, engine: Engine) -> SimilarityIndex | Planes:
+    """The index of a table with embeddings; else its planes."""
+    from astropy.table import Column, Table
+
+    names = _columns(table)
+    if not names:
+        raise OptionError(
+            f"catalogue={type(table).__name__}",
+            expected="a SimilarityIndex, the path of a saved one, or a table with columns such as teff and logg",
+        )
+    taken = {name: np.asarray(table[name]) for name in names if name not in _VECTORS}
+    label = next((n for n in _NAMES if n in names), None)
+    identifiers = taken[label] if label is not None else np.arange(1, len(next(iter(taken.values()))) + 1)
+    plain = Table({n: v for n, v in taken.items() if v.ndim == 1 and v.dtype.kind in "fiubUS" and n != "object_id"})
+    for name, others in ALIASES.items():  # an index knows the labels by their own names
+        there = next((n for n in others if n in plain.colnames), None)
+        if there is not None and name not in plain.colnames:
+            plain[name] = plain[there]
+    plain.add_column(Column(identifiers.astype(str), name="object_id"), 0)
+    plain.meta.update(getattr(table, "meta", None) or {})
+    column = next((n for n in _VECTORS if n in names), None)
+    if column is None:
+        return Planes(plain)
+    vectors = np.stack([np.asarray(v, np.float32) for v in table[column]])
+    survey = str(plain.meta.get("survey", "lamost_lrs"))
+    made = str(plain.meta.get("weights_sha256") or engine.describe().weights_sha256)
+    return SimilarityIndex(vectors, plain, model_sha256=made, survey=survey)
+
+
+def _columns(table: Any) -> list[str]:
+    """Names of the columns of anything like a table."""
+    if hasattr(table, "colnames"):
+        return list(table.colnames)
+    if isinstance(table, Mapping):
+        return [str(n) for n in table]
+    columns = getattr(table, "columns", None)
+    return [str(n) for n in columns] if columns is not None else []
