@@ -200,6 +200,9 @@ class PairSession(Viewing):
                 self._work[self._work.index(job)] = None
         self._tell_idle()
 
+    def _told(self, line: str) -> None:
+        """The footer of a comparison tells the whole call, not the last action."""
+
     def _put(self, side: int, now: Side) -> None:
         sides = [*self.state.sides]
         sides[side] = now

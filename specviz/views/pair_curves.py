@@ -6,7 +6,7 @@ brought to a scale of its own: its continuum, its median from 5000 to 7000 Angst
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,8 @@ class PairCurves:
     """What one panel of the comparison draws.
 
     ``curves`` holds x, y, low and high of each star (empty where it has no such spectrum), ``difference`` x and y in
-    standard errors, of which 98 % lie within ± ``reach``; ``note`` says what is left out and why.
+    standard errors, of which 98 % lie within ± ``reach``; ``note`` says what is left out
+    and why, ``remark`` what the difference holds beside noise.
     """
 
     curves: tuple[Columns, Columns]
@@ -39,6 +40,7 @@ class PairCurves:
     note: str = ""
     rms: float = float("nan")
     reach: float = 0.0
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ def optical_pair(sides: tuple[Side, Side], *, normalised: bool, rest: bool) -> P
                 wave = wave / doppler_factor(side.rv)
         scaled.append(_scaled(spectrum, wave, _level(spectrum, normalised)))
     label = NORMALISED if normalised else "Flux (relative)"
-    return _pair((scaled[0], scaled[1]), label, notes, zero=False)
+    made = _pair((scaled[0], scaled[1]), label, notes, zero=False)
+    return made if normalised else replace(made, remark=", flux calibration included")
 
 
 def xp_pair(sides: tuple[Side, Side]) -> PairCurves:

@@ -150,5 +150,7 @@ class PairPanel:
             if switch.label != label:
                 switch.label = label
             switch.disabled = not there
-        said = made.note or (f"difference {formats.number(made.rms, 1)} σ rms" if np.isfinite(made.rms) else "")
+        said = made.note
+        if not said and np.isfinite(made.rms):
+            said = f"difference {formats.number(made.rms, 1)} σ rms{made.remark}"
         self.note.object = f'<span class="sv-quiet" style="font-size:12px;white-space:nowrap">{text(said, 90)}</span>'

@@ -58,7 +58,9 @@ def _card(number: int, side: Side) -> str:
         stop = '<button class="sv-button" data-sv-act="pair-cancel">Cancel</button>'
         told = f'<div class="told" role="status"><span class="sv-quiet">{text(side.busy, 80)} …</span>{stop}</div>'
     elif side.problem:
-        again = "" if side.candidates else f'<button class="sv-button" data-sv-act="pair-retry {number}">Try again</button>'
+        again = (
+            "" if side.candidates else f'<button class="sv-button" data-sv-act="pair-retry {number}">Try again</button>'
+        )
         choices = "".join(
             f'<button class="sv-button" data-sv-act="pair-pick {number} {k}" title="{text(c.summary, 120)}">{text(c.name, 40)}</button>'
             for k, c in enumerate(side.candidates[:6])
@@ -98,7 +100,9 @@ def _alike(pair: Pair) -> str:
         reports = [s.report for s in pair.sides if s.report is not None and not s.report.problem]
         value = formats.DASH
         below = "different models" if len(reports) == 2 else "needs two stars"
-    swap = '<button class="sv-button" data-sv-act="pair-swap" title="Let the stars change places (key s)">⇄ Swap</button>'
+    swap = (
+        '<button class="sv-button" data-sv-act="pair-swap" title="Let the stars change places (key s)">⇄ Swap</button>'
+    )
     return f'<div class="sv-alike"><div class="what">Similarity</div><div class="value" title="Cosine of the two embeddings; 1: the model sees no difference">{value}</div><div class="what">{below}</div>{swap}</div>'
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _GLYPH = """(name) => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
-    if (m.name === name && m.data_source) { const d = m.data_source.data; return {n: d.x.length, x: d.x[d.x.length >> 1], visible: m.visible} }
+    if (m.name === name && m.data_source) { const x = m.data_source.data.x; return {n: x.length, x: x[x.length >> 1]} }
     return null }"""
 
 
@@ -52,7 +52,7 @@ def test_two_stars_side_by_side(open_notebook: Callable[..., Any], shot: Callabl
 def test_models_face_to_face(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
     nb = open_notebook(
         ["import specviz\nexplorer = specviz.explore('demo 1', online=False)\nexplorer"],
-        viewport={"width": 1660, "height": 1500},
+        viewport={"width": 1660, "height": 1900},
     )
     nb.run_all()
     page = nb.page
@@ -67,5 +67,15 @@ def test_models_face_to_face(open_notebook: Callable[..., Any], shot: Callable[.
     page.get_by_role("button", name="Close face-off").click()
     page.locator(".sv-face").first.wait_for(state="hidden")
     assert nb.kernel_eval("explorer.session.state.view.face_off") is False
-    nb.kernel_eval("explorer.session.choose(0)")
-    assert nb.kernel_eval("explorer.compare().wait().second.star is not None") is True
+
+    nb.set_theme("light")
+    nb.kernel_eval("explorer.session.choose(7)")
+    chosen = nb.kernel_eval("explorer.compare().wait().second.star.name")  # a widget of its own
+    nb.kernel_eval("explorer.set(compare=True)")  # within this one
+    page.locator(".sv-card .name", has_text=chosen).wait_for()
+    page.get_by_role("table", name="Labels of both stars").wait_for()
+    page.wait_for_function(f"() => ({_GLYPH})('pair-lamost-2')?.n > 500")
+    shot(page, "compare_within")
+    page.get_by_role("button", name="Close comparison").click()
+    page.locator(".sv-card").first.wait_for(state="hidden")
+    assert nb.kernel_eval("explorer.view.side_by_side.view is None") is True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from bokeh.document import Document
 from specviz.analysis.engine import Engine
 from specviz.archives.demo import DemoArchive
 from specviz.errors import OptionError
-from specviz.session.pairing import PairSession
+from specviz.session.pairing import PairSession, Side
 from specviz.spectra.frames import doppler_factor
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
@@ -67,8 +69,6 @@ def test_both_stars_are_drawn_and_compared(make: Any) -> None:
 
 
 def test_the_difference_is_in_errors_of_both() -> None:
-    from specviz.session.pairing import Side
-
     first, second = _flat(1.0, 0.03, "a"), _flat(50.0, 0.04, "b")
     bright = second.spectra["lamost_lrs"]
     second = second.with_(
@@ -212,3 +212,24 @@ def test_within_the_explorer_it_follows_the_star_and_the_selection(make_view: An
     assert not view.session.state.view.compare and pair.state.first.star is None
     assert view.session.undo() and side.view is not None
     assert side.view.session.wait(20).first.name == "demo 2"
+
+
+def test_a_star_that_was_observed_twice_differs_by_its_errors() -> None:
+    """LAMOST repeats, continuum-normalised: the width of the difference in the bulk of the pixels is one sigma."""
+    folder = Path(os.environ.get("SPECVIZ_SHARED") or Path(__file__).parents[3] / "shared") / "data/lamost_dr8_repeats"
+    files = sorted(folder.rglob("*.fits*"))
+    if not files:
+        pytest.skip("no LAMOST repeats (SPECVIZ_SHARED)")
+    from specviz.analysis.placing import header_velocity
+    from specviz.spectra.readers import read
+
+    by_name: dict[str, list[Side]] = {}
+    for star in map(read, files):
+        by_name.setdefault(star.name, []).append(Side(star=star, rv=header_velocity(star.spectra["lamost_lrs"])))
+    pairs = [(v[0], v[1]) for v in by_name.values() if len(v) > 1]
+    widths = [
+        float(np.nanmedian(np.abs(optical_pair(p, normalised=True, rest=True).difference["y"]))) / 0.6745
+        for p in pairs
+        if all(s.star.spectra["lamost_lrs"].snr < 100 for s in p)  # above, the continuum's own error shows
+    ]
+    assert len(widths) >= 8 and 0.9 < np.median(widths) < 1.2 and max(widths) < 1.5, widths
