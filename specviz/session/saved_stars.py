@@ -85,6 +85,7 @@ def plain_star(star: Star) -> dict[str, Any]:
         "ra": star.ra,
         "dec": star.dec,
         "catalogue": _facts(star.catalogue),
+        "catalogues": {name[:100]: _facts(values) for name, values in list(star.catalogues.items())[:20]},
         "meta": _facts(star.meta),
         "spectra": [_plain_spectrum(s) for s in star.spectra.values()],
     }
@@ -130,6 +131,7 @@ def star_of(value: Any, where: str) -> Star:
             _light_curve_of(v["light_curve"], where) if v.get("light_curve") is not None else None,
             _facts_of(v.get("catalogue", {}), where),
             _facts_of(v.get("meta", {}), where),
+            {text_of(k, where, 100): _facts_of(x, where) for k, x in part_of(v.get("catalogues", {}), where).items()},
         )
     except ReadError:
         raise

@@ -49,7 +49,9 @@ def _spectrum(name: str = "G star", survey: Any = "lamost_lrs", **meta: Any) -> 
 def _star(name: str = "G star") -> Star:
     spectra = {s: _spectrum(name, s) for s in ("lamost_lrs", "gaia_xp")}
     ids = (Identifier("LAMOST", "DR7", "938505172"), Identifier("Gaia", "DR3", "4345775217221821312"))
-    return Star(name, spectra, ids, 20.94, -1.396, catalogue={"teff": 5714.0, "source": "LASP"}, meta={"layout": "x"})
+    lasp, gaia = {"teff": 5714.0, "source": "LASP"}, {"teff": 5650.0, "source": "Gaia DR3 GSP-Phot"}
+    catalogues = {"LASP": lasp, "GSP-Phot": gaia}
+    return Star(name, spectra, ids, 20.94, -1.396, catalogue=lasp, meta={"layout": "x"}, catalogues=catalogues)
 
 
 def _same(a: Spectrum, b: Spectrum) -> None:
@@ -67,7 +69,7 @@ def test_a_star_comes_back_to_the_last_bit(tmp_path: Path, suffix: str) -> None:
         _same(spectrum, back.spectra[survey])
     if suffix != ".csv":  # which has no place for more than cells
         assert back.identifiers == star.identifiers and (back.ra, back.dec) == (20.94, -1.396)
-        assert back.catalogue == star.catalogue and back.spectra["lamost_lrs"].snr == 55.5
+        assert back.catalogues == star.catalogues and back.catalogue == star.catalogue and back.spectra["lamost_lrs"].snr == 55.5
         assert b"/home/me" not in (tmp_path / f"x{suffix}").read_bytes()
 
 

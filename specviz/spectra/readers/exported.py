@@ -177,6 +177,7 @@ def _star(facts: Mapping[str, Any], spectrum: Spectrum) -> Star:
         ra=_number(v.get("ra")),
         dec=_number(v.get("dec")),
         catalogue=_plain(v.get("catalogue")),
+        catalogues={str(k)[:100]: _plain(x) for k, x in _named(v.get("catalogues")).items()},
         meta={**_plain(v.get("meta")), "path": spectrum.meta["path"]},
     )
 
@@ -192,6 +193,10 @@ def _truths(cells: Any) -> Any:
 def _number(value: Any) -> float | None:
     fine = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 360
     return float(value) if fine else None
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return dict(list(value.items())[:20]) if isinstance(value, dict) else {}
 
 
 def _plain(value: Any) -> dict[str, Any]:

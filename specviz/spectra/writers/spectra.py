@@ -91,6 +91,7 @@ def spectrum_table(spectrum: Spectrum, *, star: Star | None = None, of: int = 0)
             "ra": star.ra,
             "dec": star.dec,
             "catalogue": plain_facts(star.catalogue),
+            "catalogues": {name: plain_facts(values) for name, values in star.catalogues.items()},
             "meta": plain_facts(star.meta),
         },
     }
