@@ -24,8 +24,9 @@ from specviz.views.formats import number
 GAP = 0.09  # between cells, in cells
 LEVELS = (0.95, 0.68)
 BINS = 36
-#: Width of a digit in cells: 6.1 px of 73 px in a corner of four labels, a third of the Explorer wide.
-DIGIT = 0.084
+#: Width of a digit in cells: 7 px (DejaVu Sans, the widest of our fonts) of 73 px in a corner of four labels, a third of
+#: the Explorer wide.
+DIGIT = 0.096
 #: Samples end abruptly where their last 72nd of the range is this dense, in peaks of the histogram.
 _ABRUPT = 0.3
 _SMOOTH = 1.3  # bins
@@ -84,7 +85,7 @@ def nice_ticks(low: float, high: float, digit: float = DIGIT) -> tuple[list[floa
                 (abs((y - x) / span - 0.5) + 1.5 * abs((x + y) / 2 - (low + high) / 2) / span, x, y)
                 for i, x in enumerate(at)
                 for j, y in enumerate(at[i + 1 :], i + 1)
-                if fits[i] and fits[j] and max(0.36, half[i] + half[j] + 0.8 * digit) <= (y - x) / span
+                if fits[i] and fits[j] and max(0.36, half[i] + half[j] + 0.6 * digit) <= (y - x) / span
             ]
             if pairs:
                 return [*min(pairs)[1:]], decimals

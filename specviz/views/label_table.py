@@ -22,7 +22,6 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Evolution", ("mass", "radius", "age", "dnu", "nu_max", "delta_pi1")),
     ("Others", ()),
 )
-_WIDE = "(min-width: 560px)"
 CSS = f"""
 :host {{ display: block; overflow: auto; box-sizing: border-box; scrollbar-width: thin; container-type: inline-size; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
@@ -36,8 +35,10 @@ tr.sv-group th {{ font-size: 12px; font-weight: 600; color: {stylesheet.QUIET}; 
 small {{ font-size: 12px; padding-left: 6px; color: {stylesheet.QUIET}; }}
 .f {{ color: {stylesheet.WARN_TEXT}; padding: 0; }} .f .sv-icon {{ vertical-align: -2px; }}
 .p, .x, .n, .more {{ display: none; }}
-@container {_WIDE} {{ .p, .x, .more {{ display: table-cell; }} th, td {{ padding: 0 8px; }} }}
-@container (min-width: 860px) {{ .n {{ display: table-cell; white-space: normal; }} }}
+@container (min-width: 500px) {{ .more {{ display: table-cell; }} }}
+@container (min-width: 640px) {{ .x {{ display: table-cell; }} }}
+@container (min-width: 760px) {{ .p {{ display: table-cell; }} th, td {{ padding: 0 8px; }} }}
+@container (min-width: 900px) {{ .n {{ display: table-cell; white-space: normal; }} }}
 """
 
 
@@ -138,8 +139,9 @@ def _row(report: Report, name: str, catalogues: list[CatalogueValues], other: st
         away = one.distance(name, median, low, high)
         sigma = f"{formats.number(away, 1, sign=True)} σ" if away is not None else ""
         hint = formats.text(words, 200)
+        klass = "c" if one.value(name) is not None else "u"
         cells.append(
-            f'<td class="c{more}" title="{hint}">{formats.label(name, one.value(name))}</td><td class="d{more}">{sigma}</td>'
+            f'<td class="{klass}{more}" style="text-align:right" title="{hint}">{formats.label(name, one.value(name))}</td><td class="d{more}">{sigma}</td>'
         )
         said += [words] if words else []
     cells.append(f'<td class="n">{formats.text(note, 200)}</td>')

@@ -24,7 +24,7 @@ _WIDE = "@container sv-posterior (min-width: 720px)"
 _OUTER = ":host { container: sv-posterior / inline-size; }"
 _INNER = f"""{_WIDE} {{
 :host {{ flex-flow: row nowrap !important; gap: 24px !important; align-items: flex-start; }}
-:host > .sv-corner {{ flex: 0 0 min(660px, 54%) !important; width: min(660px, 54%) !important; }}
+:host > .sv-corner {{ flex: 0 0 min(640px, 46%) !important; width: min(640px, 46%) !important; }}
 :host > .sv-table {{ flex: 1 1 0 !important; min-width: 0; height: auto !important; max-height: 680px; }} }}"""
 _BOX = ":host { position: relative; }" + stylesheet.HIDE
 _SHOW = f"{_WIDE} {{ :host([data-sv-hidden][data-sv-when]) {{ display: block !important; }} }}"
@@ -191,7 +191,9 @@ class PosteriorPanel:
             )
             heads = [m for m in made.titles if m[3] == side]
             self.titles[side].data = dict(
-                x=[m[0] for m in heads], y=[m[1] for m in heads], text=[_title(names[m[2]], made.n) for m in heads]
+                x=[m[0] for m in heads],
+                y=[m[1] for m in heads],
+                text=[_title(names[m[2]], made.n, side) for m in heads],
             )
 
     def _clear(self) -> None:
@@ -226,9 +228,12 @@ def _cells(n: int) -> float:
     return (n + (n - 1) * corner.GAP + EDGE) / (1 - LEFT / four)
 
 
-def _title(name: str, n: int) -> str:
+def _title(name: str, n: int, side: str) -> str:
+    """Heading with the unit; in small cells the unit stands below it, on the x axis alone."""
     unit = formats.unit(name)
-    return formats.heading(name) + (f" ({unit})" if unit and n < 6 else "")
+    if n > 4:
+        return formats.heading(name) + (f"\n({unit})" if unit and side == "x" else "")
+    return formats.heading(name) + (f" ({unit})" if unit else "")
 
 
 def _attributes(model: Any, attributes: dict[str, str]) -> None:

@@ -72,7 +72,8 @@ def test_any_of_twenty_labels_up_to_six(view: Any) -> None:
     panel, session = view.posterior, view.session
     assert panel.header.object.count('data-sv-toggle="corner ') == 21
     session.set(corner=("rv", "teff", "mg_fe", "eu_fe", "c_fe", "ba_fe"))
-    assert _titles(panel) == ["RV", "Teff", "[Mg/Fe]", "[Eu/Fe]", "[C/Fe]", "[Ba/Fe]"]
+    assert panel.titles["x"].data["text"][:2] == ["RV\n(km s⁻¹)", "Teff\n(K)"]
+    assert panel.titles["y"].data["text"] == ["Teff", "[Mg/Fe]", "[Eu/Fe]", "[C/Fe]", "[Ba/Fe]"]
     assert len(panel.frames.data["left"]) == 21
     x, y = panel.figure.x_range, panel.figure.y_range
     assert (x.end - x.start) / (y.end - y.start) == pytest.approx(panel.figure.aspect_ratio, rel=0.03)  # square cells
