@@ -33,8 +33,9 @@ function legendOf(panel, style) {
   const entries = [];
   for (const chip of deepElements(panel.shadowRoot ?? panel)) {
     if (!chip.classList?.contains("sv-chip") || chip.getAttribute("aria-pressed") !== "true" || chip.disabled) continue;
-    const role = /--sv-([a-z_-]+)/.exec(chip.querySelector("i")?.getAttribute("style") ?? "")?.[1];
-    if (role != null) entries.push({ label: chip.textContent.trim(), colour: style.getPropertyValue(`--sv-${role}`).trim() || "#888888" });
+    const swatch = chip.querySelector("i")?.getAttribute("style") ?? "";
+    const role = /--sv-([a-z_-]+)/.exec(swatch)?.[1];
+    if (role != null) entries.push({ label: chip.textContent.trim(), dash: swatch.includes("repeating") ? [4, 2] : [], colour: style.getPropertyValue(`--sv-${role}`).trim() || "#888888" });
   }
   return entries;
 }
@@ -70,10 +71,10 @@ function headLine({ width, star, heading, legend, family }) {
   if (heading !== "" && heading !== star) { texts.push({ text: heading, x: end + 10, weight: 400 }); end += 10 + wide(heading); }
   const strokes = [];
   let x = width - PICTURE_EDGE;
-  for (const { label, colour } of [...legend].reverse()) {
+  for (const { label, colour, dash } of [...legend].reverse()) {
     const from = x - wide(label) - 22;
     if (from < end + 16) break;                 // there is no room for more
-    strokes.push({ x: from, colour });
+    strokes.push({ x: from, colour, dash });
     texts.push({ text: label, x: from + 22, weight: 400 });
     x = from - 14;
   }
@@ -106,7 +107,7 @@ function drawPng(plan) {
   ctx.fillStyle = plan.ink;
   for (const { text, x, weight } of texts) { ctx.font = font(weight); ctx.fillText(text, x, PICTURE_HEAD / 2); }
   ctx.lineWidth = 2.5;
-  for (const { x, colour } of strokes) { ctx.strokeStyle = colour; ctx.beginPath(); ctx.moveTo(x, PICTURE_HEAD / 2); ctx.lineTo(x + 16, PICTURE_HEAD / 2); ctx.stroke(); }
+  for (const { x, colour, dash } of strokes) { ctx.strokeStyle = colour; ctx.setLineDash(dash); ctx.beginPath(); ctx.moveTo(x, PICTURE_HEAD / 2); ctx.lineTo(x + 16, PICTURE_HEAD / 2); ctx.stroke(); }
   return new Promise((done, failed) => canvas.toBlob((blob) => (blob == null ? failed(new Error("the picture is too large for this browser")) : done(blob)), "image/png"));
 }
 
@@ -130,7 +131,7 @@ function drawSvg(plan) {
   }
   const { texts, strokes } = headLine(plan);
   for (const { text, x, weight } of texts) root.append(make("text", { x, y: PICTURE_HEAD / 2 + 4, fill: plan.ink, "font-size": 12, "font-weight": weight, "font-family": plan.family }, text));
-  for (const { x, colour } of strokes) root.append(make("line", { x1: x, x2: x + 16, y1: PICTURE_HEAD / 2, y2: PICTURE_HEAD / 2, stroke: colour, "stroke-width": 2.5 }));
+  for (const { x, colour, dash } of strokes) root.append(make("line", { x1: x, x2: x + 16, y1: PICTURE_HEAD / 2, y2: PICTURE_HEAD / 2, stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash.join(" ") || "none" }));
   return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" });
 }
 

@@ -9,20 +9,21 @@ from specviz.session import outcome
 from specviz.session.citations import acknowledgements, as_bibtex, as_text, citations
 from specviz.session.state import State
 from specviz.views import icons
-from specviz.views.formats import DASH, text
+from specviz.views.formats import DASH, heading, text
 from specviz.views.help_page import HELP_CSS
 
 CSS = (
     HELP_CSS
     + """
 .help .body { padding: 8px 16px 12px; } .help .body p { margin: 4px 0 8px; } .help .body h3 { margin-top: 12px; }
-.help .facts { grid-template-columns: minmax(120px, max-content) minmax(0, 1fr); }
+.help .facts { grid-template-columns: minmax(120px, fit-content(38%)) minmax(0, 1fr); }
 .help .facts dd { overflow-wrap: anywhere; user-select: text; } .help .facts dt { font-weight: 400; }
 .help .actions { display: flex; gap: 8px; padding: 8px 0 4px; }
 .sv-links { display: inline-flex; gap: 12px; font-size: 12px; white-space: nowrap; padding-left: 12px; }
 .sv-links .sv-button.sv-link { height: 24px; }
 """
 )
+SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "Gaia XP", "sdss": "SDSS", "other": "Other"}
 _LONGEST = 20_000
 
 
@@ -69,7 +70,7 @@ def _provenance(state: State) -> str:
         for survey, spectrum in star.spectra.items():
             m = spectrum.meta
             words = [m.get("release"), m.get("object_id"), m.get("layout"), m.get("path")]
-            facts.append((survey, ", ".join(str(w) for w in words if w)))
+            facts.append((SURVEYS.get(survey, survey), ", ".join(dict.fromkeys(str(w) for w in words if w))))
         parts.append("<h3>Spectra</h3>" + _facts(facts))
         asked = outcome.services(star)
         if asked:
@@ -86,16 +87,21 @@ def _provenance(state: State) -> str:
             ("specviz", p.specviz_version),
         ]  # fmt: skip
         parts.append("<h3>Model</h3>" + _facts(facts))
-        notes = sorted({f"{k}: {v}" for post in report.posteriors.values() for k, v in post.notes.items()})
+        notes: dict[str, dict[str, None]] = {}
+        for posterior in report.posteriors.values():
+            for label, note in posterior.notes.items():
+                notes.setdefault(note, {})[heading(label)] = None
         if notes:
-            parts.append("<h3>Remarks on labels</h3>" + "".join(f"<p>{text(n, 400)}</p>" for n in notes))
+            parts.append(
+                "<h3>Remarks on labels</h3>" + _facts((", ".join(names), note) for note, names in notes.items())
+            )
     else:
         parts.append(f"<p>specviz {text(__version__)}; no model has read a star yet.</p>")
     return "".join(parts)
 
 
 def _facts(facts: Iterable[tuple[str, str]]) -> str:
-    lines = "".join(f'<dt class="sv-quiet">{text(k, 80)}</dt><dd>{text(v, 600)}</dd>' for k, v in facts)
+    lines = "".join(f'<dt class="sv-quiet">{text(k, 200)}</dt><dd>{text(v, 600)}</dd>' for k, v in facts)
     return f'<dl class="facts">{lines}</dl>'
 
 

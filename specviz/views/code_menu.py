@@ -28,4 +28,5 @@ def code_menu(state: State) -> str:
         f"{icons.svg('copy', 14)} Copy</button></div></div>"
     )
     label = f'{icons.svg("code", 16)}<span class="sv-word">Code</span>'
-    return f'<span title="Code">{menu(label, items, name="Code")}</span>'
+    star = "" if state.star is None else text(state.star.name, 200)  # after which pictures are called
+    return f'<span title="Code" data-sv-star="{star}">{menu(label, items, name="Code")}</span>'

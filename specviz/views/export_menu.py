@@ -5,27 +5,27 @@ What needs Python is hidden on a saved page (``--sv-keys-bar`` is set where some
 
 from __future__ import annotations
 
-from specviz.session.exporting import DATA, FORMS, has
-from specviz.session.state import State
+from specviz.session.exporting import DATA, FORMS
 from specviz.views import icons
 from specviz.views.formats import text
 from specviz.views.option_controls import menu
 from specviz.views.save_figure import PICTURED, picture_button
 
 CSS = """
-.sv-menu .sv-export { display: grid; grid-template-columns: max-content max-content; gap: 4px 16px; align-items: center; padding: 2px 8px 6px; font-size: 12px; }
+.sv-menu .sv-export { display: grid; grid-template-columns: 1fr max-content; gap: 4px 16px; align-items: center; padding: 2px 8px 6px; font-size: 12px; }
 .sv-menu .sv-export > b { grid-column: 1 / -1; padding-top: 4px; }
 .sv-menu .sv-export > span { white-space: nowrap; }
 .sv-menu .sv-formats { display: flex; gap: 4px; justify-content: flex-end; }
 .sv-menu .sv-formats .sv-button { padding: 0 6px; }
-.sv-menu .sv-button[disabled] { opacity: 0.45; cursor: default; background: none; }
 .sv-menu .sv-live { display: var(--sv-keys-bar, none); flex-direction: column; }
 """
 
 
-def export_menu(state: State) -> str:
-    """The menu for what there is now; what there is not yet has no button that can be pressed."""
-    rows = "".join(_row(name, "".join(_data(state, what, name, f) for f in FORMS)) for what, name in DATA.items())
+def export_menu() -> str:
+    """The menu. It is the same for every star, so that it stays open while one is drawn: what there is not yet is said
+    when its button is pressed.
+    """
+    rows = "".join(_row(name, "".join(_table(what, name, form) for form in FORMS)) for what, name in DATA.items())
     pictures = "".join(
         _row(name, picture_button("png", panel, name) + picture_button("svg", panel, name))
         for panel, name in PICTURED.items()
@@ -38,18 +38,16 @@ def export_menu(state: State) -> str:
         f'<div class="sv-live"><hr><div class="sv-export"><b>All of it</b>{whole}</div></div>'
     )
     label = f'{icons.svg("export", 16)}<span class="sv-word">Export</span>'
-    star = "" if state.star is None else state.star.name
-    return f'<span data-sv-star="{text(star, 200)}" title="Export">{menu(label, items, name="Export")}</span>'
+    return f'<span title="Export">{menu(label, items, name="Export")}</span>'
 
 
 def _row(name: str, buttons: str) -> str:
     return f'<span>{text(name)}</span><span class="sv-formats">{buttons}</span>'
 
 
-def _data(state: State, what: str, name: str, form: str) -> str:
-    return _act(f"{what} {form}", FORMS[form], f"{name} as {FORMS[form]}", enabled=has(state, what))
+def _table(what: str, name: str, form: str) -> str:
+    return _act(f"{what} {form}", FORMS[form], f"{name} as {FORMS[form]}")
 
 
-def _act(wanted: str, label: str, name: str, *, enabled: bool = True) -> str:
-    off = "" if enabled else " disabled"
-    return f'<button class="sv-button" data-sv-act="export {wanted}" aria-label="{text(name)}"{off}>{label}</button>'
+def _act(wanted: str, label: str, name: str) -> str:
+    return f'<button class="sv-button" data-sv-act="export {wanted}" aria-label="{text(name)}">{label}</button>'

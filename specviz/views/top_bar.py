@@ -54,6 +54,7 @@ _FILE = """
 _ROW = """
 :host > .sv-search { flex: 0 1 380px !important; min-width: 140px; overflow: visible; }
 :host([data-busy]) > .sv-grow { flex: 1 1 300px; }
+:host > .sv-file, :host > .sv-recent, :host > .sv-model { display: var(--sv-keys-bar, none); }
 @container (max-width: 1199px) { :host([data-busy]) > .sv-model { display: none; } }
 @container (max-width: 919px) { :host([data-busy]) > .sv-recent { display: none; } }
 @container (max-width: 699px) { :host([data-busy]) > .sv-file, :host > .sv-recent, :host > .sv-model { display: none; } }
@@ -81,7 +82,7 @@ class TopBar:
         self.badge.visible = False
         self.model = html("", classes=["sv-model"], css=_MODEL_MENU)
         self.code = html("", css=_MENU + code_menu.CSS + _ICONS)
-        self.export = html("", css=_MENU + export_menu.CSS + _ICONS)
+        self.export = html(export_menu.export_menu(), css=_MENU + export_menu.CSS + _ICONS)
         files = file_input(session.open_bytes, css=stylesheet.FILE_BUTTON + _FILE)
         files.css_classes = ["sv-file"]
         self.root = row(
@@ -127,15 +128,14 @@ class TopBar:
             self._quiet = False
 
     def _menus(self, old: State, new: State) -> None:
-        """The menus at the right; each only when what it offers has changed, since a change closes it."""
+        """The menus at the right; each only when what it offers has changed, since a change closes it.
+
+        (Export's never changes.)
+        """
         if new.model != old.model or new.view.face_off != old.view.face_off or not self.model.object:
             name = new.model or self._model
             self.model.object = model_menu(self._session.model_choices(), name, comparing=new.view.face_off)
         self.code.object = code_menu.code_menu(new)
-        if (new.star, new.report, new.neighbours) != (old.star, old.report, old.neighbours) or (
-            bool(new.work) != bool(old.work) or not self.export.object
-        ):
-            self.export.object = export_menu.export_menu(new)
 
 
 def draw_progress(state: State, button: Html, words: Html, *, else_say: str = "") -> None:
