@@ -9,6 +9,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 from bokeh.models import Div, HoverTool, HTMLTemplateFormatter, Model, Paragraph, PreText, TableColumn, Tooltip
 from bokeh.models.dom import HTML as DomHtml
 
@@ -154,3 +155,35 @@ def hostile_state(state: State, evil: str) -> State:
         model=evil,
         explained=Explained("teff", problem=evil),
     )
+
+
+def hostile_fits(evil: str) -> bytes:
+    """A LAMOST file of demo 1 whose every card of text says ``evil`` (as far as a card holds it)."""
+    import io
+
+    from astropy.io import fits
+
+    spectrum = DemoArchive().fetch("demo 1").spectra["lamost_lrs"]
+    wave = spectrum.wavelength
+    mask = (~spectrum.good).astype(float)
+    hdu = fits.PrimaryHDU(np.array([spectrum.flux, spectrum.ivar, wave, mask, mask], np.float32))
+    hdu.header.update({"COEFF0": float(np.log10(wave[0])), "COEFF1": 1e-4, "VACUUM": True, "SNRG": 50.0, "Z": 1e-5})
+    said = evil[:60]
+    for card in (
+        "OBJECT",
+        "DESIG",
+        "OBSID",
+        "CLASS",
+        "SUBCLASS",
+        "DATA_V",
+        "TELESCOP",
+        "BUNIT",
+        "OBSERVER",
+        "FILENAME",
+    ):
+        hdu.header[card] = said
+    hdu.header["COMMENT"] = said
+    hdu.header["HISTORY"] = said
+    out = io.BytesIO()
+    hdu.writeto(out)
+    return out.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import PAYLOADS, hostile_star, hostile_state, markup_in, markup_in_tree
+from hostile import PAYLOADS, hostile_fits, hostile_star, hostile_state, markup_in, markup_in_tree
 
 from specviz.errors import ReadError
 from specviz.session.state import Explained, Notice
@@ -63,6 +63,9 @@ def test_names_of_files_and_lists(make_view: Any, evil: str) -> None:
         session.open_bytes(name, data)
         session.wait()
         assert markup_in_tree(view.layout) == []
+    session.open_bytes(f"{evil}.fits", hostile_fits(evil))
+    assert session.wait().star.spectra
+    assert markup_in_tree(view.layout) == []
     session.open(evil)
     session.wait()
     session.add_targets([evil, "demo 2"])
