@@ -11,7 +11,7 @@ import traitlets
 
 from specviz import api
 from specviz.app.catalogue import Catalogue
-from specviz.app.compare import Comparison, compare
+from specviz.app.comparing import Comparison, compare
 from specviz.app.exporting import export, read_session, write_page
 from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of, velocity_templates

@@ -8,7 +8,7 @@ from typing import Any
 from specviz import api
 from specviz.analysis.engine import Engine
 from specviz.app.models_here import ModelsHere
-from specviz.app.wiring import fill, listen, surroundings, targets_of
+from specviz.app.wiring import fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
 from specviz.session.session import Session
 from specviz.views.explorer import ExplorerView
@@ -110,7 +110,10 @@ def _page(
         from bokeh.io import curdoc
 
         sky = Sky(online=online)  # of this visitor: one who goes offline must not take the others along
-        session = Session(engine, api.demo_catalog, sky=sky, allow_paths=owner, expecting=bool(targets), models=models)
+        session = Session(
+            engine, api.demo_catalog, sky=sky, allow_paths=owner, expecting=bool(targets), models=models,
+            templates=velocity_templates,
+        )  # fmt: skip
         view = ExplorerView(session, world)
         doc = curdoc()
         view.connect(lambda draw, later=False: doc.add_next_tick_callback(draw))

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from bokeh.models import ColumnDataSource, CustomJS, Toggle
@@ -99,9 +100,7 @@ class CompareView:
     def _build(self, reference: Callable[[], Any], closable: bool) -> None:
         session = self.session
         self.busy, self.notice = BusyLine(), NoticeBar()
-        self.fields = [
-            search(words, lambda typed, i=i: session.open(i, typed)) for i, words in enumerate(_PLACEHOLDERS)
-        ]
+        self.fields = [search(words, partial(session.open, i)) for i, words in enumerate(_PLACEHOLDERS)]
         for i, field in enumerate(self.fields):
             field.name = f"search-{i + 1}"
         for field in self.fields if closable else self.fields[1:]:  # "/" goes to one field of a page

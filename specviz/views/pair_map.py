@@ -47,8 +47,9 @@ class PairMap:
             colour, source = LIGHT[role], self.places[i]
             for a, b, c, d in (("x0", "y", "x1", "y"), ("x", "y0", "x", "y1")):
                 mark(fig, "segment", a, b, c, d, source=source, line_color=colour, line_width=1.4)
-            fill = LIGHT["panel"] if i == 0 else colour
-            dot: dict[str, Any] = dict(size=9, fill_color=fill, line_color=colour, line_width=2.2 if i == 0 else 1)
+            dot: dict[str, Any] = dict(size=8, fill_color=colour, line_color=LIGHT["panel"], line_width=0.5)
+            if i == 0:  # a ring: a dot in the same place is seen in it
+                dot = dict(size=12, fill_color=None, line_color=colour, line_width=2.2)
             mark(fig, "scatter", "x", "y", source=source, name=f"pair-map-{i + 1}", **dot)
         wheel, pan = WheelZoomTool(zoom_on_axis=True), PanTool()
         fig.add_tools(wheel, pan, ResetTool())
