@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,47 @@ def official_release() -> Any:
 def tiny_release(official_release: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A tiny release without usable SBI posteriors, made once, only to be read (``folder``, ``files``, ``configs``)."""
     return official_release.make_release(tmp_path_factory.mktemp("release"), "tiny")
+
+
+@pytest.fixture
+def serve_aside() -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """``serve_aside(make) -> server``: what ``make`` returns, run on a thread of its own until the test ends.
+
+    With a loop of its own: that of the tests' thread may be Playwright's.
+    """
+    import asyncio
+    from concurrent.futures import Future
+    from threading import Thread
+
+    running: list[tuple[Any, Thread]] = []
+
+    def one(make: Callable[[], Any]) -> Any:
+        made: Future[Any] = Future()
+
+        def run() -> None:
+            asyncio.set_event_loop(asyncio.new_event_loop())
+            try:
+                server = make()
+                server.start()
+            except BaseException as error:  # noqa: BLE001 - raised in the test
+                made.set_exception(error)
+                return
+            made.set_result(server)
+            server.io_loop.start()
+            server.io_loop.close(all_fds=True)
+
+        thread = Thread(target=run, daemon=True)
+        thread.start()
+        running.append((made.result(60), thread))
+        return running[-1][0]
+
+    yield one
+    for server, thread in running:
+
+        def stop(server: Any = server) -> None:
+            server.stop()
+            server.io_loop.stop()
+
+        server.io_loop.add_callback(stop)
+        thread.join(30)
+        assert not thread.is_alive()

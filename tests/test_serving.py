@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -32,27 +33,14 @@ def sessions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     return made
 
 
-@pytest.fixture
-def visit() -> Iterator[Callable[[Any, str], str]]:
-    """``visit(server, path)``: the page that a new visitor gets; the servers are stopped."""
-    from tornado.httpclient import AsyncHTTPClient
-
-    servers: dict[int, Any] = {}
-
-    def one(server: Any, path: str = "/") -> str:
-        if id(server) not in servers:
-            servers[id(server)] = server
-            server.start()
-        address = f"http://127.0.0.1:{server.port}{path}"
-        return server.io_loop.run_sync(lambda: AsyncHTTPClient().fetch(address, request_timeout=120)).body.decode()
-
-    yield one
-    for server in servers.values():
-        server.stop()
+def visit(server: Any, path: str = "/") -> str:
+    """The page that a new visitor gets."""
+    with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=120) as reply:
+        return reply.read().decode()
 
 
-def test_visitors_share_the_model_and_nothing_else(sessions: list[Any], visit: Callable[..., str]) -> None:
-    server = specviz.serve("demo 1", start=False, verbose=False)
+def test_visitors_share_the_model_and_nothing_else(sessions: list[Any], serve_aside: Callable[..., Any]) -> None:
+    server = serve_aside(lambda: specviz.serve("demo 1", start=False, verbose=False))
     assert visit(server) != visit(server)
     first, second = sessions
     assert first.engine is second.engine
@@ -64,21 +52,21 @@ def test_visitors_share_the_model_and_nothing_else(sessions: list[Any], visit: C
         session.close()
 
 
-def test_a_visitor_names_no_files(sessions: list[Any], visit: Callable[..., str], tmp_path: Path) -> None:
+def test_a_visitor_names_no_files(sessions: list[Any], serve_aside: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "mine.fits").write_bytes(b"not for visitors")
-    visit(specviz.serve(start=False, verbose=False))
+    visit(serve_aside(lambda: specviz.serve(start=False, verbose=False)))
     sessions[0].open(str(tmp_path / "mine.fits"))
     state = sessions[0].wait()
     assert state.star is None and "No star or file called" in state.notice.title + state.notice.text
     sessions[0].close()
 
 
-def test_the_app_file_under_panel_serve(sessions: list[Any], visit: Callable[..., str]) -> None:
+def test_the_app_file_under_panel_serve(sessions: list[Any], serve_aside: Callable[..., Any]) -> None:
     """There the visitor need not be the owner of the machine: in Panel's preview (tests/ui) they are."""
     import panel as pn
 
     app = str(ROOT / "notebooks" / "explorer_app.py")
-    server = pn.serve({"/": app}, address="127.0.0.1", show=False, start=False, verbose=False)
+    server = serve_aside(lambda: pn.serve({"/": app}, address="127.0.0.1", show=False, start=False, verbose=False))
     assert "specvizPage.start" in visit(server, "/?star=demo%202")
     assert sessions[0].made_with[1]["allow_paths"] is False
     assert sessions[0].wait().star.name == "demo 2"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from bokeh.core.validation import silence
+from bokeh.core.validation.warnings import EMPTY_LAYOUT
 from bokeh.model import Model
 from bokeh.models import ColumnDataSource, CustomJS
 
@@ -97,6 +99,7 @@ def _session(factory: Callable[..., Any], options: dict[str, Any]) -> Callable[[
     def open_session() -> Any:
         import panel as pn
 
+        silence(EMPTY_LAYOUT)  # rows wait for what is put into them; each would be a warning on the terminal
         channel = _Channel(options["upload"])
         doc = pn.state.curdoc
         if doc is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
@@ -38,33 +38,28 @@ def test_what_is_no_origin_is_told(origin: str) -> None:
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A server with the options of the test's parameter, whose loop the test turns."""
+def server(request: pytest.FixtureRequest, serve_aside: Callable[..., Any]) -> Any:
+    """A running server with the options of the test's parameter."""
     options = getattr(request, "param", {})
-    made = serve(lambda inbox: pn.Column(f"limit {inbox.limit}"), start=False, verbose=False, **options)
-    made.start()
-    yield made
-    made.stop()
+    return serve_aside(
+        lambda: serve(lambda inbox: pn.Column(f"limit {inbox.limit}"), start=False, verbose=False, **options)
+    )
 
 
 def ask(server: Any, origin: str) -> int:
     """What a page of ``origin`` is answered when it opens a websocket: 101 is a yes."""
+    from http.client import HTTPConnection
+
     from bokeh.util.token import generate_jwt_token, generate_session_id
-    from tornado.httpclient import HTTPClientError, HTTPRequest
-    from tornado.websocket import websocket_connect
 
     token = generate_jwt_token(generate_session_id(), extra_payload={"headers": {}, "cookies": {}, "arguments": {}})
-    request = HTTPRequest(f"ws://127.0.0.1:{server.port}/ws", headers={"Origin": origin})
-
-    async def connect() -> int:
-        try:
-            connection = await websocket_connect(request, subprotocols=["bokeh", token])
-        except HTTPClientError as error:
-            return error.code
-        connection.close()
-        return 101
-
-    return int(server.io_loop.run_sync(connect))
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    headers = {"Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    headers |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": f"bokeh, {token}"}
+    connection.request("GET", "/ws", headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 def test_it_listens_on_the_loopback_address_alone(server: Any) -> None:
@@ -88,10 +83,10 @@ def test_an_origin_that_was_named_is_taken(server: Any) -> None:
 
 @pytest.mark.parametrize("server", [{"max_upload": 0.5}], indirect=True)
 def test_the_page_and_its_session_know_the_upload_limit(server: Any) -> None:
-    from tornado.httpclient import AsyncHTTPClient
+    from urllib.request import urlopen
 
-    reply = server.io_loop.run_sync(lambda: AsyncHTTPClient().fetch(f"http://127.0.0.1:{server.port}/"))
-    assert '"upload": 524288' in reply.body.decode()  # the browser refuses before it sends ...
+    with urlopen(f"http://127.0.0.1:{server.port}/", timeout=30) as reply:
+        assert '"upload": 524288' in reply.read().decode()  # the browser refuses before it sends ...
     (session,) = server.get_sessions("/")
     assert "limit 524288" in str(session.document.to_json())  # ... and Python does not rely on it
 
