@@ -48,7 +48,7 @@ def key(
     scale: tuple[float, float] | None,
     picture: Any,
     *,
-    lacks: bool = False,
+    problem: str = "",
     region: bool = False,
 ) -> str:
     """What the marks are, how many reference stars there are, and by what they are coloured."""
@@ -68,9 +68,6 @@ def key(
     parts = [_KEYS, dot, switch]
     if region:
         parts.append('<button class="sv-button" data-sv-act="all-similar">Clear region</button>')
-    if lacks:
-        shown = formats.count(picture.rows.size)
-        parts.append(
-            f'<span style="color:{WARN_TEXT}" title="pip install &quot;jupyter-specviz[maps]&quot; draws them all">{shown} of them drawn: datashader is not installed</span>'
-        )
+    if problem:
+        parts.append(f'<span style="color:{WARN_TEXT};white-space:normal">{text(problem)}</span>')
     return f'<div class="sv-mapkey">{"".join(parts)}</div>'

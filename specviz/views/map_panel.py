@@ -11,7 +11,7 @@ from bokeh.palettes import Cividis256
 
 from specviz.session.jobs import Job, Lane
 from specviz.session.state import State
-from specviz.views import density, map_figure, map_star
+from specviz.views import density, formats, map_figure, map_star
 from specviz.views.controls import html
 from specviz.views.map_controls import CSS, key, planes_switch
 from specviz.views.panel_frame import PanelFrame
@@ -47,6 +47,7 @@ class MapPanel:
         self._asked: tuple[Any, ...] | None = None  # what the picture on screen is of
         self._size = (360, 300)
         self._picture = density.Picture()
+        self._problem = ""
         self._lane: Lane | None = None
         self._job: Job | None = None
         names = ("background", "near", "chosen", "star", "contour", "catalogue", "region")
@@ -182,13 +183,18 @@ class MapPanel:
         self._lane.put(self._job)
 
     def _rendered(self, job: Job) -> None:
-        if job is self._job and job.error is None:
+        if job is not self._job:
+            return
+        if job.error is None:
             self._apply(lambda: self._paint(*job.result))
+        else:  # the log has why; the even part of the stars that was drawn at once stays
+            self._problem = "The density could not be drawn: an even part of the stars is shown"
+            self._apply(lambda: self._controls(self._state))
 
     def _paint(self, points: density.Points, picture: density.Picture) -> None:
         if points is not self._points:
             return
-        self._picture = picture
+        self._picture, self._problem = picture, ""
         self.drawing.image(picture)
         self._dots(points, picture.rows)
         self._controls(self._state)
@@ -273,9 +279,12 @@ class MapPanel:
         self.switch.object = planes_switch(state.view, reasons)
         count = 0 if self._points is None else self._points.x.size
         scale = self._points.limits if self._points is not None and self._points.colour is not None else None
-        lacks = count > density.IMAGE_ABOVE and not density.available()
+        problem = self._problem
+        if count > density.IMAGE_ABOVE and not density.available():
+            shown = formats.count(self._picture.rows.size)
+            problem = f"{shown} of them drawn; all are with: pip install 'jupyter-specviz[maps]'"
         self.key.object = key(
-            state.view, count, scale, self._picture, lacks=lacks, region=state.view.region is not None
+            state.view, count, scale, self._picture, problem=problem, region=state.view.region is not None
         )
 
     def close(self) -> None:

@@ -1,0 +1,71 @@
+"""A catalogue of the person's own: an index, the file of one, a table with or without embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from specviz.analysis.engine import Engine
+from specviz.app.catalogue import Catalogue
+from specviz.catalog.index import SimilarityIndex
+from specviz.errors import CatalogError, OptionError
+
+_RNG = np.random.default_rng(2)
+
+
+def _table(n: int = 30) -> Table:
+    return Table(
+        {
+            "source_id": np.arange(n) + 4_345_775_217_221_821_312,
+            "teff_gspphot": _RNG.uniform(4000, 7000, n),
+            "logg_gspphot": _RNG.uniform(1, 5, n),
+        }
+    )
+
+
+@pytest.fixture
+def engine(fake_model_class: Any) -> Engine:
+    return Engine(fake_model_class(), samples=10)
+
+
+def test_a_table_without_embeddings_is_for_the_map(engine: Engine) -> None:
+    found = Catalogue(_table(), engine)
+    planes = found.background()
+    assert planes is not None and planes.reason("kiel") == "" and planes.names([0]) == ["4345775217221821312"]
+    assert found.surveys is None and found.words == "simulated stars"
+
+
+def test_a_table_with_embeddings_is_searched(engine: Engine) -> None:
+    table = _table()
+    table["embedding"] = _RNG.normal(size=(30, 6)).astype(np.float32)
+    table.meta["survey"] = "gaia_xp"
+    found = Catalogue(table, engine)
+    index = found(engine, "gaia_xp")
+    assert isinstance(index, SimilarityIndex) and found.surveys == ("gaia_xp",) and found.background() is None
+    near = index.search(table["embedding"][4], k=3)
+    assert near["object_id"][0] == "4345775217221821316" and near["teff"][0] == table["teff_gspphot"][4]
+
+
+def test_pandas_frames_are_tables_too(engine: Engine) -> None:
+    planes = Catalogue(_table().to_pandas(), engine).background()
+    assert planes is not None and len(planes) == 30
+
+
+def test_an_index_of_other_weights_is_refused(engine: Engine, tmp_path: Path) -> None:
+    index = SimilarityIndex(
+        _RNG.normal(size=(30, 6)),
+        Table({"object_id": [f"s{i}" for i in range(30)]}),
+        model_sha256="9" * 64,
+        survey="lamost_lrs",
+    )
+    with pytest.raises(CatalogError, match="other weights"):
+        Catalogue(index, engine)
+    index.save(tmp_path / "own.npz")
+    with pytest.raises(CatalogError, match="other weights"):
+        Catalogue(tmp_path / "own.npz", engine)
+    with pytest.raises(OptionError, match="a SimilarityIndex, the path"):
+        Catalogue(42, engine)
