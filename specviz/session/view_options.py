@@ -16,6 +16,7 @@ from specviz.errors import OptionError
 from specviz.session.similar_filter import LONGEST, SORTABLE
 
 Range = tuple[float, float]
+LabelRange = tuple[str, float, float]
 Region = tuple[str, tuple[float, ...], tuple[float, ...]]
 #: Marks of the strongest lines, and the groups of :data:`specviz.spectra.lines.LINES`.
 LINE_GROUPS = ("main", "H", "He", "Ca", "Mg", "Na", "Fe", "CH", "CN", "TiO", "DIB", "telluric")
@@ -84,6 +85,9 @@ class ViewOptions:
         label that the model does not give is left out.
     posterior_from : {"auto", "lamost_lrs", "gaia_xp", "both"}
         Whose posterior is drawn; "auto" is the leading spectrum's, "both" lays one over the other.
+    brush : tuple of (str, float, float)
+        Ranges of labels, drawn by dragging in the corner plot: of the samples only those within all of them are drawn
+        in full, the others faint; () = all.
     enlarged : tuple of str
         Panels as wide as the Explorer, from :data:`PANELS`.
     similar_by : {"auto", "lamost_lrs", "gaia_xp"}
@@ -123,6 +127,7 @@ class ViewOptions:
     posterior: Literal["corner", "table"] = "corner"
     corner: tuple[str, ...] = LEADING_LABELS
     posterior_from: Literal["auto", "lamost_lrs", "gaia_xp", "both"] = "auto"
+    brush: tuple[LabelRange, ...] = ()
     enlarged: tuple[str, ...] = ()
     similar_by: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
     similar_in: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
@@ -177,6 +182,8 @@ def _checked(name: str, value: Any) -> Any:
         return _some_of(name, value, _LISTS[name])
     if name == "corner":
         return _corner(value)
+    if name == "brush":
+        return _brush(value)
     if name == "similar_sort":
         return _sort(value)
     if name == "similar_filter":
@@ -220,6 +227,19 @@ def _corner(value: Any) -> tuple[str, ...]:
     if len(labels) > CORNER_LIMIT:
         raise OptionError(f"corner: {len(labels)} labels", expected=f"at most {CORNER_LIMIT}")
     return labels
+
+
+def _brush(value: Any) -> tuple[LabelRange, ...]:
+    try:
+        read = [(str(name), float(low), float(high)) for name, low, high in value or ()]
+        ranges = tuple((name, min(low, high), max(low, high)) for name, low, high in read)
+    except (TypeError, ValueError):
+        ranges = (("", math.nan, math.nan),)
+    names = [r[0] for r in ranges]
+    good = all(n.isidentifier() for n in names) and len(set(names)) == len(names) <= CORNER_LIMIT
+    if not good or not all(math.isfinite(v) for r in ranges for v in r[1:]):
+        raise OptionError(f"brush={str(value)[:60]}", expected="(label, low, high) each: (('teff', 5700, 5800),)")
+    return ranges
 
 
 def _listed(value: Any) -> Any:

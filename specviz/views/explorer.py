@@ -151,7 +151,7 @@ class ExplorerView:
     def _build_below(self) -> None:
         self.face_off = FaceOffPanel()
         self.side_by_side = SideBySide(self.session, self._apply, self._world.version)
-        self.posterior = PosteriorPanel()
+        self.posterior = PosteriorPanel(self.session)
         self.map = MapPanel(self.session, self._apply, self._world.reference)
         self.anomaly = AnomalyPanel(self.zoom)
         reference = f"{formats.count(self._world.n_reference)} simulated stars"
@@ -266,6 +266,8 @@ class ExplorerView:
             self.session.set(compare=False)
         elif state.view.face_off and state.neighbour is None:
             self.session.face_off(False)
+        elif state.view.brush and state.neighbour is None:
+            self.session.set(brush=())
         else:
             self.session.choose(None)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from specviz.session.state import Posterior, Report, Star, ViewOptions
-from specviz.session.view_options import CORNER_LIMIT, LEADING_LABELS
+from specviz.session.view_options import CORNER_LIMIT, LEADING_LABELS, LabelRange
 from specviz.spectra.catalogue_values import CatalogueValues, catalogues_of
 
+#: Samples below which a contour is noise.
+FEWEST = 50
 SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "XP", "sdss": "SDSS", "other": "Spectrum"}
 
 
@@ -30,6 +35,9 @@ class Choice:
     names : tuple of str
         What is drawn, first at the top left.
     catalogues : tuple of CatalogueValues
+    brush : tuple of (str, float, float)
+        Ranges that samples must be in to be drawn in full; only of labels that are drawn, and only where enough
+        samples are left.
     """
 
     first: Posterior | None
@@ -39,6 +47,7 @@ class Choice:
     labels: tuple[str, ...]
     names: tuple[str, ...]
     catalogues: tuple[CatalogueValues, ...]
+    brush: tuple[LabelRange, ...] = ()
 
     @property
     def posteriors(self) -> list[Posterior]:
@@ -65,4 +74,18 @@ def choose(star: Star | None, report: Report | None, view: ViewOptions) -> Choic
     if view.corner == LEADING_LABELS or not names:  # nobody chose: what the model lacks gives way to what it has
         names = labels[: len(LEADING_LABELS)]
     surveys = (SURVEYS.get(lead, lead), SURVEYS.get(other, other))
-    return Choice(first, second, surveys, other, labels, names, catalogues_of(star))
+    brush = tuple(r for r in view.brush if r[0] in names)
+    if any(len(brushed(p, brush)) < FEWEST for p in shown):
+        brush = ()  # drawn on another star, whose samples lie elsewhere
+    return Choice(first, second, surveys, other, labels, names, catalogues_of(star), brush)
+
+
+def brushed(posterior: Posterior, brush: Sequence[LabelRange]) -> Posterior:
+    """The samples within all ranges; those of labels that the posterior lacks do not count."""
+    if not brush:
+        return posterior
+    inside = np.ones(len(posterior), bool)
+    for name, low, high in brush:
+        if name in posterior.names:
+            inside &= (posterior[name] >= low) & (posterior[name] <= high)
+    return replace(posterior, samples=posterior.samples[inside])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from specviz.session.state import Report, ViewOptions
 from specviz.views import formats, icons, option_controls, posterior_table, spoken, stylesheet
 from specviz.views.label_table import grouped
-from specviz.views.posterior_choice import Choice
+from specviz.views.posterior_choice import Choice, brushed
 from specviz.views.posterior_marks import STYLES
 
 KEY_CSS = f"""
@@ -63,6 +63,14 @@ def key_html(
         )
     if not catalogues:
         lines.append(_line(_mark(0), "Catalogue: none"))
+    if choice.brush:
+        left, whole = len(brushed(choice.posteriors[0], choice.brush)), len(choice.posteriors[0])
+        clear = '<button class="sv-button sv-link" data-sv-set="brush []">Clear</button>'
+        words = ", ".join(
+            f"{formats.heading(n)} {formats.label(n, a)} to {formats.label(n, b)}" for n, a, b in choice.brush
+        )
+        share = formats.number(100 * left / whole, 1)
+        lines.append(f'<li><span title="{formats.text(words)}">{share}\u00a0% of samples brushed</span>{clear}</li>')
     return f'{switch}<ul class="sv-key" aria-label="Key">{"".join(lines)}</ul>'
 
 
@@ -96,6 +104,7 @@ def _copies(report: Report) -> str:
         return f'<button class="sv-item" data-sv-copy="{formats.text(copied, 10**6)}">{shown}</button>'
 
     lines = [
+        'explorer.set(brush=[("teff", 5700, 5800)])',
         "explorer.report.posterior.to_qtable()",
         "explorer.report.posterior.to_arviz()",
         'explorer.set(posterior_from="both")',

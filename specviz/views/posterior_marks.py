@@ -1,10 +1,12 @@
-"""Where the catalogues' values stand in a corner plot: a shape and a dash pattern each, with their errors. No Bokeh."""
+"""What lies over a corner plot: the catalogues' values, a shape and a dash pattern each, and what is brushed. No Bokeh."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from specviz.session.view_options import LabelRange
 from specviz.spectra.catalogue_values import CatalogueValues
 from specviz.views.corner import cell
 
@@ -16,6 +18,7 @@ STYLES = (
     ("hex", "8 3", "M5 .7L8.8 2.9V7.1L5 9.3L1.2 7.1V2.9Z"),
 )
 Range = tuple[float, float]
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1, in cells
 
 
 @dataclass
@@ -106,3 +109,51 @@ def _place(catalogue: CatalogueValues, name: str, ends: Range) -> tuple[float, R
         return u, None
     bar = tuple(min(1.0, max(0.0, u + e / (high - low))) for e in (-errors[0], errors[1]))
     return u, (bar[0], bar[1])
+
+
+def boxes(names: Sequence[str], ranges: Mapping[str, Range], brush: Sequence[LabelRange]) -> list[Box]:
+    """Where samples are brushed: a box in the cell of two labels, a band on the diagonal of each; (x0, y0, x1, y1)."""
+    n, out = len(names), []
+    at = {name: _span(ranges[name], low, high) for name, low, high in brush if name in names}
+    for i, name in enumerate(names):
+        if name not in at:
+            continue
+        x0, y0 = cell(i, i, n)
+        if len(at) == 1:
+            out.append((x0 + at[name][0], y0, x0 + at[name][1], y0 + 1))
+        for j, other in enumerate(names[:i]):
+            if other in at:
+                cx, cy = cell(j, i, n)
+                out.append((cx + at[other][0], cy + at[name][0], cx + at[other][1], cy + at[name][1]))
+    return out
+
+
+def ranges_in(names: Sequence[str], ranges: Mapping[str, Range], box: Box) -> tuple[LabelRange, ...]:
+    """The ranges of the labels of the cell in which the middle of a box lies; () outside all cells, or of no size."""
+    n = len(names)
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    for i, name in enumerate(names):
+        for j in range(i + 1):
+            cx, cy = cell(j, i, n)
+            if not (cx <= x <= cx + 1 and cy <= y <= cy + 1):
+                continue
+            across = _values(ranges[names[j]], box[0] - cx, box[2] - cx)
+            upward = _values(ranges[name], box[1] - cy, box[3] - cy)
+            if i == j:
+                return ((name, *across),) if across[1] > across[0] else ()
+            if across[1] > across[0] and upward[1] > upward[0]:
+                return (names[j], *across), (name, *upward)
+    return ()
+
+
+def _span(ends: Range, low: float, high: float) -> Range:
+    a, b = ((v - ends[0]) / (ends[1] - ends[0]) for v in (low, high))
+    return min(1.0, max(0.0, a)), min(1.0, max(0.0, b))
+
+
+def _values(ends: Range, a: float, b: float) -> Range:
+    """Label values at two places of a cell, cut at its borders, to five digits of the cell's range."""
+    low, high = sorted(min(1.0, max(0.0, v)) for v in (a, b))
+    digits = max(0, 4 - math.floor(math.log10(ends[1] - ends[0])))
+    made = [round(ends[0] + v * (ends[1] - ends[0]), digits) for v in (low, high)]
+    return made[0], made[1]

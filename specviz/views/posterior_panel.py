@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from bokeh.core.properties import field, value
-from bokeh.models import ColumnDataSource, Range1d
+from bokeh.events import SelectionGeometry, Tap
+from bokeh.models import BoxSelectTool, ColumnDataSource, Range1d
 
 from specviz.session.state import State
 from specviz.views import corner, formats, label_table, posterior_key, posterior_marks, stylesheet
@@ -14,7 +15,7 @@ from specviz.views.controls import HIDDEN, column, html
 from specviz.views.figures import mark, plain_figure
 from specviz.views.palette import FONT, LIGHT
 from specviz.views.panel_frame import PanelFrame
-from specviz.views.posterior_choice import Choice, choose
+from specviz.views.posterior_choice import Choice, brushed, choose
 
 #: Margins left and below the cells of four labels, in cells, for ticks and titles; and the side of the figure in pixels.
 LEFT, BELOW, EDGE = 0.80, 0.68, 0.05
@@ -33,12 +34,23 @@ _SHOW = f"{_WIDE} {{ :host([data-sv-hidden][data-sv-when]) {{ display: block !im
 class PosteriorPanel:
     """Corner of up to six labels in one square canvas, with its key in the empty corner, and the table of all.
 
-    What is drawn follows the options ``posterior``, ``posterior_from`` and ``corner`` of
-    :class:`~specviz.session.view_options.ViewOptions`.
+    What is drawn follows the options ``posterior``, ``posterior_from``, ``corner`` and ``brush`` of
+    :class:`~specviz.session.view_options.ViewOptions`. Dragging in a cell brushes samples; a tap, or Escape, lets go.
+
+    Parameters
+    ----------
+    session : Session, optional
+        Hears of what is brushed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: Any = None) -> None:
+        self._session = session
         self.figure = _figure()
+        self.figure.on_event(SelectionGeometry, self._dragged)
+        self.figure.on_event(Tap, self._tapped)
+        self.faint = ColumnDataSource(dict(xs=[], ys=[]))  # everything, while some samples are brushed
+        self.faint_curves = ColumnDataSource(dict(xs=[], ys=[]))
+        self.brushed = ColumnDataSource(dict(left=[], bottom=[], right=[], top=[]))
         self.fills = {m: ColumnDataSource(dict(xs=[], ys=[])) for m in corner.LEVELS}
         self.frames = ColumnDataSource(dict(left=[], bottom=[], right=[], top=[]))
         self.curves = ColumnDataSource(dict(xs=[], ys=[]))
@@ -67,6 +79,7 @@ class PosteriorPanel:
             enlarge="posterior",
         )
         self._drawn: tuple[Any, ...] = ()
+        self._axes: tuple[tuple[str, ...], dict[str, tuple[float, float]]] = ((), {})
         self._arrange(None, State())
 
     # ------------------------------------------------------------------ the figure
@@ -75,6 +88,9 @@ class PosteriorPanel:
         fig, blue, orange, purple = self.figure, LIGHT["reconstructed"], LIGHT["predicted"], LIGHT["catalogue"]
         style: dict[str, Any] = dict(fill_color=None, line_color=LIGHT["frame"], line_width=1)
         mark(fig, "quad", "left", "right", "top", "bottom", source=self.frames, **style)
+        quarter: dict[str, Any] = dict(fill_color=blue, fill_alpha=0.05, line_color=blue, line_alpha=0.25, line_width=1)
+        mark(fig, "multi_polygons", "xs", "ys", source=self.faint, **quarter)
+        mark(fig, "multi_line", "xs", "ys", source=self.faint_curves, line_color=blue, line_alpha=0.25, line_width=1.4)
         for mass, alpha in ((0.95, 0.16), (0.68, 0.34)):
             style = dict(fill_color=blue, fill_alpha=alpha, line_color=blue, line_width=1)
             mark(fig, "multi_polygons", "xs", "ys", source=self.fills[mass], **style)
@@ -83,6 +99,8 @@ class PosteriorPanel:
         style = dict(fill_color=orange, fill_alpha=field("alpha"), line_color=orange, line_width=1.4)
         mark(fig, "multi_polygons", "xs", "ys", source=self.outlines, **style)
         mark(fig, "multi_line", "xs", "ys", source=self.other_curves, line_color=orange, line_width=1.6)
+        style = dict(fill_color=LIGHT["quiet"], fill_alpha=0.08, line_color=LIGHT["quiet"], line_dash=[4, 3])
+        mark(fig, "quad", "left", "right", "top", "bottom", source=self.brushed, **style)
         ends = ("x0", "y0", "x1", "y1")
         mark(fig, "segment", *ends, source=self.dashes, line_color=purple, line_width=1, line_dash=field("dash"))
         mark(fig, "segment", *ends, source=self.bars, line_color=purple, line_width=1.2)
@@ -103,7 +121,8 @@ class PosteriorPanel:
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
         view = new.view
-        seen = (new.report, new.star, bool(new.busy) and new.report is None, view.posterior_from, view.corner)
+        waiting = bool(new.busy) and new.report is None
+        seen = (new.report, new.star, waiting, view.posterior_from, view.corner, view.brush)
         same = [a is b or a == b for a, b in zip(seen, self._drawn or (object(),) * len(seen), strict=True)]
         if all(same) and old.view.posterior == view.posterior:
             return
@@ -141,11 +160,11 @@ class PosteriorPanel:
         values = {k: [v for c in catalogues if (v := c.value(k)) is not None] for k in names}
         ranges = corner.ranges_of(choice.posteriors, names, values)
         digit = corner.DIGIT * _cells(n) / _cells(4)
-        made = [
-            None if p is None else corner.build(p, names, {}, formats.DECIMALS, ranges, digit)
+        first, second = (
+            None if p is None else corner.build(brushed(p, choice.brush), names, {}, formats.DECIMALS, ranges, digit)
             for p in (choice.first, choice.second)
-        ]
-        first, second = made
+        )
+        self._ghost(choice, ranges)
         axes = first or second
         assert axes is not None
         self._frame(axes, names)
@@ -169,6 +188,36 @@ class PosteriorPanel:
         listed = [(k, c.name, c.source) for k, c in enumerate(catalogues)]
         self.key.object = posterior_key.key_html(choice, state.view, said.beyond, listed)
         _attributes(self.figure, {"role": "img", "aria-label": posterior_key.sentence(choice)})
+
+    def _ghost(self, choice: Choice, ranges: dict[str, tuple[float, float]]) -> None:
+        """While some samples are brushed: where, and all the others, faint."""
+        self._axes = (choice.names, ranges)
+        whole = None
+        if choice.brush:
+            whole = corner.build(choice.posteriors[0], choice.names, {}, formats.DECIMALS, ranges)
+        masses = () if whole is None else corner.LEVELS
+        self.faint.data = dict(
+            xs=[c for m in masses for c in whole.fills[m]] if whole else [],
+            ys=[c for m in masses for c in whole.fill_ys[m]] if whole else [],
+        )
+        _lines(self.faint_curves, whole.curves if whole else [])
+        _columns(self.brushed, posterior_marks.boxes(choice.names, ranges, choice.brush))
+
+    # ------------------------------------------------------------------ brushing
+    def _dragged(self, event: SelectionGeometry) -> None:
+        """A box was drawn: the ranges of the labels of the cell in which it lies."""
+        shape = event.geometry
+        if self._session is None or not event.final or shape.get("type") != "rect":
+            return
+        names, ranges = self._axes
+        box = (shape["x0"], shape["y0"], shape["x1"], shape["y1"])
+        brush = posterior_marks.ranges_in(names, ranges, box)
+        if brush:
+            self._session.set(brush=brush)
+
+    def _tapped(self, _event: Tap) -> None:
+        if self._session is not None and self._session.state.view.brush:
+            self._session.set(brush=())
 
     def _frame(self, made: corner.Corner, names: tuple[str, ...]) -> None:
         """Cells, ticks and titles; the canvas keeps its shape, so the cells shrink as labels are added."""
@@ -197,7 +246,9 @@ class PosteriorPanel:
             )
 
     def _clear(self) -> None:
-        plots = (self.curves, self.shades, self.outlines, self.other_curves, self.dashes, self.bars, self.points)
+        self._axes = ((), {})
+        plots = [self.faint, self.faint_curves, self.brushed, self.curves, self.shades, self.outlines]
+        plots += [self.other_curves, self.dashes, self.bars, self.points]
         for source in (*self.fills.values(), self.frames, *plots, *self.marks.values(), *self.titles.values()):
             source.data = {k: [] for k in source.data}
         self.key.object = ""
@@ -212,6 +263,7 @@ def _figure() -> Any:
         name="posterior-corner",
         x_axis_type=None,
         y_axis_type=None,
+        tools=[BoxSelectTool(renderers=[], continuous=False)],  # dragging brushes; the panel hears of the box alone
     )
     # Cells are square: the canvas keeps the aspect of the ranges and shrinks with the panel.
     fig.sizing_mode, fig.aspect_ratio = "scale_width", (size + EDGE + LEFT) / (size + EDGE + BELOW)

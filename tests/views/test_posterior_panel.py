@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.events import SelectionGeometry, Tap
 
 from specviz.errors import OptionError
 from specviz.session.state import Posterior
-from specviz.views import posterior_key, posterior_marks, spoken
+from specviz.views import corner, posterior_key, posterior_marks, spoken
 from specviz.views.posterior_choice import choose
 
 LASP = {"teff": 5790.0, "teff_err": 40.0, "logg": 4.4, "source": "LASP, DR10 v2.0"}
@@ -148,7 +149,7 @@ def test_only_one_posterior_needs_no_switch(view: Any) -> None:
 def test_what_can_be_copied_is_told(view: Any) -> None:
     header = view.posterior.header.object
     assert "explorer.report.posterior.to_arviz()" in header and 'aria-label="Copy posterior"' in header
-    assert header.count("data-sv-copy=") == 5
+    assert header.count("data-sv-copy=") == 6
     assert posterior_key.header_html(None, None, view.session.state.view) == ""
 
 
@@ -157,3 +158,46 @@ def test_values_are_spoken_in_words() -> None:
     assert spoken.value("fe_h", -0.28, -0.33, -0.23) == "iron abundance minus 0.28 plus 0.05 minus 0.05 dex"
     assert spoken.value("mg_fe", 0.1, float("nan"), float("nan")) == "mg to iron plus 0.10 dex, no uncertainty"
     assert spoken.distance(-1.04) == "1.0 sigma below"
+
+
+def test_brushed_samples_are_drawn_in_full_and_the_others_faint(view: Any) -> None:
+    panel, session = view.posterior, view.session
+    assert len(panel.faint.data["xs"]) == 0 and "brushed" not in panel.key.object
+    session.set(brush=[("teff", 5900, 5780)])
+    assert session.state.view.brush == (("teff", 5780.0, 5900.0),)
+    assert len(panel.faint.data["xs"]) == 12 and len(panel.brushed.data["left"]) == 1
+    samples = session.state.report.posterior["teff"]
+    share = 100 * np.mean((samples >= 5780) & (samples <= 5900))
+    assert f"{share:.1f}\u00a0% of samples brushed" in panel.key.object and 'data-sv-set="brush []"' in panel.key.object
+    x = np.asarray(panel.curves.data["xs"][0])
+    drawn = x[np.asarray(panel.curves.data["ys"][0]) - np.floor(panel.curves.data["ys"][0][0]) > 0.5]
+    assert np.ptp(drawn) < np.ptp(np.asarray(panel.faint_curves.data["xs"][0]))  # the teff of those alone
+    session.set(brush=[("teff", 1.0, 2.0)])  # of another star: nothing of this one lies there
+    assert len(panel.faint.data["xs"]) == 0
+    with pytest.raises(OptionError, match="brush"):
+        session.set(brush=[("teff", 1.0)])
+    session.set(brush=[("teff", 5700, 5800)])
+    view._escape()
+    assert session.state.view.brush == ()
+
+
+def test_a_box_brushes_the_labels_of_its_cell(view: Any) -> None:
+    panel, session = view.posterior, view.session
+    names, ranges = panel._axes
+    x0, y0 = corner.cell(0, 1, 4)  # logg against teff
+    rect = {"type": "rect", "x0": x0 + 0.25, "x1": x0 + 0.75, "y0": y0 + 0.5, "y1": y0 + 1.4}
+    panel._dragged(SelectionGeometry(panel.figure, rect, final=False))
+    assert session.state.view.brush == ()
+    panel._dragged(SelectionGeometry(panel.figure, rect, final=True))
+    (a, low, high), (b, bottom, top) = session.state.view.brush
+    (t0, t1), (g0, g1) = ranges["teff"], ranges["logg"]
+    assert (a, b) == ("teff", "logg") and top == pytest.approx(g1, abs=1e-3)  # cut at the cell
+    assert (low, high) == pytest.approx((t0 + 0.25 * (t1 - t0), t0 + 0.75 * (t1 - t0)), abs=1e-2)
+    assert bottom == pytest.approx(g0 + 0.5 * (g1 - g0), abs=1e-3)
+    assert len(panel.brushed.data["left"]) == 1
+    assert posterior_marks.ranges_in(names, ranges, (-1.0, -1.0, -0.9, -0.9)) == ()
+    x0, y0 = corner.cell(2, 2, 4)
+    band = posterior_marks.ranges_in(names, ranges, (x0 + 0.4, y0 + 0.4, x0 + 0.6, y0 + 0.6))
+    assert len(band) == 1 and band[0][0] == "fe_h"
+    panel._tapped(Tap(panel.figure))
+    assert session.state.view.brush == ()
