@@ -50,6 +50,7 @@ _BAR = """
 :host > .sv-search { flex: 1 1 240px !important; min-width: 120px; max-width: 420px; }
 @container (max-width: 699px) { :host { flex-wrap: wrap !important; } :host > .sv-model { display: none; } }
 """
+_FOOTER = ":host { min-height: 28px; } @container (max-width: 919px) { :host > .sv-from { display: none; } }"
 _CLOSE = (
     '<button class="sv-button sv-bar" data-sv-act="compare" aria-label="Close comparison" title="Back to one star (Esc)">'
     f"{icons.svg('close', 14)} Close comparison</button>"
@@ -128,12 +129,10 @@ class CompareView:
         self.posterior, self.map = PairPosterior(), PairMap(reference)
         self.table = html(css=pair_labels.TABLE_CSS)
         self.labels = PanelFrame("Labels", "sv-anomaly", body=[self.table])
-        self.provenance, self.code = (html("", classes=["sv-shrink"]) for _ in range(2))
+        self.provenance, self.code = html("", classes=["sv-from"]), html("", classes=["sv-shrink"])
         self._line = ColumnDataSource(name="specviz.compare()")
         copy = icon_button("Copy code", "copy", CustomJS(args={"source": self._line}, code=_COPY))
-        footer = row(
-            self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=":host { min-height: 28px; }"
-        )
+        footer = row(self.provenance, spacer(), self.code, copy, classes=["sv-footer"], css=_FOOTER)
         parts = [bar, self.busy.root, self.notice.root, self.heads, self.optical.frame.root, self.xp.frame.root]
         parts += [self.labels.root, self.posterior.frame.root, self.map.frame.root, footer]
         self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])

@@ -59,6 +59,8 @@ def test_models_face_to_face(open_notebook: Callable[..., Any], shot: Callable[.
     page.locator(".tile", has_text="K").first.wait_for()
     nb.kernel_eval("explorer.face_off()")
     page.get_by_text("specviz models pull specclip-official").wait_for()
+    nb.set_theme("light")  # a test before this one may have left the page dark
+    page.locator('.sv-host[data-sv-theme="light"]').first.wait_for()
     assert page.locator(".sv-face").count() == nb.kernel_eval("len(explorer.session.face_off_now().labels)") >= 10
     shot(page, "face_off_light")
     nb.set_theme("dark")
