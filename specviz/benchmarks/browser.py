@@ -142,8 +142,9 @@ class Jupyter:
         self._count = 0
 
     @contextlib.contextmanager
-    def start(self, python_path: str | None = None) -> Iterator[Jupyter]:
-        """Run the server; settings, kernels and logs stay in the given folder."""
+    def start(self, python_path: str | None = None, *, python: str = sys.executable) -> Iterator[Jupyter]:
+        """Run the server, with another environment's ``python`` if told; settings, kernels and logs stay in the given
+        folder."""
         self.root.mkdir(parents=True, exist_ok=True)
         env = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "JPY_"))}
         env |= {f"JUPYTER_{k}_DIR": str(self.folder / k) for k in ("CONFIG", "DATA", "RUNTIME")}
@@ -158,7 +159,7 @@ class Jupyter:
             json.dumps({"fetchNews": "false", "checkForUpdates": False})
         )
         command = [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+            *(python, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"),
             *(f"--ServerApp.root_dir={self.root}", "--LabApp.expose_app_in_browser=True"),
             "--JupyterNotebookApp.expose_app_in_browser=True",
