@@ -10,7 +10,11 @@ from specviz.analysis.engine import Engine
 from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
+from specviz.errors import OptionError
 from specviz.session.session import Session
+from specviz.session.sharing import asked_in, query
+from specviz.session.state import Notice, State
+from specviz.session.view_options import ViewOptions
 from specviz.views.explorer import ExplorerView
 from specviz.views.palette import PALETTES
 
@@ -87,17 +91,24 @@ def page(
     SpecvizError
         There is no page to fill: the program runs by itself.
     """
-    import panel as pn
-
     from specviz.doors.environment import where
     from specviz.doors.server import fill_page
 
-    asked = [text.decode("utf-8", "replace") for text in pn.state.session_args.get("star", [])]
     # In a kernel the visitor is the kernel's owner and may name files; at `panel serve` they may not.
-    engine, targets = api.default_engine(model, device), asked or targets_of(target)
+    engine, targets = api.default_engine(model, device), targets_of(target)
     factory = _page(engine, targets, ModelsHere(device), online=online, owner=where() == "jupyter")
     palettes = {k: dict(v) for k, v in PALETTES.items()}
     return fill_page(factory, title="specviz", palettes=palettes, theme=theme)
+
+
+def _link() -> tuple[str, ViewOptions, str]:
+    """The star and the view that the page's address asks for, and what is wrong with it."""
+    import panel as pn
+
+    try:
+        return (*asked_in(pn.state.session_args), "")
+    except OptionError as error:
+        return "", ViewOptions(), str(error)
 
 
 def _page(
@@ -109,9 +120,11 @@ def _page(
     def build(inbox: Any) -> Any:
         from bokeh.io import curdoc
 
+        star, options, problem = _link()
+        wanted = [star] if star else list(targets)
         sky = Sky(online=online)  # of this visitor: one who goes offline must not take the others along
         session = Session(
-            engine, api.demo_catalog, sky=sky, allow_paths=owner, expecting=bool(targets), models=models,
+            engine, api.demo_catalog, sky=sky, allow_paths=owner, expecting=bool(wanted), models=models,
             templates=velocity_templates,
         )  # fmt: skip
         view = ExplorerView(session, world)
@@ -124,7 +137,16 @@ def _page(
 
         doc.on_session_destroyed(gone)
         listen(inbox, view, session)
-        fill(session, list(targets))
+        session.set(**options.changes_from(session.state.view))
+
+        def say(old: State, new: State) -> None:
+            if problem and new.report is not None and old.report is None:  # a star takes earlier notices away
+                session.tell(Notice("warning", "The link asks for what this page cannot show", problem))
+            if query(new) != query(old):
+                doc.add_next_tick_callback(lambda: inbox.address(query(session.state)))
+
+        session.subscribe(say)
+        fill(session, wanted)
         return view.layout
 
     return build

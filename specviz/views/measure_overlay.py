@@ -64,6 +64,7 @@ class MeasureOverlay:
         self._table: tuple[Any, str] = (None, "")  # star and velocity that the indices are of, and their text
         self.tool: BoxSelectTool | None = None
         self.windows: ColumnDataSource | None = None
+        fig.on_event(SelectionGeometry, self._dragged)  # now: a document does not hear of events asked for later
         self.row = html("", css=measure_text.CSS)
         show(self.row.model, False)
 
@@ -84,11 +85,11 @@ class MeasureOverlay:
         fig = self._fig
         pan = next(tool for tool in fig.toolbar.tools if isinstance(tool, PanTool))
         box = BoxAnnotation(
-            editable=False, fill_color=LIGHT["reconstructed"], fill_alpha=0.12, line_color=LIGHT["reconstructed"],
-            line_dash=[4, 3], line_width=1, left=np.nan, right=np.nan, top=np.nan, bottom=np.nan,
+            syncable=False, visible=False, level="overlay", editable=False, line_width=1, line_dash=[4, 3],
+            fill_color=LIGHT["reconstructed"], fill_alpha=0.12, line_color=LIGHT["reconstructed"],
+            left=np.nan, right=np.nan, top=np.nan, bottom=np.nan,
         )  # fmt: skip
         self.tool = BoxSelectTool(dimensions="width", renderers=[], overlay=box, persistent=False)
-        fig.on_event(SelectionGeometry, self._dragged)
         fig.toolbar.tools = [*fig.toolbar.tools, self.tool]
         fig.toolbar.active_drag = self.tool
         self._settings.on_change(
