@@ -14,8 +14,6 @@ import pytest
 from cell_stub import explored
 from playwright.sync_api import Page, expect
 
-pytestmark = pytest.mark.timeout(180)
-
 ROOT = Path(__file__).resolve().parents[2]
 #: Points of the longest source that a glyph of a spectrum draws in the browser.
 POINTS = """() => Math.max(0, ...(window.Bokeh?.documents ?? []).flatMap((doc) => [...doc._all_models.values()]
@@ -146,6 +144,11 @@ def test_open_in_specviz_from_notebook_7(jupyter: Any, open_page: Callable[..., 
     guard = Guard(notebook)
     shows(notebook, "five")
     guard.check("nb7")
+    notebook.close()
+    with page.context.expect_page() as opened:  # a double click opens a page for the file, which becomes the notebook's
+        entry(page, "five.fits").dblclick()
+    opened.value.wait_for_url("**/notebooks/nb7/five-specviz-1.ipynb", wait_until="commit")
+    opened.value.close()
 
 
 @pytest.mark.usefixtures("kernels")
