@@ -17,8 +17,10 @@ from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
+from specviz.doors.bokeh_private import BOKEH_SCRIPTS
 from specviz.doors.doc_host import DocHost
 from specviz.doors.environment import at_prompt
+from specviz.doors.runtime import Runtime
 from specviz.errors import OptionError, SpecvizError
 from specviz.models.registry import available_models
 from specviz.session.session import Session
@@ -303,15 +305,14 @@ def explore(
         raise OptionError("Both a star and a session to take up", expected="one of them")
     if found is not None and model == DEFAULT_MODEL and found[1].model in available_models():
         model = found[1].model
+    Runtime.get(BOKEH_SCRIPTS)  # the browser reads them while the views are built
     engine = api.default_engine(model, device)
     stars = Catalogue(catalogue, engine)
     x = archive_of(x)
     targets = targets_of(x)
     own = (*([x] if isinstance(x, Archive) else []), *locals)
     sky, expecting = Sky(online=online, locals=own), bool(targets) or found is not None
-    made = Session(
-        engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates
-    )
+    made = Session(engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates)
     with made.building():
         if found is not None:
             made.restore(found[0], Path(str(session)).name)

@@ -127,6 +127,8 @@ class Loading(Viewing):
             report = self.engine.analyse(star, cancel=lambda: job.cancelled)
             if outcome.unanswered(star):  # asked again when it is opened, where the person sees it
                 return
+            if report.posterior is not None:
+                report.posterior.summary()  # kept in it: quantiles of all samples, the dearest part of drawing a star
             self._ready[position] = (target, (star, report))
             while len(self._ready) > AHEAD:
                 self._ready.pop(next(iter(self._ready)), None)
