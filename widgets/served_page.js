@@ -31,6 +31,15 @@ function base64(buffer) {
   return btoa(text);
 }
 
+// The address says which star is shown and how (names alone), so that it can be copied, kept and loaded again; what else
+// stands in it stays.
+function sayInAddress(query) {
+  const others = [...new URLSearchParams(location.search)].filter(([key]) => key !== "star" && key !== "view");
+  const rest = new URLSearchParams(others).toString();
+  const all = [query.replace(/^\?/, ""), rest].filter(Boolean).join("&");
+  history.replaceState(history.state, "", location.pathname + (all === "" ? "" : `?${all}`) + location.hash);
+}
+
 function connect(channel, holder, notices) {
   const state = () => channel.tags[0] ?? {};
   let count = 0;
@@ -39,8 +48,10 @@ function connect(channel, holder, notices) {
     channel.data = { count: [count], message: [JSON.stringify(content)], piece: [buffers.length ? base64(buffers[0]) : ""] };
   };
   let told = 0;
+  let timer = 0;
   channel.connect(channel.properties.tags.change, () => {
-    const { notice, notices: number } = state();
+    const { notice, notices: number, address } = state();
+    if (address != null) { clearTimeout(timer); timer = setTimeout(() => sayInAddress(address), 300); }
     if (number > told) { told = number; showNotice(notices, notice); }
   });
   const [, files] = channel.tags;               // its data: one file at a time, on its way to the person

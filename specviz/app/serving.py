@@ -139,9 +139,11 @@ def _page(
         listen(inbox, view, session)
         session.set(**options.changes_from(session.state.view))
 
+        left = [problem] if problem else []
+
         def say(old: State, new: State) -> None:
-            if problem and new.report is not None and old.report is None:  # a star takes earlier notices away
-                session.tell(Notice("warning", "The link asks for what this page cannot show", problem))
+            if left and new.report is not None and not new.busy:  # only now: a star takes earlier notices away
+                session.tell(Notice("warning", "The link asks for what this page cannot show", left.pop()))
             if query(new) != query(old):
                 doc.add_next_tick_callback(lambda: inbox.address(query(session.state)))
 

@@ -52,6 +52,8 @@ class Inbox:
         Told which keys are wanted, each time that changes.
     deliver : callable, optional
         ``deliver(name, mime, data, to)`` gives a file to the browser; ``to`` is the view that asked last.
+    address : callable, optional
+        ``address(query)`` puts ``?...`` into the address of the page, where the page is ours.
     limit : int
         Bytes of files that may be on their way at once.
     """
@@ -61,6 +63,7 @@ class Inbox:
         notice: Callable[[str], None] | None = None,
         keys_changed: Callable[[list[str]], None] | None = None,
         deliver: Callable[[str, str, bytes, str], None] | None = None,
+        address: Callable[[str], None] | None = None,
         limit: int = FILE_LIMIT,
     ) -> None:
         self._callbacks: dict[str, list[Callable[..., None]]] = {}
@@ -68,7 +71,7 @@ class Inbox:
         self._files: dict[str, dict[int, bytes]] = {}
         self.limit = limit
         self._notice, self._keys_changed, self._deliver = notice, keys_changed, deliver
-        self._asker = ""
+        self._asker, self._address = "", address
         self.width: int | None = None
         """Latest width of the widget, CSS pixels; None before the first view."""
 
@@ -191,6 +194,11 @@ class Inbox:
         if self._deliver is None:
             raise SpecvizError("There is no browser to give the file to", remedy="Write it to a path instead")
         self._deliver(PurePosixPath(PureWindowsPath(name).name).name, mime, data, self._asker)
+
+    def address(self, query: str) -> None:
+        """Let the address of the page say what is on it, so that it can be copied, kept and loaded again."""
+        if self._address is not None:
+            self._address(query)
 
     def _piece(self, content: dict[str, Any], buffers: Sequence[Any]) -> None:
         count, index, size = int(content["count"]), int(content["index"]), int(content["size"])

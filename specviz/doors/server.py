@@ -46,7 +46,8 @@ class _Channel:
         self.state: dict[str, Any] = {"keys": [], "notice": "", "notices": 0}
         self.files = ColumnDataSource({"name": [], "mime": [], "data": []})
         self.source = ColumnDataSource({"count": [0], "message": [""], "piece": [""]}, tags=[self.state, self.files])
-        self.inbox = Inbox(notice=self._notice, keys_changed=self._keys, deliver=self._deliver, limit=limit)
+        ways: dict[str, Any] = dict(deliver=self._deliver, address=self._say, limit=limit)
+        self.inbox = Inbox(notice=self._notice, keys_changed=self._keys, **ways)
         self.source.on_change("data", self._changed)
 
     def _tell(self, **changes: Any) -> None:
@@ -56,6 +57,10 @@ class _Channel:
     def _deliver(self, name: str, mime: str, data: bytes, _to: str) -> None:
         # A typed array travels as bytes; text of base64 would be a third longer.
         self.files.data = {"name": [name], "mime": [mime], "data": [np.frombuffer(data, np.uint8)]}
+
+    def _say(self, query: str) -> None:
+        if self.state.get("address") != query:
+            self._tell(address=query)
 
     def _keys(self, keys: list[str]) -> None:
         self._tell(keys=keys)

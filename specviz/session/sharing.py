@@ -77,9 +77,11 @@ def asked_in(arguments: Mapping[str, Sequence[bytes]]) -> tuple[str, ViewOptions
     Raises
     ------
     OptionError
-        The query is too long, or asks for a view that there is not.
+        The query is too long, names something else than a star, or asks for a view that there is not.
     """
     star, view = (_first(arguments, key) for key in ("star", "view"))
+    if is_path(star) or is_query(star):
+        raise OptionError("A link names a file or asks a question", expected="the name of a star")
     return star, view_of(view)
 
 

@@ -72,6 +72,12 @@ def test_a_link_with_a_wrong_view_is_refused(words: str) -> None:
         asked_in({"view": [words.encode()]})
 
 
+@pytest.mark.parametrize("star", ["/etc/passwd", "../x", "~/y.fits", "C:\\x", "x.fits", "select * from gaia"])
+def test_a_link_names_stars_alone(star: str) -> None:
+    with pytest.raises(OptionError, match="the name of a star"):
+        asked_in({"star": [star.encode()]})
+
+
 def test_a_link_is_short_and_printable() -> None:
     with pytest.raises(OptionError, match="at most"):
         asked_in({"star": [b"x" * 3000]})

@@ -116,7 +116,26 @@ def test_a_served_page_saves_through_its_own_channel(
     assert "teff" in set(table["label"])
     html = saved(page, "This page as one HTML file", tmp_path)
     assert "sv-saved" in html.read_text("utf-8")
+    page.keyboard.press("Escape")
+    page.locator("summary[aria-label='Export']").press("Escape")
     check_pictures(
         saved(page, "Picture of LAMOST spectrum as PNG", tmp_path),
         saved(page, "Picture of LAMOST spectrum as SVG", tmp_path),
     )
+
+
+def test_the_address_of_a_served_page_is_a_link(served: Callable[..., str], open_page: Callable[..., Any]) -> None:
+    address = served(SERVE)
+    page = open_page("serve", viewport={"width": 1400, "height": 1000})
+    page.goto(address + "?star=demo%207&view=flux:normalised;smooth:2&lang=en")
+    expect(page.locator(".name", has_text="demo 7").first).to_be_visible()
+    expect(page.get_by_role("button", name="Normalised")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Air").click()
+    page.wait_for_url("**/?star=demo%207&view=flux:normalised;medium:air;smooth:2&lang=en")
+    page.reload()
+    expect(page.locator(".name", has_text="demo 7").first).to_be_visible()
+    expect(page.get_by_role("button", name="Air")).to_have_attribute("aria-pressed", "true")
+
+    page.goto(address + "?star=/etc/passwd&view=flux:%3Cb%3E")
+    expect(page.locator(".name", has_text="demo 1").first).to_be_visible()
+    expect(page.get_by_text("The link asks for what this page cannot show")).to_be_visible()
