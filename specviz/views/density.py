@@ -125,9 +125,10 @@ def rasterise(
     import datashader as ds
 
     canvas = ds.Canvas(plot_width=size[0], plot_height=size[1], x_range=window[:2], y_range=window[2:])
-    counts = np.asarray(canvas.points(frame, "x", "y", ds.count()).values, np.float64)
-    mean = np.asarray(canvas.points(frame, "x", "y", ds.mean("c")).values, np.float64) if with_colour else None
-    return counts, mean
+    if not with_colour:
+        return np.asarray(canvas.points(frame, "x", "y", ds.count()).values, np.float64), None
+    both = canvas.points(frame, "x", "y", ds.summary(counts=ds.count(), mean=ds.mean("c")))  # one pass over the stars
+    return np.asarray(both["counts"].values, np.float64), np.asarray(both["mean"].values, np.float64)
 
 
 @cache

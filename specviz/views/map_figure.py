@@ -93,8 +93,7 @@ class MapFigure:
     def _marks(self, sources: Mapping[str, ColumnDataSource]) -> Any:
         fig, blue = self.figure, LIGHT["reconstructed"]
         self._dots = mark(
-            fig, "scatter", "x", "y", source=sources["background"], size=3, color=LIGHT["reference"], line_color=None,
-            level="underlay", name="map-reference",
+            fig, "scatter", "x", "y", source=sources["background"], size=3, color=LIGHT["reference"], line_color=None, name="map-reference",
         )  # fmt: skip
         mark(
             fig, "patches", "xs", "ys", source=sources["region"], fill_color=LIGHT["similar"], fill_alpha=0.08,
@@ -192,7 +191,8 @@ class MapFigure:
         if self._picture is None:  # few catalogues are so large: the others do without this mark
             self._picture = ColumnDataSource(dict(image=[], x=[], y=[], dw=[], dh=[]))
             glyph = ImageRGBA(image="image", x="x", y="y", dw="dw", dh="dh")
-            self.figure.add_glyph(self._picture, glyph, level="underlay", name="map-density")
+            fig, others = self.figure, list(self.figure.renderers)
+            fig.renderers = [fig.add_glyph(self._picture, glyph, name="map-density"), *others]  # under all other marks
         x0, x1, y0, y1 = picture.window
         self._picture.data = dict(image=[picture.image], x=[x0], y=[y0], dw=[x1 - x0], dh=[y1 - y0])
 

@@ -17,7 +17,7 @@ SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "XP"}
 _HEAD = f"""
 {option_controls.CSS}
 .sv-key {{ font-size: 12px; white-space: nowrap; display: inline-flex; gap: 10px; }}
-input.sv-filter {{ font: inherit; font-size: 12px; height: 24px; width: 150px; box-sizing: border-box; padding: 0 8px; border-radius: 2px; background: var(--jp-layout-color1);
+input.sv-filter {{ font: inherit; font-size: 12px; height: 24px; width: 130px; box-sizing: border-box; padding: 0 8px; border-radius: 2px; background: var(--jp-layout-color1);
   color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); }}
 input.sv-filter[aria-invalid="true"] {{ border-color: var(--jp-error-color1, #d32f2f); }}
 .sv-menu .sv-why {{ font-size: 11px; margin-left: auto; padding-left: 12px; }}
@@ -155,8 +155,7 @@ class SimilarPanel:
         )
         if "region" in near.meta:
             known = f"{formats.count(near.meta['region'])} in the region"
-        shown = f"{listed} of {len(near)}" if listed < len(near) else f"{listed} nearest"
-        return f"{shown} of {known}" if listed == len(near) else f"{shown} nearest"
+        return f"{listed} of {known}" if listed == len(near) else f"{listed} of {len(near)} nearest"
 
     # ------------------------------------------------------------------ the header
     def _header(self, state: State) -> None:

@@ -63,7 +63,6 @@ def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Pa
 
     field = page.get_by_label("Filter the similar stars")
     field.fill("snr>60 and teff 3000..9000")
-    page.wait_for_function("() => true")
     _until(nb, f"{_STATE}.view.similar_filter", "snr>60 and teff 3000..9000")
     kept = nb.kernel_eval("len(explorer.session.listed_similar()[0])")
     assert 0 < kept < 50
@@ -75,6 +74,10 @@ def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Pa
     assert rows.count() == 50
     field.press("Escape")
     page.get_by_text("Did you mean teff?").wait_for(state="hidden")
+
+    page.evaluate("() => { __specviz__.copy = (text) => { window.specvizCopied = text } }")
+    page.get_by_label("Copy the similar stars as a table").click()
+    page.wait_for_function("() => window.specvizCopied?.split('\\n').length === 51")
 
     # across instruments
     page.get_by_label("Compare LAMOST → LAMOST").click()
@@ -121,3 +124,58 @@ def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Pa
     opened = nb.kernel_eval("explorer.session.wait().star.name")
     page.locator(".name", has_text=opened).first.wait_for()
     assert opened != "demo 21"
+
+
+_BIG = """
+import numpy as np, specviz
+from astropy.table import Table
+rng = np.random.default_rng(0)
+n = 1_000_000
+giant = rng.uniform(size=n) < 0.3
+teff = np.where(giant, rng.normal(4800, 250, n), rng.normal(5900, 700, n))
+logg = np.where(giant, 2.5 + (teff - 4800) / 400 + rng.normal(0, 0.25, n), 4.9 - (teff - 4000) / 2600 + rng.normal(0, 0.1, n))
+stars = Table({"source_id": np.arange(n), "teff": teff, "logg": logg, "fe_h": rng.normal(-0.3, 0.3, n) - 0.4 * giant})
+explorer = specviz.explore("demo 21", online=False, catalogue=stars)
+explorer
+"""
+_IMAGE = """() => { for (const doc of window.Bokeh?.documents ?? []) for (const m of doc._all_models.values())
+    if (m.name === 'map-density') { const d = m.data_source.data; return d.image.length ? [d.dw[0], d.image[0].shape] : null }
+    return null }"""
+#: Zooms, and gives the milliseconds until the browser has painted the picture of the new window.
+_ZOOM = """(share) => new Promise((done) => {
+    for (const doc of window.Bokeh.documents) for (const fig of doc._all_models.values()) if (fig.name === 'map' && fig.x_range) {
+      const source = [...doc._all_models.values()].find((m) => m.name === 'map-density').data_source
+      const {start, end} = fig.x_range
+      const began = performance.now()
+      const heard = () => { source.properties.data.change.disconnect(heard)
+        requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began))) }
+      source.properties.data.change.connect(heard)
+      fig.x_range.setv({start: start + share * (end - start), end})
+      const view = doc.views_manager.find_one(fig)
+      view.trigger_ranges_update_event?.()
+    }
+})"""
+
+
+def test_a_million_stars_on_the_map(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
+    nb = open_notebook([_BIG], viewport={"width": 1720, "height": 1750})
+    nb.run_all()
+    page = nb.page
+    page.locator(".tile", has_text="K").first.wait_for()
+    page.wait_for_function(_IMAGE)
+    page.get_by_text("1\u202f000\u202f000 reference").wait_for()
+    page.locator("tr[data-sv-row]").nth(1).click()
+    _until(nb, f"{_STATE}.neighbour", 1)
+    page.locator('[data-sv-set="plane kiel"]').scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    shot(page, "million_light")
+    before = page.evaluate(_IMAGE)
+    times = [page.evaluate(_ZOOM, 0.1) for _ in range(5)]
+    after = page.evaluate(_IMAGE)
+    print("zoom to painted, ms:", [round(t) for t in times])
+    assert after[0] < 0.7 * before[0] and after[1] == before[1]
+    page.locator('[data-sv-set="map_colour fe_h"]').click()
+    page.locator(".sv-scale").wait_for()
+    _until(nb, "explorer.view.map._picture.image is not None and explorer.view.map._job.finished.is_set()", True)
+    page.wait_for_timeout(500)
+    shot(page, "million_colour")
