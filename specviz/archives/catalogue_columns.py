@@ -21,6 +21,8 @@ _CATALOGUES: Mapping[str, str] = {
     "aspcap": "APOGEE",
     "galah": "GALAH",
 }
+#: The first that is there leads: LAMOST's own, then spectra of higher resolution, then Gaia's low one.
+_ORDER = ("LASP", "APOGEE", "GALAH", "GSP-Phot")
 #: Columns that only tables of one catalogue have.
 _TELLING = {
     "APOGEE": {"apogee_id", "aspcapflag", "aspcap_chi2", "aspcapflags"},
@@ -39,6 +41,7 @@ _LABELS: Mapping[str, str] = {
 }  # fmt: skip
 _ELEMENT = re.compile(r"(c|n|o|na|mg|al|si|p|s|k|ca|sc|ti|v|cr|mn|co|ni|cu|zn|sr|y|zr|ba|la|ce|nd|sm|eu)_fe", re.ASCII)
 _ENDS = (("_lower", "_lower"), ("_upper", "_upper"), ("_error", "_err"), ("_err", "_err"), ("err", "_err"))
+_PART = re.compile(r"_(lower|upper|err)$")
 #: Beyond this a number stands for "none" in these catalogues (-9999, -999.25, 9999).
 _NONE = 99999.0
 _SENTINELS = (-9999.99, -9999.0, -999.0, 9999.0)
@@ -64,12 +67,12 @@ def catalogue_columns(names: Iterable[str]) -> dict[str, dict[str, str]]:
         if catalogue and label and at <= rank.get((catalogue, label + kind), 99):
             found.setdefault(catalogue, {})[label + kind] = name
             rank[catalogue, label + kind] = at
-    # A bound or an error alone says nothing.
-    return {
-        catalogue: {k: v for k, v in columns.items() if re.sub(r"_(lower|upper|err)$", "", k) in columns}
-        for catalogue, columns in found.items()
-        if any(not re.search(r"_(lower|upper|err)$", k) for k in columns)
-    }
+    out = {}
+    for catalogue in _ORDER:
+        columns = found.get(catalogue, {})
+        if any(not _PART.search(k) for k in columns):  # a bound or an error alone says nothing
+            out[catalogue] = {k: v for k, v in columns.items() if _PART.sub("", k) in columns}
+    return out
 
 
 def catalogues_in(
@@ -91,7 +94,7 @@ def catalogues_in(
         values: dict[str, Any] = {k: v for k, name in named.items() if (v := _number(row.get(name))) is not None}
         for key in [k for k in values if k.endswith("_err") and values[k] <= 0]:
             del values[key]
-        if any(not re.search(r"_(lower|upper|err)$", k) for k in values):
+        if any(not _PART.search(k) for k in values):
             out[catalogue] = {**values, "source": f"{catalogue}, columns of {where}"}
     return out
 

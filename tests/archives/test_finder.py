@@ -54,6 +54,8 @@ def test_both_surveys_of_a_position(replay: Any) -> None:
     assert star.obsid == "700000002"
     assert star.catalogue["teff"] == 5790.0 and star.catalogue["source"] == "LASP, DR11 v2.0"
     assert star.catalogue["teff_err"] == 25.0
+    assert next(iter(star.catalogues)) == "LASP" and dict(star.catalogues["LASP"]) == dict(star.catalogue)
+    assert all(name.startswith("G") for name in list(star.catalogues)[1:])  # Gaia's beside it
     assert {i.release for i in star.identifiers if i.archive == "Gaia"} == {"DR3"}
     assert "2 visits" in star.meta["services"]["lamost"].text
 

@@ -253,6 +253,15 @@ def test_parquet_with_a_row_a_star(parquet: Any) -> None:
     assert archive.resolve("3.5 3.0")[0].name == f"Gaia {IDS[3]}"
 
 
+def test_catalogues_in_the_columns_of_parquet(parquet: Any) -> None:
+    path = parquet({"source_id": IDS, "flux": FLUX, "wavelength": np.tile(LAMOST_NATIVE, (N, 1)),
+                    "apogee_teff": np.arange(N) + 5000.0, "apogee_teff_err": np.full(N, 30.0),
+                    "teff_gspphot": np.arange(N) + 4900.0})  # fmt: skip
+    star = LocalArchive(path).fetch(f"Gaia {IDS[2]}")
+    assert {k: v["teff"] for k, v in star.catalogues.items()} == {"APOGEE": 5002.0, "GSP-Phot": 4902.0}
+    assert star.catalogue["teff_err"] == 30.0 and star.catalogue["source"] == "APOGEE, columns of stars.parquet"
+
+
 def test_parquet_with_a_row_a_pixel_sorted_or_not(parquet: Any) -> None:
     n = XP_WAVELENGTH_NM.size
     ids, wave, flux = np.repeat(IDS, n), np.tile(XP_WAVELENGTH_NM, N), XP.ravel()

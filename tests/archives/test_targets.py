@@ -316,3 +316,17 @@ def test_real_tables_of_targets(shared: Path) -> None:
     assert read("fixtures/astroquery_gaia/1712337806100O-result.ecsv")[0].text == "Gaia DR3 6636090334814214528"
     assert read("fixtures/astroquery_nadc_lamost/conesearch_response.xml")[0].text.startswith("obsid ")
     assert len(read("MANIFEST.csv")) > 300
+
+
+def test_labels_of_catalogues_travel_with_their_row() -> None:
+    table = Table({"name": ["demo 1", "demo 2"], "APOGEE_TEFF": [5800.0, -9999.0], "APOGEE_TEFF_ERR": [20.0, 20.0]})
+    first, second = targets_of(table)
+    said = {"teff": 5800.0, "teff_err": 20.0, "source": "APOGEE, columns of the table"}
+    assert dict(first.catalogues["APOGEE"]) == said
+    assert second.catalogues.get("APOGEE", {}).get("teff") is None
+    from specviz.session.resolve import resolve
+
+    star = resolve(first)
+    assert star.catalogue["source"] == "true values of the simulation"  # what the archive says leads
+    assert star.catalogues["APOGEE"]["teff"] == 5800.0
+    assert first == targets_of(Table({"name": ["demo 1"]}))[0]  # the same star
