@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,7 @@ def compare(
     device: str = "auto",
     theme: str = "auto",
     online: bool = True,
+    locals: Sequence[Any] = (),
     **options: Any,
 ) -> Comparison:
     """Two stars side by side: spectra, their difference in standard errors, labels, posteriors, how alike they look.
@@ -125,7 +126,7 @@ def compare(
     first, second : str, path, Star, Spectrum, Candidate or Report
         What :func:`specviz.explore` takes for one star; of a report nothing is computed again, so the two may come from
         different models.
-    model, device, theme, online
+    model, device, theme, online, locals
         As in :func:`specviz.explore`.
     **options
         How things are shown: ``flux="normalised"``, ``frame="rest"``, ``link_zoom=True``.
@@ -141,23 +142,29 @@ def compare(
     >>> specviz.compare("HD 140283", "HD 84937", frame="rest")  # doctest: +SKIP
     >>> specviz.compare(report, explorer.selection).table()      # doctest: +SKIP
     """
+    engine = api.default_engine(model, device)
+    return comparison(first, second, engine, Sky(online=online, locals=locals), theme=theme, **options)
+
+
+def comparison(first: Any, second: Any, engine: Any, sky: Any, *, theme: str = "auto", **options: Any) -> Comparison:
+    """:func:`compare` with an engine and a sky that are there already."""
     for target in (first, second):
         if target is None or isinstance(target, (list, tuple, dict)):
             raise OptionError(
                 f"{type(target).__name__} is no star", expected="two stars: names, paths, Stars or Reports"
             )
-    engine = api.default_engine(model, device)
-    session = PairSession(engine, sky=Sky(online=online))
+    session = PairSession(engine, sky=sky)
     if options:
         session.set(**options)
-
-    def reference() -> Any:
-        from specviz.archives.demo import DemoArchive
-
-        table = DemoArchive().table()
-        return np.asarray(table["teff"].value), np.asarray(table["logg"].value)
-
-    view = CompareView(session, model=engine.name, version=__version__, reference=reference)
+    view = CompareView(session, model=engine.name, version=__version__, reference=_reference)
     made = Comparison(session, view, theme=theme)
     made.show(first, second)
     return made
+
+
+def _reference() -> Any:
+    """Teff and log g of the demo stars, for the background of the Kiel diagram."""
+    from specviz.archives.demo import DemoArchive
+
+    table = DemoArchive().table()
+    return np.asarray(table["teff"].value), np.asarray(table["logg"].value)

@@ -11,7 +11,7 @@ import traitlets
 
 from specviz import api
 from specviz.app.catalogue import Catalogue
-from specviz.app.comparing import Comparison, compare
+from specviz.app.comparing import Comparison, comparison
 from specviz.app.exporting import export, read_session, write_page
 from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of, velocity_templates
@@ -142,7 +142,7 @@ class Explorer(DocHost):
                 "There is nothing to compare",
                 expected="a star on screen, and another: the selected similar star, or compare(other)",
             )
-        return compare(state.report or state.star, other, model=state.model, online=state.online)
+        return comparison(state.report or state.star, other, self.session.engine, self.session.sky, theme=self.theme)
 
     def cross_correlate(self, timeout: float = 60.0) -> Velocity:
         """The radial velocity of the star on screen by cross-correlation, as the panel's "Find RV" measures it.
