@@ -64,13 +64,14 @@ def key_html(
     if not catalogues:
         lines.append(_line(_mark(0), "Catalogue: none"))
     if choice.brush:
-        left, whole = len(brushed(choice.posteriors[0], choice.brush)), len(choice.posteriors[0])
+        left, whole = (len(p) for p in (brushed(choice.posteriors[0], choice.brush), choice.posteriors[0]))
         clear = '<button class="sv-button sv-link" data-sv-set="brush []">Clear</button>'
         words = ", ".join(
             f"{formats.heading(n)} {formats.label(n, a)} to {formats.label(n, b)}" for n, a, b in choice.brush
         )
-        share = formats.number(100 * left / whole, 1)
-        lines.append(f'<li><span title="{formats.text(words)}">{share}\u00a0% of samples brushed</span>{clear}</li>')
+        said = formats.text(f"{formats.count(left)} of {formats.count(whole)} samples: {words}", 200)
+        share = formats.number(100 * left / whole)
+        lines.append(f'<li><span title="{said}">{share}\u00a0% brushed</span>{clear}</li>')
     return f'{switch}<ul class="sv-key" aria-label="Key">{"".join(lines)}</ul>'
 
 
