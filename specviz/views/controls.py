@@ -56,6 +56,8 @@ def sheet(css: str) -> InlineStyleSheet:
 
 
 HIDDEN = "data-sv-hidden"
+#: Of a pane whose text changes: a screen reader speaks what changes within an element that stays, not one that comes.
+SPOKEN = {"role": "status", "aria-live": "polite"}
 
 
 def show(model: Any, shown: bool) -> None:

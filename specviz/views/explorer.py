@@ -207,7 +207,7 @@ class ExplorerView:
                 old = State()
             self._drawn = new
             first = [] if self._first is None else [self._first]
-            self._update((self.busy, self.notice, self.footer, *first, *self._panels), old, new)
+            self._update((self.busy, self.notice, self.footer, self.hints, *first, *self._panels), old, new)
 
     def _draw_below(self, new: State) -> None:
         with self._drawing:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from specviz.views.controls import Html, html, row
+from specviz.session.outcome import service_name
+from specviz.session.state import State
+from specviz.views.controls import SPOKEN, Html, html, row
 from specviz.views.formats import text
 from specviz.views.help_page import HELP_CSS, KEYCAP, help_html, keycap
 from specviz.views.keys import Key, KeyTable
@@ -36,7 +38,10 @@ _STATE = (
 .sv-button {{ color: {QUIET}; }}
 """
 )
-_SAID = f":host {{ font-size: 12px; line-height: 24px; white-space: nowrap; text-overflow: ellipsis; color: {QUIET}; }}"
+_SAID = f"""
+:host {{ font-size: 12px; line-height: 24px; white-space: nowrap; text-overflow: ellipsis; color: {QUIET}; position: relative; }}
+.unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
+"""
 _STATE_HTML = (
     '<span class="on">Keys active</span>'
     '<button class="sv-button sv-flat off" data-sv-act="keys" tabindex="-1">Click here to use keys</button>'
@@ -50,18 +55,31 @@ class HintBar:
     Attributes
     ----------
     root : Row
+    said : Html
+        What the last key has done; also what goes on, which is for screen readers alone.
     """
 
     def __init__(self, table: KeyTable) -> None:
         self.hints = html(hints_html(table), css=_CSS, classes=["sv-grow"])
         # A screen reader speaks what changes in an element that stays: the pane, not the text in it.
-        self.said: Html = html("", css=_SAID, classes=["sv-shrink"], html_attributes={"aria-live": "polite"})
+        self.said: Html = html("", css=_SAID, classes=["sv-shrink"], html_attributes=dict(SPOKEN))
         self.state = html(help_html(table) + _STATE_HTML, css=_STATE)
         self.root: Any = row(self.hints, self.said, self.state, classes=["sv-hints"], css=_ROW)
 
     def say(self, words: str) -> None:
         """Tell what a key has done."""
         self.said.object = text(words, 80)
+
+    def update(self, old: State, new: State) -> None:
+        """Tell a screen reader what goes on: each step once, without the seconds that tick on screen."""
+        if new.slow:
+            steps = [f"{service_name(p.step.service)}: {p.step.words}" for p in new.steps]
+            self._whisper(", ".join(steps) or new.busy)
+        elif new.star is not None and new.star is not old.star:
+            self._whisper(f"{new.star.name} is shown")
+
+    def _whisper(self, words: str) -> None:
+        self.said.object = f'<span class="unseen">{text(words, 300)}</span>'
 
 
 def hints_html(table: KeyTable) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from specviz.session.state import Notice, State
 from specviz.views import icons
-from specviz.views.controls import column, html, row, show
+from specviz.views.controls import SPOKEN, column, html, row, show
 from specviz.views.formats import text
 
 TONES = {"info": "var(--jp-brand-color1)", "warning": "var(--jp-warn-color0)", "error": "var(--jp-error-color1)"}
@@ -30,7 +30,7 @@ class NoticeBar:
     """Shown only when there is something to say."""
 
     def __init__(self) -> None:
-        self.words = html("", classes=["sv-grow"])
+        self.words = html("", classes=["sv-grow"], html_attributes=dict(SPOKEN))
         self.actions = html("", classes=["sv-actions"], css=":host { display: flex; } div { display: flex; gap: 8px; }")
         self.details = html("", classes=["sv-details"], css=_DETAILS)
         self._bar = row(self.words, self.actions, css=_CSS)
@@ -58,9 +58,9 @@ class NoticeBar:
 
 
 def words_html(notice: Notice, icon: str) -> str:
-    """Icon, title and text of a notice; a screen reader says them when they come."""
+    """Icon, title and text of a notice."""
     return (
-        f'<div role="status" aria-live="polite"><span style="color:{TONES[notice.level]}">{icons.svg(icon)}</span>&ensp;'
+        f'<div><span style="color:{TONES[notice.level]}">{icons.svg(icon)}</span>&ensp;'
         f"<b>{text(notice.title, 160).rstrip('.')}.</b> {text(notice.text, 600)}</div>"
     )
 

@@ -63,7 +63,7 @@ def words_html(state: State) -> str:
         return ""
     if not state.slow and state.notice is not None:
         notice = state.notice
-        return f'<div class="sv-words" role="status"><b>{text(notice.title)}.</b> <span class="sv-quiet">{text(notice.text)}.</span></div>'
+        return f'<div class="sv-words"><b>{text(notice.title)}.</b> <span class="sv-quiet">{text(notice.text)}.</span></div>'
     parts = [f'<span style="white-space:nowrap">{text(said(p), 80)}</span>' for p in state.steps]
     shown = " · ".join(parts) or f"{text(state.busy)}…"
-    return f'<div class="sv-quiet sv-words" role="status" aria-live="polite" title="{text(words(state), 400)}">{shown}</div>'
+    return f'<div class="sv-quiet sv-words" title="{text(words(state), 400)}">{shown}</div>'

@@ -110,3 +110,21 @@ def test_the_arrows_and_the_field_step_through_the_work_list(make_view: Any) -> 
 def test_the_first_screen_knows_escape_alone(make_view: Any) -> None:
     view = make_view()
     assert view.key("Escape") and not view.key("n") and view.session.state.view == ViewOptions()
+
+
+def test_a_screen_reader_hears_each_step_once_and_the_star_that_came(make_view: Any) -> None:
+    from dataclasses import replace
+
+    from specviz.archives.transport.monitor import Step
+    from specviz.session.state import Progress
+    from specviz.views.controls import SPOKEN
+
+    view = make_view("demo 1")
+    assert ">demo 1 is shown<" in view.hints.said.object
+    for pane in (view.hints.said, view.notice.words):
+        assert SPOKEN.items() <= pane.model.html_attributes.items()
+    state, heard = view.session.state, []
+    for seconds in range(4):
+        view._draw(replace(state, busy="Opening", slow=True, steps=(Progress(Step("gaia", "asking"), seconds),)))
+        heard.append(view.hints.said.object)
+    assert len(set(heard)) == 1 and "Gaia: asking<" in heard[0]
