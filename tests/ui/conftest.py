@@ -7,6 +7,7 @@ of others. Skips where there is no Chromium; fails instead with ``REQUIRE_BROWSE
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -58,8 +59,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[
 
     server = Jupyter(tmp_path_factory.mktemp("jupyter"))
     extension = server.folder / "DATA" / "labextensions" / "jupyter-specviz"  # goes before the installed copy
-    extension.parent.mkdir(parents=True)
-    extension.symlink_to(_HERE.parents[1] / "widgets" / "labextension")
+    shutil.copytree(_HERE.parents[1] / "widgets" / "labextension", extension)  # Voila serves no links
     with server.start(python_path=_PYTHON_PATH):
         yield server
 

@@ -1,7 +1,6 @@
 """The Explorer at each door: star and temperature written, spectra drawn, nothing asked of another machine.
 
-The quickstart (``test_quickstart.py``) goes through JupyterLab, Notebook 7, Voila and ``specviz serve``; here are the
-doors that need something else: the extension's "Open in Specviz", Panel's preview on Jupyter's server, a saved page.
+JupyterLab itself is gone through by the quickstart (``test_quickstart.py``) and by the tests of the panels.
 """
 
 from __future__ import annotations
@@ -13,12 +12,9 @@ from typing import Any
 import pytest
 from cell_stub import explored
 from playwright.sync_api import Page, expect
+from seen import layer, shows
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Points of the longest source that a glyph of a spectrum draws in the browser.
-POINTS = """() => Math.max(0, ...(window.Bokeh?.documents ?? []).flatMap((doc) => [...doc._all_models.values()]
-    .filter((m) => m.type === 'GlyphRenderer' && m.data_source && m.visible)
-    .map((m) => Math.max(0, ...Object.values(m.data_source.data).map((column) => column?.length ?? 0)))))"""
 CURRENT = """() => { const panel = window.jupyterapp.shell.currentWidget
     return [panel?.context?.path ?? '', panel?.content?.model?.cells?.get(0)?.sharedModel.source ?? ''] }"""
 DEFAULT = "() => window.jupyterapp.docRegistry.defaultWidgetFactory('a.FITS.gz')?.name ?? 'Specviz'"
@@ -35,22 +31,6 @@ def spectrum_file(path: Path, number: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Table({k.upper(): v for k, v in cells.items()}).write(path)
     return path
-
-
-def shows(page: Page, name: str) -> None:
-    """The star's name, its temperature with an error, and its spectrum drawn with ink."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    expect(page.locator(".name", has_text=name).first).to_be_visible()
-    tile = page.locator(".tile", has_text="K").first
-    expect(tile).to_be_visible()
-    assert any(digit.isdigit() for digit in tile.inner_text())
-    page.wait_for_function(f"() => ({POINTS})() > 1000")
-    picture = Image.open(BytesIO(page.locator(".bk-Canvas").first.screenshot())).convert("L")
-    dark = sum(picture.histogram()[:100])
-    assert dark > 1000, f"{dark} dark pixels: the spectrum is not painted"
 
 
 def tree(jupyter: Any, page: Page, path: str = "lab") -> None:
@@ -215,3 +195,36 @@ def test_an_ipywidget_among_others(open_notebook: Callable[..., Any]) -> None:
     expect(page.get_by_text("beside: demo 4")).to_be_visible()
     nb.kernel_eval("explorer.show('demo 5')")  # alive, not only drawn
     shows(page, "demo 5")
+
+
+@pytest.mark.parametrize("door", ["nb7", "voila"])
+def test_explorer_at_the_other_notebook_doors(open_notebook: Callable[..., Any], door: str) -> None:
+    shown = "e = specviz.explore('demo 5')\nipywidgets.VBox([ipywidgets.HTML('above'), e])"
+    cells = ["import specviz\nimport ipywidgets", shown]
+    nb = open_notebook(cells, door=door, viewport={"width": 1400, "height": 1000})
+    if door != "voila":
+        nb.run_all()
+    shows(nb.page, "demo 5")
+    expect(nb.page.get_by_text("above", exact=True)).to_be_visible()
+    nb.page.get_by_role("button", name="Normalised", exact=True).click()
+    layer(nb.page, "observed", "Math.abs(found.mid - 1) < 0.5")
+
+
+def test_served_explorer_keeps_visitors_apart(
+    served: Any, open_page: Callable[..., Any], shot: Callable[..., Path]
+) -> None:
+    address = served("import os, specviz\nspecviz.serve(port=int(os.environ['PORT']))")
+    pages = [open_page("serve", viewport={"width": 1300, "height": 1500}) for _ in range(2)]
+    for page, title in zip(pages, ("Sun-like star", "Red giant"), strict=True):
+        page.goto(address)
+        page.get_by_role("button", name=f"Open {title}").click()
+        page.locator(".name").first.wait_for()
+    shot(pages[0], "served")
+    names = [page.locator(".name").first.inner_text() for page in pages]
+    shows(pages[0], names[0])
+    assert names[0] != names[1]
+    field = pages[0].get_by_placeholder("Name, Gaia or LAMOST id, coordinates, or file")
+    field.fill("/etc/hostname")  # a visitor may not read files of this machine
+    field.press("Enter")
+    pages[0].get_by_text("No star or file called").first.wait_for()
+    assert pages[1].locator(".name").first.inner_text() == names[1]
