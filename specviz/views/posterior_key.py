@@ -8,7 +8,10 @@ from specviz.views.label_table import grouped
 from specviz.views.posterior_choice import Choice, brushed
 from specviz.views.posterior_marks import STYLES
 
+#: What a saved page has nobody to ask for; see ``export_menu``.
+_LIVE = ".sv-live { display: var(--sv-keys-bar, none); }"
 KEY_CSS = f"""
+{_LIVE}
 {option_controls.CSS}
 :host {{ position: absolute !important; top: 2px; right: 2px; z-index: 2; width: auto !important; max-width: 72%; }}
 .sv-key {{ display: grid; gap: 2px; justify-items: start; margin: 0; padding: 0; list-style: none; font-size: 12px; line-height: 18px; }}
@@ -16,6 +19,7 @@ KEY_CSS = f"""
 .sv-seg {{ margin-bottom: 4px; }} small {{ font-size: 11px; color: {stylesheet.QUIET}; }}
 """
 HEADER_CSS = f"""
+{_LIVE}
 {option_controls.CSS}
 .sv-menu > div.sv-long {{ width: 300px; max-height: 316px; overflow: auto; scrollbar-width: thin; box-sizing: border-box; }}
 .sv-two {{ display: grid; grid-template-columns: 1fr 1fr; }}
@@ -44,6 +48,7 @@ def key_html(
     if choice.other:
         offered = [("auto", choice.surveys[0]), (choice.other, choice.surveys[1]), ("both", "Both")]
         switch = option_controls.segmented("posterior_from", offered, view, name="Posterior from")
+        switch = f'<div class="sv-live">{switch}</div>'
     lines = []
     both = choice.first is not None and choice.second is not None
     pairs = ((choice.first, "reconstructed", True), (choice.second, "predicted", not both))
@@ -84,7 +89,8 @@ def header_html(report: Report | None, choice: Choice | None, view: ViewOptions)
         parts.append(
             option_controls.segmented("posterior", [("corner", "Corner"), ("table", "Table")], view, name="Shown as")
         )
-        parts.append(option_controls.menu("Labels", _labels(choice, view), name="Labels of the corner plot"))
+        labels = option_controls.menu("Labels", _labels(choice, view), name="Labels of the corner plot")
+        parts.append(f'<span class="sv-live">{labels}</span>')
     parts.append(_copies(report))
     return f'<span class="sv-controls">{"".join(parts)}</span>'.replace("<div><b", '<div class="sv-long"><b')
 
