@@ -61,6 +61,8 @@ class Explorer(DocHost):
         self.session = session
         self._unsubscribe: Callable[[], None] | None = None
         self._samp: SampLink | None = None
+        self._timer = threading.Timer(LATEST, self._complete_late)
+        self._timer.daemon = True
         self.view = ExplorerView(session, world, staged=True)
         session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
         super().__init__(
@@ -71,9 +73,13 @@ class Explorer(DocHost):
         self._unsubscribe = session.subscribe(self._follow)
         self._follow(State(), State())
         # No view may come, or say so late, while a long cell runs.
-        self._timer = threading.Timer(LATEST, self.complete)
-        self._timer.daemon = True
         self._timer.start()
+
+    def _complete_late(self) -> None:
+        try:
+            self.complete()
+        except Exception as error:  # noqa: BLE001 - told to the person: nobody waits for this thread
+            self.inbox.report(error)
 
     def complete(self) -> None:
         """Build the panels below the spectra, which the first picture does without."""
