@@ -72,7 +72,8 @@ def _made(stars: list[dict[str, float]]) -> tuple[Spectrum, ...]:
     # With the slope of the star's light: a pseudo-continuum then errs in a template as it does in an observation.
     light = loglinear(emulator.wave, emulator.cont_wave, made.continuum)
     seen = lines * light / light.max(axis=1, keepdims=True)
-    names = [f"{t:.0f}/{g:.1f}/{m:+.1f}" for t, g, m in zip(at["teff"], at["logg"], at["fe_h"], strict=True)]
+    fe_h = np.round(at["fe_h"], 1) + 0.0  # no "-0.0"
+    names = [f"{t:.0f}/{g:.1f}/{m:+.1f}" for t, g, m in zip(at["teff"], at["logg"], fe_h, strict=True)]
     return tuple(
         Spectrum(emulator.wave, flux, frame="rest", meta={"object_id": name, "simulated": True})
         for flux, name in zip(seen, names, strict=True)

@@ -23,7 +23,7 @@ from specviz.views.spectrum_data import OpticalCurves, optical
 #: A narrower stretch, Angstrom, was a click.
 NARROWEST = 0.5
 #: Heights of the labels on the 0-1 range: three rows, so that neighbours do not lie over each other.
-ROWS = (0.83, 0.765, 0.70)
+ROWS = (0.872, 0.825, 0.778)
 _EMPTY: NDArray[np.float64] = np.empty(0)
 #: In the browser: dragging measures while the option is on, and moves the picture while it is off.
 _TOOL = """

@@ -51,7 +51,7 @@ def row(state: State, index_table: str) -> str:
     if state.view.measuring or state.measurements:
         parts.append(_widths(state))
     if state.velocity is not None:
-        parts.append(velocity(state.velocity))
+        parts.append(velocity(state.velocity, state.view.rv))
     if index_table:
         parts.append(index_table)
     return f'<div class="sv-measure">{"".join(parts)}</div>' if parts else ""
@@ -110,8 +110,8 @@ def as_csv(measurements: tuple[EquivalentWidth, ...]) -> str:
     return "\n".join(lines)
 
 
-def velocity(found: Correlated) -> str:
-    """What cross-correlation gave, in words and as a small picture."""
+def velocity(found: Correlated, shown: float | None = None) -> str:
+    """What cross-correlation gave, in words and as a small picture; ``shown`` is the velocity of the view."""
     away = option_controls.icon_button("Put the velocity away", "close", 'data-sv-act="correlate-away"')
     if found.problem:
         return f"<div><span>RV: {formats.text(found.problem, 300)}</span>{away}</div>"
@@ -124,6 +124,8 @@ def velocity(found: Correlated) -> str:
         f'<span class="q" title="Teff / log g / [Fe/H] of the template">template {_template(result.template)}</span>'
     )
     use = f'<button class="sv-button" data-sv-set="rv {result.rv:.2f}" aria-pressed="false">Use it</button>'
+    if shown is not None and abs(shown - result.rv) < 0.006:
+        use = '<span class="q">in use</span>'
     return f"<div>{told}{use}{picture(result)}{away}</div>"
 
 

@@ -51,6 +51,7 @@ def test_measure(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -
     nb.run_all()
     page = nb.page
     page.locator(".tile", has_text="K").first.wait_for()
+    page.locator("tr[data-sv-row]").first.wait_for()  # the panels below are there: nothing is laid out anew under a drag
     page.get_by_role("button", name="Velocity, frame, unit, measure").click()
     nb.kernel_eval("explorer.set(zoom=(4700, 5300))")
     page.wait_for_function(f"() => Math.abs(({_RANGE})()[0] - 4700) < 1")
@@ -58,6 +59,7 @@ def test_measure(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -
     page.get_by_role("button", name="Measure", exact=True).click()
     page.get_by_text("Drag across a line to measure it").wait_for()
     page.wait_for_function(f"() => ({_ARMED})() === 'BoxSelectTool'")
+    page.wait_for_timeout(500)  # the tool's view is known a little before it hears of drags
     _drag(page, 4850, 4876)
     _until(nb, f"len({_STATE}.measurements)", 1)
     low, high = nb.kernel_eval(f"[{_STATE}.measurements[0].low, {_STATE}.measurements[0].high]")
@@ -85,6 +87,7 @@ def test_measure(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -
     page.get_by_role("button", name="Measure", exact=True).click()  # dragging moves the picture again
     _until(nb, f"{_STATE}.view.measuring", False)
     page.wait_for_function(f"() => ({_ARMED})() === 'PanTool'")
+    page.wait_for_timeout(300)
     before = page.evaluate(_RANGE)[0]
     _drag(page, 4900, 5000)
     page.wait_for_function(f"(before) => Math.abs(({_RANGE})()[0] - before) > 20", arg=before)

@@ -80,6 +80,7 @@ def test_the_velocity_is_told_with_its_picture() -> None:
     said = measure_text.velocity(Correlated(found))
     assert "−83.1 ± 2.4" in said and "R 18.2" in said and "6000/4.2/−0.5" in said
     assert 'data-sv-set="rv -83.14"' in said and "<polyline" in said
+    assert "in use" in measure_text.velocity(Correlated(found), -83.14)
     evil = replace(found, template="<img src=x onerror=alert(1)>")
     assert "<img" not in measure_text.velocity(Correlated(evil))
     assert "<b>no" not in measure_text.velocity(Correlated(problem="<b>no peak</b>"))
