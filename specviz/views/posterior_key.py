@@ -21,6 +21,7 @@ KEY_CSS = f"""
 HEADER_CSS = f"""
 {_LIVE}
 {option_controls.CSS}
+.sv-controls {{ gap: 4px; }} .sv-seg button {{ padding: 0 7px; }} .sv-menu > summary {{ padding: 0 18px 0 7px; }}
 .sv-menu > div.sv-long {{ width: 300px; max-height: 316px; overflow: auto; scrollbar-width: thin; box-sizing: border-box; }}
 .sv-two {{ display: grid; grid-template-columns: 1fr 1fr; }}
 .sv-long b {{ display: block; font-size: 12px; color: {stylesheet.QUIET}; padding: 4px 8px 0; }}

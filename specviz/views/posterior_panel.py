@@ -159,7 +159,7 @@ class PosteriorPanel:
         catalogues = posterior_marks.shown(choice.catalogues, names)
         values = {k: [v for c in catalogues if (v := c.value(k)) is not None] for k in names}
         ranges = corner.ranges_of(choice.posteriors, names, values)
-        digit = corner.DIGIT * _cells(n) / _cells(4)
+        digit = corner.DIGIT * _cells(n) / _cells(4) * (1.1 if n > 4 else 1.0)
         first, second = (
             None if p is None else corner.build(brushed(p, choice.brush), names, {}, formats.DECIMALS, ranges, digit)
             for p in (choice.first, choice.second)
@@ -224,9 +224,13 @@ class PosteriorPanel:
         rows = max(made.n, 2)
         total, size = _cells(rows), rows + (rows - 1) * corner.GAP
         scale = total / _cells(4)
-        for axis, low in ((self.figure.x_range, LEFT), (self.figure.y_range, BELOW)):
-            if (axis.start, axis.end) != (-low * scale, size + EDGE):
-                axis.update(start=-low * scale, end=size + EDGE)
+        second = 0.2 * scale if made.n > 4 else 0.0  # a second line of titles below, and as much at the right
+        for axis, low, high in (
+            (self.figure.x_range, -LEFT * scale, size + EDGE + second),
+            (self.figure.y_range, -BELOW * scale - second, size + EDGE),
+        ):
+            if (axis.start, axis.end) != (low, high):
+                axis.update(start=low, end=high)
         left, bottom = (np.array([f[k] for f in made.frames]) for k in (0, 1))
         self.frames.data = dict(left=left, bottom=bottom, right=left + 1, top=bottom + 1)
         for side, (dx, dy) in (("x", (0.0, -0.05 * scale)), ("y", (-0.05 * scale, 0.0))):

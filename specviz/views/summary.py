@@ -37,7 +37,7 @@ ul {{ display: contents; list-style: none; margin: 0; padding: 0; }} .tile {{ po
 @container {stylesheet.MEDIUM} {{ .strip {{ grid-template-columns: repeat(6, 1fr); }} .who {{ grid-column: 1 / -1;
 padding-bottom: 2px; }}
   .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:first-child {{ border-left: none; }} }}
-@container {stylesheet.NARROW} {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+1) {{ border-left: none; }} }}
+@container (max-width: 859px) {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+1) {{ border-left: none; }} }}
 """
 class Summary:
     """One HTML pane: the facts left, six tiles right (two rows on a narrow widget)."""
