@@ -28,14 +28,21 @@ function panelOf(el) {
 
 const panelName = (panel) => [...panel.classList].find((c) => c.startsWith("sv-") && c !== "sv-panel")?.slice(3) ?? "figure";
 
-// What is drawn stands in the legend: the chips that are pressed, with the colours of their marks.
+// What is drawn stands in the legend: the chips that are pressed and the lines of a key, with the colours of their marks.
 function legendOf(panel, style) {
   const entries = [];
-  for (const chip of deepElements(panel.shadowRoot ?? panel)) {
-    if (!chip.classList?.contains("sv-chip") || chip.getAttribute("aria-pressed") !== "true" || chip.disabled) continue;
-    const swatch = chip.querySelector("i")?.getAttribute("style") ?? "";
+  const add = (swatch, label, dash, shape) => {
     const role = /--sv-([a-z_-]+)/.exec(swatch)?.[1];
-    if (role != null) entries.push({ label: chip.textContent.trim(), dash: swatch.includes("repeating") ? [4, 2] : [], colour: style.getPropertyValue(`--sv-${role}`).trim() || "#888888" });
+    if (role != null && label !== "") entries.push({ label, dash, shape, colour: style.getPropertyValue(`--sv-${role}`).trim() || "#888888" });
+  };
+  for (const el of deepElements(panel.shadowRoot ?? panel)) {
+    if (el.classList?.contains("sv-chip")) {
+      const swatch = el.querySelector("i")?.getAttribute("style") ?? "";
+      if (el.getAttribute("aria-pressed") === "true" && !el.disabled) add(swatch, el.textContent.trim(), swatch.includes("repeating") ? [4, 2] : [], "line");
+    } else if (el.tagName === "svg" && el.parentElement?.matches(".sv-key > li, .sv-mapkey > span")) {
+      const shape = el.querySelector("circle") != null ? "dot" : el.querySelector("rect") != null ? "line" : "diamond";
+      add(el.outerHTML, el.parentElement.textContent.trim().slice(0, 30), [], shape);
+    }
   }
   return entries;
 }
@@ -70,15 +77,23 @@ function headLine({ width, star, heading, legend, family }) {
   let end = PICTURE_EDGE + wide(star, 600);
   if (heading !== "" && heading !== star) { texts.push({ text: heading, x: end + 10, weight: 400 }); end += 10 + wide(heading); }
   const strokes = [];
-  let x = width - PICTURE_EDGE;
-  for (const { label, colour, dash } of [...legend].reverse()) {
-    const from = x - wide(label) - 22;
-    if (from < end + 16) break;                 // there is no room for more
-    strokes.push({ x: from, colour, dash });
-    texts.push({ text: label, x: from + 22, weight: 400 });
-    x = from - 14;
+  const wants = legend.map(({ label }) => 36 + wide(label));
+  const sum = (n) => wants.slice(0, n).reduce((all, want) => all + want, 0);
+  let shown = legend.length;
+  while (shown > 0 && sum(shown) > width - PICTURE_EDGE - end) shown -= 1;      // what stands first is what matters
+  let x = width - PICTURE_EDGE + 14 - sum(shown);
+  for (const [i, { label, ...mark }] of legend.slice(0, shown).entries()) {
+    strokes.push({ x, ...mark });
+    texts.push({ text: label, x: x + 22, weight: 400 });
+    x += wants[i];
   }
   return { texts, strokes, font };
+}
+
+function markPath(x, shape) {
+  const [at, y] = [x + 8, PICTURE_HEAD / 2];
+  if (shape === "dot") return `M${at - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z`;
+  return shape === "diamond" ? `M${at} ${y - 5}l5 5l-5 5l-5 -5Z` : `M${x} ${y}H${x + 16}`;
 }
 
 // Bokeh draws for the screen's own number of pixels; for the moment of drawing that is what a print wants.
@@ -106,8 +121,14 @@ function drawPng(plan) {
   ctx.textBaseline = "middle";
   ctx.fillStyle = plan.ink;
   for (const { text, x, weight } of texts) { ctx.font = font(weight); ctx.fillText(text, x, PICTURE_HEAD / 2); }
-  ctx.lineWidth = 2.5;
-  for (const { x, colour, dash } of strokes) { ctx.strokeStyle = colour; ctx.setLineDash(dash); ctx.beginPath(); ctx.moveTo(x, PICTURE_HEAD / 2); ctx.lineTo(x + 16, PICTURE_HEAD / 2); ctx.stroke(); }
+  for (const { x, colour, dash, shape } of strokes) {
+    ctx.strokeStyle = ctx.fillStyle = colour;
+    ctx.setLineDash(dash);
+    ctx.lineWidth = shape === "line" ? 2.5 : 1.4;
+    const path = new Path2D(markPath(x, shape));
+    if (shape === "dot") ctx.fill(path);
+    else ctx.stroke(path);
+  }
   return new Promise((done, failed) => canvas.toBlob((blob) => (blob == null ? failed(new Error("the picture is too large for this browser")) : done(blob)), "image/png"));
 }
 
@@ -131,7 +152,10 @@ function drawSvg(plan) {
   }
   const { texts, strokes } = headLine(plan);
   for (const { text, x, weight } of texts) root.append(make("text", { x, y: PICTURE_HEAD / 2 + 4, fill: plan.ink, "font-size": 12, "font-weight": weight, "font-family": plan.family }, text));
-  for (const { x, colour, dash } of strokes) root.append(make("line", { x1: x, x2: x + 16, y1: PICTURE_HEAD / 2, y2: PICTURE_HEAD / 2, stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash.join(" ") || "none" }));
+  for (const { x, colour, dash, shape } of strokes) {
+    const fill = shape === "dot" ? colour : "none";
+    root.append(make("path", { d: markPath(x, shape), fill, stroke: colour, "stroke-width": shape === "line" ? 2.5 : 1.4, "stroke-dasharray": dash.join(" ") || "none" }));
+  }
   return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" });
 }
 
