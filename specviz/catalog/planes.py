@@ -87,6 +87,7 @@ class Planes:
         self._table, self._embedding, self._more = table, embedding, more
         self._columns: dict[str, Array | None] = {}
         self._planes: dict[str, Plane] = {}
+        self._reasons: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self._table)
@@ -138,6 +139,11 @@ class Planes:
 
     def reason(self, name: str) -> str:
         """Why a plane cannot be drawn; "" if it can."""
+        if name not in self._reasons:
+            self._reasons[name] = self._lacks(name)
+        return self._reasons[name]
+
+    def _lacks(self, name: str) -> str:
         columns = self.axes(name)
         if name == "embedding":
             return "" if self._embedding is not None else "This catalogue has no embeddings"

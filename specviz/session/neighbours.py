@@ -12,7 +12,7 @@ from specviz.session import similar_filter
 from specviz.session.explaining import OPTICAL, Explaining
 from specviz.session.jobs import Job, Lane
 from specviz.session.loading import NEIGHBOURS
-from specviz.session.state import Notice
+from specviz.session.state import Notice, State
 from specviz.session.telling import told
 from specviz.session.view_options import CORNERS, ViewOptions
 
@@ -157,11 +157,12 @@ class Neighbours(Explaining):
             else len(near)
         )
 
-    def listed_similar(self) -> tuple[list[int], str]:
+    def listed_similar(self, state: State | None = None) -> tuple[list[int], str]:
         """Rows of ``state.neighbours`` in the order in which they are listed, and what is wrong with the filter ("" if
-        nothing is; all rows are listed then).
+        nothing is; all rows are listed then). ``state``: the one that is being drawn, if it is not the newest.
         """
-        near, view, problem = self._state.neighbours, self._state.view, ""
+        state = state or self._state
+        near, view, problem = state.neighbours, state.view, ""
         if near is None:
             return [], ""
         rows = np.arange(len(near))

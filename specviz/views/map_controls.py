@@ -16,10 +16,10 @@ CSS = f"""
 {option_controls.CSS}
 .sv-seg button {{ padding: 0 7px; }}
 .sv-seg button[disabled] {{ color: {QUIET}; opacity: 0.6; cursor: default; background: var(--jp-layout-color1); }}
-.sv-mapkey {{ display: flex; flex-wrap: wrap; gap: 0 12px; align-items: center; font-size: 12px; line-height: 22px; }}
+.sv-mapkey {{ display: flex; flex-wrap: wrap; gap: 0 8px; align-items: center; font-size: 12px; line-height: 22px; }}
 .sv-mapkey > span {{ white-space: nowrap; }}
 .sv-mapkey svg {{ vertical-align: -2px; }}
-.sv-mapkey .sv-button {{ height: 24px; line-height: 22px; padding: 0 6px; }}
+.sv-mapkey .sv-button {{ height: 24px; line-height: 22px; padding: 0 4px; }}
 .sv-scale {{ display: inline-flex; align-items: center; gap: 5px; }}
 .sv-scale i {{ width: 56px; height: 8px; display: inline-block; }}
 """

@@ -88,9 +88,10 @@ class SimilarPanel:
 
     def copy(self) -> None:
         """Let the browser copy the listed stars as tab-separated text, at full precision."""
-        near, (rows, _) = self._session.state.neighbours, self._session.listed_similar()
-        if near is not None:
-            self.clip.data = dict(text=[similar_rows.copied(near, rows)])
+        state = self._session.state
+        if state.neighbours is not None:
+            rows, _ = self._session.listed_similar(state)
+            self.clip.data = dict(text=[similar_rows.copied(state.neighbours, rows)])
 
     # ------------------------------------------------------------------ drawing a state
     def update(self, old: State, new: State) -> None:
@@ -112,7 +113,7 @@ class SimilarPanel:
 
     def _fill(self, state: State) -> None:
         near, report = state.neighbours, state.report
-        rows, problem = self._session.listed_similar()
+        rows, problem = self._session.listed_similar(state)
         self._header(state)
         if near is None or len(near) == 0 or report is None:
             words = "No star yet." if report is None else "No similar stars: this spectrum has no embedding."

@@ -18,6 +18,8 @@ from specviz.views.stylesheet import MEDIUM, NARROW, QUIET
 
 WIDTH, HEIGHT = 140, 30
 WINDOW = (4830.0, 5200.0)
+#: Normalised flux at the upper and lower edge of a thumbnail; the deepest lines of the coolest stars end at the edge.
+TOP, BOTTOM = 1.08, 0.4
 #: Column by which a head sorts (None: it does not), its HTML, whether the largest comes first at the first press, width in
 #: pixels (0: what is left).
 COLUMNS: tuple[tuple[str | None, str, bool, int], ...] = (
@@ -68,12 +70,12 @@ td i {{ display: inline-block; width: 36px; height: 6px; margin-right: 9px; vert
 
 
 def path(x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
-    """SVG path of a normalised spectrum in the thumbnail's frame; one scale for all rows (0.25 to 1.1)."""
+    """SVG path of a normalised spectrum in the thumbnail's frame; one scale for all rows."""
     ok = np.isfinite(y)
     if ok.sum() < 2:
         return ""
     px = (x[ok] - WINDOW[0]) / (WINDOW[1] - WINDOW[0]) * WIDTH
-    py = np.clip(2 + (1.1 - y[ok]) / 0.85 * (HEIGHT - 4), 0, HEIGHT)
+    py = np.clip(2 + (TOP - y[ok]) / (TOP - BOTTOM) * (HEIGHT - 4), 0, HEIGHT)
     return "M" + "L".join(f"{a:.0f} {b:.1f}" for a, b in zip(px, py, strict=True))
 
 

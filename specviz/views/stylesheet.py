@@ -48,7 +48,7 @@ ROOT = f"""
 @container {MEDIUM} {{
   .sv-lamost, .sv-xp, .sv-similar {{ grid-column: 1 / -1; }}
   .sv-posterior, .sv-map, .sv-anomaly, .sv-work {{ grid-column: span 6; }}
-  .sv-similar {{ order: 3; }} .sv-footer {{ order: 4; }}
+  .sv-similar {{ order: 3; }} .sv-footer {{ order: 4; }} .sv-hints {{ order: 5; }}
 }}
 @container {NARROW} {{ .sv-posterior, .sv-map, .sv-anomaly, .sv-work {{ grid-column: 1 / -1; }} }}
 :host > [data-sv-enlarged] {{ grid-column: 1 / -1 !important; }}
