@@ -40,7 +40,8 @@ function legendOf(panel, style) {
       const swatch = el.querySelector("i")?.getAttribute("style") ?? "";
       if (el.getAttribute("aria-pressed") === "true" && !el.disabled) add(swatch, el.textContent.trim(), swatch.includes("repeating") ? [4, 2] : [], "line");
     } else if (el.tagName === "svg" && el.parentElement?.matches(".sv-key > li, .sv-mapkey > span")) {
-      const shape = el.querySelector("circle") != null ? "dot" : el.querySelector("rect") != null ? "line" : "diamond";
+      const circle = el.querySelector("circle");
+      const shape = circle != null ? (/--sv-/.test(circle.getAttribute("stroke") ?? el.getAttribute("stroke") ?? "") ? "ring" : "dot") : el.querySelector("rect") != null ? "line" : "diamond";
       add(el.outerHTML, el.parentElement.textContent.trim().slice(0, 30), [], shape);
     }
   }
@@ -90,9 +91,11 @@ function headLine({ width, star, heading, legend, family }) {
   return { texts, strokes, font };
 }
 
+const strokeOf = (shape) => ({ line: 2.5, ring: 2 })[shape] ?? 1.4;
+
 function markPath(x, shape) {
   const [at, y] = [x + 8, PICTURE_HEAD / 2];
-  if (shape === "dot") return `M${at - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z`;
+  if (shape === "dot" || shape === "ring") return `M${at - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z`;
   return shape === "diamond" ? `M${at} ${y - 5}l5 5l-5 5l-5 -5Z` : `M${x} ${y}H${x + 16}`;
 }
 
@@ -124,7 +127,7 @@ function drawPng(plan) {
   for (const { x, colour, dash, shape } of strokes) {
     ctx.strokeStyle = ctx.fillStyle = colour;
     ctx.setLineDash(dash);
-    ctx.lineWidth = shape === "line" ? 2.5 : 1.4;
+    ctx.lineWidth = strokeOf(shape);
     const path = new Path2D(markPath(x, shape));
     if (shape === "dot") ctx.fill(path);
     else ctx.stroke(path);
@@ -154,7 +157,7 @@ function drawSvg(plan) {
   for (const { text, x, weight } of texts) root.append(make("text", { x, y: PICTURE_HEAD / 2 + 4, fill: plan.ink, "font-size": 12, "font-weight": weight, "font-family": plan.family }, text));
   for (const { x, colour, dash, shape } of strokes) {
     const fill = shape === "dot" ? colour : "none";
-    root.append(make("path", { d: markPath(x, shape), fill, stroke: colour, "stroke-width": shape === "line" ? 2.5 : 1.4, "stroke-dasharray": dash.join(" ") || "none" }));
+    root.append(make("path", { d: markPath(x, shape), fill, stroke: colour, "stroke-width": strokeOf(shape), "stroke-dasharray": dash.join(" ") || "none" }));
   }
   return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(root)], { type: "image/svg+xml" });
 }

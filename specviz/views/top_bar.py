@@ -6,7 +6,7 @@ from typing import Any
 
 from specviz.session.state import Candidate, State
 from specviz.views import code_menu, export_menu, icons, option_controls, stylesheet
-from specviz.views.controls import Html, column, file_input, html, row, search, select, show
+from specviz.views.controls import Drawing, Html, column, file_input, html, row, search, select, show
 from specviz.views.model_menu import model_menu
 from specviz.views.progress import button_html, told, words_html
 from specviz.views.suggest import Suggestions
@@ -54,7 +54,7 @@ _FILE = """
 _ROW = """
 :host > .sv-search { flex: 0 1 380px !important; min-width: 140px; overflow: visible; }
 :host([data-busy]) > .sv-grow { flex: 1 1 300px; }
-:host > .sv-file, :host > .sv-recent, :host > .sv-model { display: var(--sv-keys-bar, none); }
+:host > .sv-file, :host > .sv-recent, :host > .sv-model, :host > .sv-badge { display: var(--sv-keys-bar, none); }
 @container (max-width: 1199px) { :host([data-busy]) > .sv-model { display: none; } }
 @container (max-width: 919px) { :host([data-busy]) > .sv-recent { display: none; } }
 @container (max-width: 699px) { :host([data-busy]) > .sv-file, :host > .sv-recent, :host > .sv-model { display: none; } }
@@ -66,7 +66,7 @@ class TopBar:
 
     def __init__(self, session: Any, model: str) -> None:
         self._session, self._model = session, model
-        self._quiet = False
+        self._drawing = Drawing()
         self.field = search(PLACEHOLDER, self._submitted)
         self.field.name = "search"
         self.suggestions = Suggestions(self.field, session.suggest)
@@ -78,7 +78,7 @@ class TopBar:
         self.cancel = html("")
         self.cancel.visible = False
         self.words = html("", classes=["sv-grow"], css=_WORDS)
-        self.badge = html(_BADGE, css=_BADGE_CSS)
+        self.badge = html(_BADGE, css=_BADGE_CSS, classes=["sv-badge"])
         self.badge.visible = False
         self.model = html("", classes=["sv-model"], css=_MODEL_MENU)
         self.code = html("", css=_MENU + code_menu.CSS + _ICONS)
@@ -104,13 +104,12 @@ class TopBar:
         submit(self._session, self.suggestions, typed)
 
     def _again(self, value: str) -> None:
-        if value and not self._quiet:
+        if value and not self._drawing.here:
             self._session.open_recent(value)
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        self._quiet = True
-        try:
+        with self._drawing:
             if new.target != old.target and self.field.value != new.target:
                 self.field.value = new.target
             if new.recent is not old.recent:
@@ -124,8 +123,6 @@ class TopBar:
                 self.root.html_attributes = {"data-busy": "true"} if told(new) else {}
             if new.online != old.online:
                 show(self.badge.model, not new.online)
-        finally:
-            self._quiet = False
 
     def _menus(self, old: State, new: State) -> None:
         """The menus at the right; each only when what it offers has changed, since a change closes it.

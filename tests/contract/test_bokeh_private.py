@@ -165,3 +165,18 @@ def test_the_style_question_that_our_documents_skip_is_still_asked() -> None:
 def test_what_is_left_out_for_speed_is_still_called_so(name: str) -> None:
     """``widgets/quicken.js`` replaces these; gone or renamed, the widget works but paints slower."""
     assert name in BOKEH_JS
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'export(type = "auto", hidpi = true)',
+        "this._pixel_ratio = devicePixelRatio",
+        "get_serialized_svg(fixNamedEntities = false)",
+        "get child_views()",
+        "document.views_manager = views",
+    ],
+)
+def test_pictures_are_drawn_by_what_bokeh_exports_with(name: str) -> None:
+    """``widgets/save_figure.js``; tests/ui/test_export.py looks at what comes out."""
+    assert name in BOKEH_JS
