@@ -21,13 +21,13 @@ KEY_CSS = f"""
 HEADER_CSS = f"""
 {_LIVE}
 {option_controls.CSS}
-.sv-controls {{ gap: 4px; }} .sv-seg button {{ padding: 0 7px; }} .sv-menu > summary {{ padding: 0 18px 0 7px; }}
-.sv-menu > div.sv-long {{ width: 300px; max-height: 316px; overflow: auto; scrollbar-width: thin; box-sizing: border-box; }}
+.sv-controls {{ gap: 4px; }} .sv-seg button {{ padding: 0 6px; }} .sv-menu > summary {{ padding: 0 17px 0 6px; }}
+.sv-menu > div.sv-long {{ width: 256px; max-height: 316px; overflow: auto; scrollbar-width: thin; box-sizing: border-box; }}
 .sv-two {{ display: grid; grid-template-columns: 1fr 1fr; }}
 .sv-long b {{ display: block; font-size: 12px; color: {stylesheet.QUIET}; padding: 4px 8px 0; }}
 .sv-dots > summary {{ width: 24px; padding: 0; border-color: transparent; box-sizing: border-box; height: 24px; display: inline-flex; align-items: center; justify-content: center; background: none; }}
 .sv-dots > summary::after {{ display: none; }}
-.sv-dots code {{ font-family: var(--jp-code-font-family); font-size: 11px; }}
+.sv-dots > div.sv-long {{ width: 310px; }} .sv-dots code {{ font-family: var(--jp-code-font-family); font-size: 11px; }}
 """
 
 
