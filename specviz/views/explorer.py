@@ -27,7 +27,7 @@ from specviz.views.keys import EXPLORER
 from specviz.views.lamost_panel import LamostPanel
 from specviz.views.map_panel import MapPanel
 from specviz.views.notice import BusyLine, NoticeBar
-from specviz.views.places import BELOW, places
+from specviz.views.places import BUILT_LATER, places
 from specviz.views.plot_sentences import PlotSentences
 from specviz.views.posterior_panel import PosteriorPanel
 from specviz.views.settings import Settings
@@ -143,7 +143,7 @@ class ExplorerView:
 
     def __getattr__(self, name: str) -> Any:
         # A program that asks for a panel below the spectra gets it, built or not.
-        if name in BELOW and self.__dict__.get("_panels") and not self.__dict__.get("_below"):
+        if name in BUILT_LATER and self.__dict__.get("_panels") and not self.__dict__.get("_below"):
             self.build_all()
             return self.__dict__[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

@@ -14,6 +14,8 @@ BELOW: dict[str, tuple[str, str, int]] = {
     "similar": ("Similar stars", "sv-similar", 330),
     "work": ("Work list", "sv-work", 330),
 }
+#: These, and the panels that a person opens.
+BUILT_LATER = (*BELOW, "face_off", "side_by_side")
 
 
 def places() -> list[Any]:

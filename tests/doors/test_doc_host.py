@@ -70,6 +70,27 @@ def test_held_changes_leave_as_one_message(plot: Any) -> None:
     host.close()
 
 
+def test_what_may_wait_says_so_unless_it_goes_with_what_may_not(plot: Any) -> None:
+    host = Recorder(plot)
+    with host.hold(later=True):
+        plot.title.text = "a"
+    with host.hold(), host.hold(later=True):
+        plot.title.text = "b"
+    assert [c["later"] for c in host.sent] == [True, False]
+    host.close()
+
+
+def test_a_view_that_stands_and_a_saved_page_ask_for_what_was_left_out(plot: Any, tmp_path: Any) -> None:
+    from specviz.doors import save_html
+
+    host, asked = Recorder(plot), []
+    host.complete = lambda: asked.append("complete")  # type: ignore[method-assign]
+    host._receive(None, {"op": "ready", "view": "v1", "seq": 0}, [])
+    save_html(host, tmp_path / "page.html")
+    assert asked == ["complete", "complete"]
+    host.close()
+
+
 def test_what_the_browser_did_is_applied_answered_and_marked(plot: Any) -> None:
     host = Recorder(plot)
     plot.on_change("width", lambda attr, old, new: setattr(plot.title, "text", f"width {new}"))

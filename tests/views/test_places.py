@@ -1,0 +1,77 @@
+"""The order of building and drawing: what stands above and in the spectra first, the rest behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from specviz.views.explorer import ExplorerView
+from specviz.views.places import BELOW
+
+
+def _classes(view: ExplorerView) -> list[str]:
+    return [
+        c for child in view.layout.children for c in child.css_classes if c in {klass for _, klass, _ in BELOW.values()}
+    ]
+
+
+@pytest.fixture
+def staged(make_view: Callable[..., ExplorerView]) -> Callable[..., ExplorerView]:
+    def make(target: Any = None) -> ExplorerView:
+        whole = make_view(target)
+        return ExplorerView(whole.session, whole._world, staged=True)
+
+    return make
+
+
+def test_empty_frames_stand_where_the_panels_will(staged: Callable[..., ExplorerView]) -> None:
+    view = staged("demo 1")
+    before, first = _classes(view), set(map(id, view.layout.children))
+    view.build_all()
+    assert before == _classes(view) == [klass for _, klass, _ in BELOW.values()]
+    assert len(first - set(map(id, view.layout.children))) == len(BELOW)  # the frames alone have gone
+    assert view._drawn_below.star.name == "demo 1"
+    children = view.layout.children
+    view.build_all()  # a second call changes nothing
+    assert view.layout.children == children
+    view.close()
+
+
+def test_a_panel_that_is_asked_for_is_built_and_another_name_is_unknown(staged: Callable[..., ExplorerView]) -> None:
+    view = staged("demo 1")
+    assert view.similar in view._below
+    assert staged("demo 1").face_off.frame.root is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        view.nonsense  # noqa: B018
+    view.close()
+    with pytest.raises(AttributeError, match="posterior"):
+        staged().posterior  # noqa: B018 - on the first screen there is none
+
+
+def test_another_star_is_drawn_in_two_goes_and_a_choice_in_one(make_view: Callable[..., ExplorerView]) -> None:
+    view, goes = make_view("demo 1"), list[bool]()
+
+    def dispatch(draw: Callable[[], None], later: bool = False) -> None:
+        goes.append(later)
+        draw()
+
+    view.connect(dispatch)
+    view.session.open("demo 2")
+    view.session.wait()
+    assert goes[-2:] == [False, True]
+    assert view._drawn.star is view._drawn_below.star is view.session.state.star
+    goes.clear()
+    view.session.choose(1)
+    assert set(goes) == {False} and view._drawn_below.neighbour == 1
+
+
+def test_the_first_screen_gives_way_to_the_spectra_then_to_the_rest(staged: Callable[..., ExplorerView]) -> None:
+    view = staged()
+    view.build_all()  # the browser says that the first screen stands: nothing to build yet
+    assert view._below == []
+    view.session.open("demo 3")
+    view.session.wait()
+    assert view._drawn_below.star.name == "demo 3" and len(view._below) >= len(BELOW)
+    view.close()
