@@ -1,4 +1,4 @@
-"""Similar stars and the map in JupyterLab: sorted, filtered, walked through, pointed at, compared with XP, encircled."""
+"""Similar stars and the map in JupyterLab: sorted, filtered, walked through, pointed at, encircled; a million stars."""
 
 from __future__ import annotations
 
@@ -120,10 +120,10 @@ def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Pa
     page.get_by_role("button", name="Search all stars").click()
     page.get_by_text("Within the region of the map").wait_for(state="hidden")
 
+    wanted = _column(page, 3)[1]
     rows.nth(1).dblclick()
-    opened = nb.kernel_eval("explorer.session.wait().star.name")
-    page.locator(".name", has_text=opened).first.wait_for()
-    assert opened != "demo 21"
+    page.locator(".name", has_text=wanted).first.wait_for()
+    assert nb.kernel_eval("explorer.session.wait().star.name") == wanted
 
 
 _BIG = """
@@ -133,17 +133,21 @@ rng = np.random.default_rng(0)
 n = 1_000_000
 giant = rng.uniform(size=n) < 0.3
 teff = np.where(giant, rng.normal(4800, 250, n), rng.normal(5900, 700, n))
-logg = np.where(giant, 2.5 + (teff - 4800) / 400 + rng.normal(0, 0.25, n), 4.9 - (teff - 4000) / 2600 + rng.normal(0, 0.1, n))
+logg = np.where(giant, 2.5 + (teff - 4800) / 400, 4.9 - (teff - 4000) / 2600) + rng.normal(0, 0.15, n)
 stars = Table({"source_id": np.arange(n), "teff": teff, "logg": logg, "fe_h": rng.normal(-0.3, 0.3, n) - 0.4 * giant})
 explorer = specviz.explore("demo 21", online=False, catalogue=stars)
 explorer
 """
 _IMAGE = """() => { for (const doc of window.Bokeh?.documents ?? []) for (const m of doc._all_models.values())
-    if (m.name === 'map-density') { const d = m.data_source.data; return d.image.length ? [d.dw[0], d.image[0].shape] : null }
+    if (m.name === 'map-density') {
+      const d = m.data_source.data
+      return d.image.length ? [d.dw[0], d.image[0].shape] : null
+    }
     return null }"""
 #: Zooms, and gives the milliseconds until the browser has painted the picture of the new window.
 _ZOOM = """(share) => new Promise((done) => {
-    for (const doc of window.Bokeh.documents) for (const fig of doc._all_models.values()) if (fig.name === 'map' && fig.x_range) {
+    for (const doc of window.Bokeh.documents) for (const fig of doc._all_models.values()) {
+      if (fig.name !== 'map' || !fig.x_range) continue
       const source = [...doc._all_models.values()].find((m) => m.name === 'map-density').data_source
       const {start, end} = fig.x_range
       const began = performance.now()
@@ -157,7 +161,9 @@ _ZOOM = """(share) => new Promise((done) => {
 })"""
 
 
-def test_a_million_stars_on_the_map(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -> None:
+def test_a_million_stars_on_the_map(
+    open_notebook: Callable[..., Any], shot: Callable[..., Path], record_property: Callable[[str, Any], None]
+) -> None:
     nb = open_notebook([_BIG], viewport={"width": 1720, "height": 1750})
     nb.run_all()
     page = nb.page
@@ -172,8 +178,8 @@ def test_a_million_stars_on_the_map(open_notebook: Callable[..., Any], shot: Cal
     before = page.evaluate(_IMAGE)
     times = [page.evaluate(_ZOOM, 0.1) for _ in range(5)]
     after = page.evaluate(_IMAGE)
-    print("zoom to painted, ms:", [round(t) for t in times])
-    assert after[0] < 0.7 * before[0] and after[1] == before[1]
+    record_property("milliseconds from zoom to painted", sorted(times))
+    assert after[0] < 0.7 * before[0] and after[1] == before[1] and sorted(times)[2] < 3000
     page.locator('[data-sv-set="map_colour fe_h"]').click()
     page.locator(".sv-scale").wait_for()
     _until(nb, "explorer.view.map._picture.image is not None and explorer.view.map._job.finished.is_set()", True)
