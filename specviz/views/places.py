@@ -8,11 +8,11 @@ from specviz.views.panel_frame import PanelFrame
 
 #: Attributes of ``ExplorerView`` that are built after the first picture: title, class, and about how high they will be.
 BELOW: dict[str, tuple[str, str, int]] = {
-    "posterior": ("Posterior", "sv-posterior", 430),
-    "map": ("Map", "sv-map", 430),
-    "anomaly": ("Anomaly and quality", "sv-anomaly", 430),
-    "similar": ("Similar stars", "sv-similar", 330),
-    "work": ("Work list", "sv-work", 330),
+    "posterior": ("Posterior", "sv-posterior", 488),
+    "map": ("Map", "sv-map", 488),
+    "anomaly": ("Anomaly and quality", "sv-anomaly", 300),
+    "similar": ("Similar stars", "sv-similar", 320),
+    "work": ("Work list", "sv-work", 300),
 }
 #: These, and the panels that a person opens.
 BUILT_LATER = (*BELOW, "face_off", "side_by_side")
