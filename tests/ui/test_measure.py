@@ -38,8 +38,9 @@ def _drag(page: Any, low: float, high: float) -> None:
     (x0, y), (x1, _) = page.evaluate(_PLACE, low), page.evaluate(_PLACE, high)
     page.mouse.move(x0, y)
     page.mouse.down()
-    page.mouse.move((x0 + x1) / 2, y + 3, steps=4)
-    page.mouse.move(x1, y + 6, steps=4)
+    for step in range(1, 6):  # one by one: on a busy machine the browser makes one move of many
+        page.mouse.move(x0 + (x1 - x0) * step / 5, y + step)
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.mouse.up()
 
 
@@ -51,7 +52,7 @@ def test_measure(open_notebook: Callable[..., Any], shot: Callable[..., Path]) -
     nb.run_all()
     page = nb.page
     page.locator(".tile", has_text="K").first.wait_for()
-    page.locator("tr[data-sv-row]").first.wait_for()  # the panels below are there: nothing is laid out anew under a drag
+    page.locator("tr[data-sv-row]").first.wait_for()  # nothing below is still to come
     page.get_by_role("button", name="Velocity, frame, unit, measure").click()
     nb.kernel_eval("explorer.set(zoom=(4700, 5300))")
     page.wait_for_function(f"() => Math.abs(({_RANGE})()[0] - 4700) < 1")
