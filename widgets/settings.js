@@ -63,13 +63,17 @@ function split(el, value) {
   return [at, value - at];
 }
 
+// The same value written again would make the browser work out its styles again, at every star.
+const write = (el, name, value) => { if (el.getAttribute(name) !== String(value)) el.setAttribute(name, value); };
+const writeText = (el, text) => { if (el.textContent !== text) el.textContent = text; };
+
 export function syncControls(root, options, facts) {
   for (const el of deepElements(root)) {
     const data = el.dataset;
     if (data == null) continue;
-    if (data.svSet != null) el.setAttribute("aria-pressed", isSet(options, data.svSet.split(" ")));
-    if (data.svToggle != null) el.setAttribute("aria-pressed", isOn(options, data.svToggle.split(" ")));
-    if (data.svText != null && TEXTS[data.svText]) el.textContent = TEXTS[data.svText](options, facts);
+    if (data.svSet != null) write(el, "aria-pressed", isSet(options, data.svSet.split(" ")));
+    if (data.svToggle != null) write(el, "aria-pressed", isOn(options, data.svToggle.split(" ")));
+    if (data.svText != null && TEXTS[data.svText]) writeText(el, TEXTS[data.svText](options, facts));
     if (data.svBind != null && el !== el.getRootNode().activeElement) {
       if (el.type === "checkbox") el.checked = Boolean(options[data.svBind]);
       else showNumber(el, options, facts);
