@@ -3,6 +3,7 @@ use."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -81,6 +82,28 @@ def name_plot(figure: Any, sentence: str) -> None:
     attributes = {**figure.html_attributes, "role": "img", "aria-label": sentence}
     if attributes != figure.html_attributes:
         figure.html_attributes = attributes
+
+
+class Drawing:
+    """Tells what our own drawing changes from what the person does: ``with drawing: ...``, ``if not drawing.here: ...``.
+
+    Callbacks run on the thread that makes the change, and a person's press comes on another than the one that draws:
+    a plain flag would take a press at that moment for our own doing.
+    """
+
+    def __init__(self) -> None:
+        self._thread: int | None = None
+
+    def __enter__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def __exit__(self, *_error: object) -> None:
+        self._thread = None
+
+    @property
+    def here(self) -> bool:
+        """Whether this thread is drawing."""
+        return self._thread == threading.get_ident()
 
 
 class Html:

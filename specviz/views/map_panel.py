@@ -243,7 +243,7 @@ class MapPanel:
 
     def _neighbours(self, state: State) -> None:
         near = state.neighbours
-        listed = sorted(self._session.listed_similar()[0]) if near is not None else []
+        listed = sorted(self._session.listed_similar(state)[0]) if near is not None else []
         if self._plane is None or not listed:
             self.near.data = dict.fromkeys(("x", "y", "size", "row", "name", "sim"), EMPTY)
             return

@@ -45,7 +45,8 @@ _HELP = (
     f"{icons.svg('help', 16)}</button>"
 )
 _HELP_CSS = (
-    ".sv-button.sv-help-button { padding: 0 7px; display: var(--sv-keys-bar, none); align-items: center; }"
+    ".sv-ends { display: flex; gap: 8px; }"
+    " .sv-button.sv-help-button { padding: 0 7px; display: var(--sv-keys-bar, none); align-items: center; }"
     " .sv-help-button .sv-icon { vertical-align: 0; }"
 )
 _FILE = """
@@ -82,7 +83,8 @@ class TopBar:
         self.badge.visible = False
         self.model = html("", classes=["sv-model"], css=_MODEL_MENU)
         self.code = html("", css=_MENU + code_menu.CSS + _ICONS)
-        self.export = html(export_menu.export_menu(), css=_MENU + export_menu.CSS + _ICONS)
+        ends = f'<span class="sv-ends">{export_menu.export_menu()}{_HELP}</span>'
+        self.export = html(ends, css=_MENU + export_menu.CSS + _ICONS + _HELP_CSS)
         files = file_input(session.open_bytes, css=stylesheet.FILE_BUTTON + _FILE)
         files.css_classes = ["sv-file"]
         self.root = row(
@@ -95,7 +97,6 @@ class TopBar:
             self.model,
             self.code,
             self.export,
-            html(_HELP, css=_HELP_CSS),
             classes=["sv-bar"],
             css=_ROW,
         )
@@ -132,7 +133,10 @@ class TopBar:
         if new.model != old.model or new.view.face_off != old.view.face_off or not self.model.object:
             name = new.model or self._model
             self.model.object = model_menu(self._session.model_choices(), name, comparing=new.view.face_off)
-        self.code.object = code_menu.code_menu(new)
+        if not self.code.object or any(
+            getattr(new, n) is not getattr(old, n) for n in ("star", "target", "model", "view")
+        ):
+            self.code.object = code_menu.code_menu(new)
 
 
 def draw_progress(state: State, button: Html, words: Html, *, else_say: str = "") -> None:

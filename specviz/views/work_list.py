@@ -9,7 +9,7 @@ from bokeh.models import ColumnDataSource, TextAreaInput
 from specviz.session.state import State
 from specviz.views import formats
 from specviz.views.anomaly_panel import shown_percentile
-from specviz.views.controls import button, column, html, icon_button, row, sheet, show
+from specviz.views.controls import Drawing, button, column, html, icon_button, row, sheet, show
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.stylesheet import QUIET
 from specviz.views.tables import TEXT, table
@@ -37,7 +37,7 @@ class WorkList:
     """Rows to go through; a click shows one, the arrows step; a field adds stars. Empty: one sentence and one action."""
 
     def __init__(self, session: Any) -> None:
-        self._session, self._quiet = session, False
+        self._session, self._drawing = session, Drawing()
         self.source = ColumnDataSource({k: [] for k in _FIELDS})
         self.source.selected.on_change("indices", self._clicked)
         columns = [
@@ -93,7 +93,7 @@ class WorkList:
         self.progress.visible = False
 
     def _clicked(self, _attr: str, _old: Any, new: list[int]) -> None:
-        if new and not self._quiet:
+        if new and not self._drawing.here:
             self._session.go(int(new[0]))
 
     def _added(self) -> None:
@@ -104,8 +104,15 @@ class WorkList:
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
-        if new.work is old.work and new.position == old.position:
-            return
+        if new.work is not old.work or new.position != old.position:
+            self._fill(old, new)
+        # At any change: the row that was pressed may have led nowhere.
+        chosen = [] if new.position is None else [new.position]
+        if list(self.source.selected.indices) != chosen:
+            with self._drawing:
+                self.source.selected.indices = chosen
+
+    def _fill(self, old: State, new: State) -> None:
         work = new.work
         self.empty.visible = not work
         show(self._actions, not work)
@@ -117,13 +124,6 @@ class WorkList:
             name=[w.name + (f" ({w.problem})" if w.problem else "") for w in work],
             percentile=[_percentile(w.percentile) for w in work],
         )
-        chosen = [] if new.position is None else [new.position]
-        if list(self.source.selected.indices) != chosen:
-            self._quiet = True
-            try:
-                self.source.selected.indices = chosen
-            finally:
-                self._quiet = False
         seen = sum(w.status in ("done", "failed") for w in work)
         share = 100 * seen / max(len(work), 1)
         self.progress.object = (

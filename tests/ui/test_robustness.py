@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,6 @@ explorer = specviz.explore(f'demo {count}', online=False)
 dead += [weakref.ref(x) for x in (explorer, explorer.view, explorer.root, explorer.doc, explorer.session)]
 display(explorer)"""
     end = """explorer.session.wait(); explorer.close(); del explorer
-import time
 for _ in range(60):  # a thread that draws the map may have to end first
     gc.collect()
     alive = [type(r()).__name__ for r in dead if r() is not None]
@@ -75,7 +73,6 @@ held = [(type(q).__name__, str(q)[:120]) for r in dead if r() is not None for q 
     seen: dict[int, tuple[float, float, int]] = {}
     for i in range(1, CYCLES + 1):
         nb.run_cell(1)
-        print(f"cycle {i}", time.monotonic(), flush=True)
         _shown(page, f"demo {i}")
         page.wait_for_function(f"() => JSON.stringify(({FOUND})()) === '[1,1]'")
         if i in (4, CYCLES):

@@ -97,7 +97,11 @@ class Hammer:
             lambda: view.key(r.choice("nlmr+-,.zu[]"), r.random() < 0.3),
             lambda: view.key(r.choice(["ArrowLeft", "ArrowRight", "Enter", "Escape"])),
             lambda: view.act(r.choice(["jump 2", "dismiss", "again", "details gaia_xp", "pick 1", "cancel"])),
-            lambda: click(view.similar.source),
+            lambda: view.act(r.choice(["choose 3", "choose 40", "choose", "peek 2", "peek", "open-similar 5"])),
+            lambda: view.act(
+                r.choice(["filter-similar snr>50", "filter-similar", "filter-similar teff >", "copy-similar"])
+            ),
+            lambda: session.set(similar_sort=r.choice(["rank", "-teff", "name"])),
             lambda: click(view.work.source),
         ]
 
@@ -120,11 +124,11 @@ def _drawn_as(view: ExplorerView, state: State) -> list[str]:
     same(list(view.work.source.selected.indices), [] if state.position is None else [state.position], "row at hand")
     same(len(view.work.source.data["name"]), len(state.work), "rows of the work list")
     same(view.bar.field.value if view.bar else "", state.target, "search field")
-    rows = [] if state.neighbours is None else [str(v) for v in state.neighbours["object_id"]]
-    same(list(view.similar.source.data["name"]), rows, "similar stars")
-    chosen = [] if state.neighbour is None else [state.neighbour]
-    same(list(view.similar.source.selected.indices), chosen, "selected similar star")
-    same(bool(view.lamost.similar.data["x"].size), state.neighbour_star is not None, "overlay")
+    listed = view.session.listed_similar(state)[0] if state.report is not None else []
+    same(view.similar.table.object.count("<tr"), len(listed) + 1 if listed else 0, "rows of the similar stars")
+    chosen = -1 if state.neighbour is None else state.neighbour
+    same(list(view.similar.marks.data["chosen"]), [chosen], "selected similar star")
+    same(bool(view.lamost.similar.data["x"].size), state.overlay is not None, "overlay")
     if state.star is not None:
         same(f">{state.star.name}<" in view.summary.root.object, True, "name in the summary")
     told = state.notice is not None and state.notice.level != "info"
