@@ -49,7 +49,7 @@ class Measuring(Facing):
         """
         with self._changing():
             state, make = self._state, self.templates
-            spectrum = self._optical(state)
+            spectrum = optical_of(state)
             if make is None:
                 raise SpecvizError("This session has no templates to measure velocities with")
             if self._correlating is not None:
@@ -123,7 +123,7 @@ class Measuring(Facing):
         from specviz.spectra.widths import equivalent_width
 
         state = self._state
-        spectrum = self._optical(state)
+        spectrum = optical_of(state)
         ends: Any = sorted((float(low), float(high)))
         how: Any = method or state.view.measure_by
         found = equivalent_width(spectrum, *ends, method=how, **options)
@@ -148,12 +148,7 @@ class Measuring(Facing):
         The velocity is the one that is shown (``state.view.rv``), else the one that came with the spectrum, else 0; see
         :func:`specviz.spectra.indices.measure_indices`.
         """
-        from specviz.spectra.indices import measure_indices
-
-        state = self._state
-        spectrum = self._optical(state)
-        rv = state.view.rv if state.view.rv is not None else header_velocity(spectrum)
-        return measure_indices(spectrum, rv or 0.0)
+        return star_indices(self._state)
 
     def measurement_table(self) -> Any:
         """What was measured, an astropy Table with units; empty where nothing was."""
@@ -172,15 +167,6 @@ class Measuring(Facing):
         return table
 
     # ------------------------------------------------------------------ within
-    @staticmethod
-    def _optical(state: State) -> Spectrum:
-        star = state.star
-        found = None if star is None else next((star.spectra[s] for s in OPTICAL if s in star.spectra), None)
-        if found is None:
-            what = "There is no star on screen" if star is None else f"{star.name} has no optical spectrum"
-            raise SpecvizError(what, expected="a LAMOST spectrum or another optical one")
-        return found
-
     def _update(self, **changes: Any) -> None:
         """What was measured belongs to its star."""
         with self._changing():
@@ -201,6 +187,25 @@ class Measuring(Facing):
         self._drop_correlating()
         if lane is not None:
             lane.leave()
+
+
+def star_indices(state: State) -> Any:
+    """The table that :meth:`Measuring.indices` gives, of a state: what a view draws."""
+    from specviz.spectra.indices import measure_indices
+
+    spectrum = optical_of(state)
+    rv = state.view.rv if state.view.rv is not None else header_velocity(spectrum)
+    return measure_indices(spectrum, rv or 0.0)
+
+
+def optical_of(state: State) -> Spectrum:
+    """The optical spectrum of the star on screen; raises SpecvizError where there is none."""
+    star = state.star
+    found = None if star is None else next((star.spectra[s] for s in OPTICAL if s in star.spectra), None)
+    if found is None:
+        what = "There is no star on screen" if star is None else f"{star.name} has no optical spectrum"
+        raise SpecvizError(what, expected="a LAMOST spectrum or another optical one")
+    return found
 
 
 def _labels(state: State) -> dict[str, float] | None:

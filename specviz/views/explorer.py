@@ -118,9 +118,7 @@ class ExplorerView:
         self.summary = Summary()
         view = self.session.state.view
         self.settings = Settings(self.session)
-        self.lamost = LamostPanel(
-            self.settings, view, self.session.explain, self._measure, self.session.indices
-        )
+        self.lamost = LamostPanel(self.settings, view, self.session.explain, self._measure)
         self.xp = XpPanel(self.settings, view)
         self.xp.follow(self.lamost.x_range)
         cursor(self.lamost.figure, self.lamost.strip, self.xp.figure, self.xp.strip)

@@ -58,8 +58,6 @@ class LamostPanel:
         Asks why the star has this value of a label.
     measure : callable(low, high), optional
         Measures between two wavelengths (vacuum Angstrom).
-    indices : callable, optional
-        Gives the table of spectral indices of the star.
     """
 
     def __init__(
@@ -68,7 +66,6 @@ class LamostPanel:
         view: ViewOptions,
         explain: Callable[[str], Any] = lambda label: None,
         measure: Callable[[float, float], Any] = lambda low, high: None,
-        indices: Callable[[], Any] = lambda: (),
     ) -> None:
         self._settings, self._state = settings, State(view=view)
         self._curves: spectrum_data.OpticalCurves | None = None
@@ -98,7 +95,7 @@ class LamostPanel:
             count_wavelengths(fig, settings)
         self.message = ServiceMessage("lamost_lrs", ("lamost",), self.figure, self.strip)
         self.why = WhyOverlay(self.figure, explain)
-        self.measured = MeasureOverlay(self.figure, settings, lambda: self._curves, measure, indices)
+        self.measured = MeasureOverlay(self.figure, settings, lambda: self._curves, measure)
         self.lines = LineMarks(self.figure, view)
         self._draw()
         self.panel = follow_options(

@@ -11,6 +11,7 @@ from bokeh.models import BoxAnnotation, BoxSelectTool, ColumnDataSource, CustomJ
 from bokeh.plotting import figure
 from numpy.typing import NDArray
 
+from specviz.session.measuring import star_indices
 from specviz.session.state import State
 from specviz.views import measure_text
 from specviz.views.controls import html, show
@@ -46,8 +47,6 @@ class MeasureOverlay:
         Gives the curves on screen, or None: the scale in which flux is drawn.
     measure : callable(low, high)
         Measures between two wavelengths (vacuum Angstrom, as observed).
-    indices : callable
-        Gives the table of spectral indices.
     """
 
     def __init__(
@@ -56,10 +55,9 @@ class MeasureOverlay:
         settings: Settings,
         curves: Callable[[], OpticalCurves | None],
         measure: Callable[[float, float], Any],
-        indices: Callable[[], Any],
     ) -> None:
         self._fig, self._settings, self._curves = fig, settings, curves
-        self._measure, self._indices = measure, indices
+        self._measure = measure
         self._said = ""
         self._table: tuple[Any, str] = (None, "")  # star and velocity that the indices are of, and their text
         self.tool: BoxSelectTool | None = None
@@ -102,7 +100,7 @@ class MeasureOverlay:
             return
         low, high = sorted((float(shape["x0"]), float(shape["x1"])))
         if high - low >= NARROWEST:
-            self._measure(low, high)
+            self._measure(round(low, 2), round(high, 2))
 
     def _build(self) -> None:
         """The marks: windows and side bands shaded, continua as lines, widths in words."""
@@ -143,7 +141,7 @@ class MeasureOverlay:
         if state.star is None:
             return ""
         if self._table[0] != key:
-            self._table = key, measure_text.indices(self._indices)
+            self._table = key, measure_text.indices(lambda: star_indices(state))
         return self._table[1]
 
 

@@ -110,3 +110,12 @@ def test_the_next_star_begins_without(view: ExplorerView) -> None:
     view.session.wait()
     over = view.lamost.measured
     assert over.windows is not None and over.windows.data["left"].size == 0 and not is_shown(over.row.model)
+
+
+def test_drawing_tells_no_line_of_code_of_its_own(view: ExplorerView) -> None:
+    view.session.set(indices=True)
+    assert "sv-indices" in view.lamost.measured.row.object
+    assert view.session.state.call == "explorer.set(indices=True)"
+    view.session.set(measuring=True)
+    dragged(view, 4850.00311, 4875.99987)
+    assert view.session.state.call == "explorer.measure(4850.0, 4876.0)"
