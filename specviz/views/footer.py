@@ -39,10 +39,15 @@ class Footer:
         self.links = html("", css=cite_page.CSS)
         self.code = html("", classes=["sv-line-of-code"], css=_CODE_CSS)
         self.root = row(self.provenance, self.links, spacer(), self.code, classes=["sv-footer"], css=_ROW)
+        self._drawn: tuple[object, ...] = ()
         self.update(State(), State())
 
     def update(self, _old: State, new: State) -> None:
         """Draw the present state."""
+        seen = (new.star, new.report, new.target, new.model)
+        if self._drawn and all(a is b or a == b for a, b in zip(seen, self._drawn, strict=True)):
+            return
+        self._drawn = seen
         report = new.report
         parts = [*_sources(new), f"specviz {text(self._version)}"]
         if report is not None:
