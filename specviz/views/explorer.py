@@ -266,6 +266,8 @@ class ExplorerView:
             self.session.face_off(False)
         elif state.view.brush and state.neighbour is None:
             self.session.set(brush=())
+        elif state.view.enlarged and state.neighbour is None:
+            self.session.set(enlarged=())
         else:
             self.session.choose(None)
 

@@ -176,9 +176,11 @@ def test_brushed_samples_are_drawn_in_full_and_the_others_faint(view: Any) -> No
     assert len(panel.faint.data["xs"]) == 0
     with pytest.raises(OptionError, match="brush"):
         session.set(brush=[("teff", 1.0)])
-    session.set(brush=[("teff", 5700, 5800)])
+    session.set(brush=[("teff", 5700, 5800)], enlarged=("posterior",))
     view._escape()
-    assert session.state.view.brush == ()
+    assert session.state.view.brush == () and session.state.view.enlarged == ("posterior",)
+    view._escape()
+    assert session.state.view.enlarged == ()
 
 
 def test_a_box_brushes_the_labels_of_its_cell(view: Any) -> None:
