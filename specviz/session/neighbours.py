@@ -13,7 +13,7 @@ from specviz.session.explaining import OPTICAL, Explaining
 from specviz.session.jobs import Job, Lane
 from specviz.session.loading import NEIGHBOURS
 from specviz.session.state import Notice, State
-from specviz.session.telling import told
+from specviz.session.telling import told, told_at_once
 from specviz.session.view_options import CORNERS, ViewOptions
 
 #: Options that decide what is found.
@@ -238,7 +238,7 @@ class Neighbours(Explaining):
         give = getattr(self._reference(), "neighbour_star", None)
         return None if give is None else give(int(near["row"][row]))
 
-    @told
+    @told_at_once
     def choose(self, row: int | None) -> None:
         """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
         with self._changing():

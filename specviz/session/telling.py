@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -31,17 +32,28 @@ def call_line(name: str, arguments: tuple[Any, ...] = (), options: dict[str, Any
 
 def told(method: F) -> F:
     """Keep the line of a method that a person's action calls, in ``state.call``; of calls within it nothing is told."""
+    return _telling(method, lambda self: nullcontext())
 
+
+def told_at_once(method: F) -> F:
+    """The same for a method that only changes the state: the change and its line are one, heard of once."""
+    return _telling(method, lambda self: self._changing())
+
+
+def _telling(method: F, while_running: Callable[[Any], Any]) -> F:
     @wraps(method)
     def run(self: Any, *arguments: Any, **options: Any) -> Any:
         if getattr(_inside, "now", False):
             return method(self, *arguments, **options)
-        _inside.now = True
-        try:
-            result = method(self, *arguments, **options)
-        finally:
-            _inside.now = False
-        self._told(call_line(method.__name__, arguments, options))
+        with while_running(self):
+            _inside.now = True
+            before = self.state
+            try:
+                result = method(self, *arguments, **options)
+            finally:
+                _inside.now = False
+            if self.state is not before:  # what changes nothing is not told
+                self._told(call_line(method.__name__, arguments, options))
         return result
 
     return run  # type: ignore[return-value]

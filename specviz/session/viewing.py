@@ -7,7 +7,7 @@ from typing import Any
 
 from specviz.session.keeper import Keeper
 from specviz.session.state import State
-from specviz.session.telling import told
+from specviz.session.telling import told_at_once
 from specviz.session.view_options import ViewOptions
 
 #: Steps that can be undone. A step holds one small value.
@@ -25,7 +25,7 @@ class Viewing(Keeper):
         self._redo: list[ViewOptions] = []
         self._burst: tuple[frozenset[str], float] = (frozenset(), 0.0)
 
-    @told
+    @told_at_once
     def set(self, **options: Any) -> ViewOptions:
         """Change how things are shown; see :class:`~specviz.session.view_options.ViewOptions` for the options.
 
@@ -51,12 +51,12 @@ class Viewing(Keeper):
             self._show(new)
             return new
 
-    @told
+    @told_at_once
     def undo(self) -> bool:
         """Take the last change of the view back; False if there is none."""
         return self._step(self._undo, self._redo)
 
-    @told
+    @told_at_once
     def redo(self) -> bool:
         """Make the last change that was undone again; False if there is none."""
         return self._step(self._redo, self._undo)

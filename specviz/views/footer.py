@@ -44,7 +44,7 @@ class Footer:
 
     def update(self, _old: State, new: State) -> None:
         """Draw the present state."""
-        seen = (new.star, new.report, new.target, new.model)
+        seen = (new.star, new.report, new.target, new.model, new.call)
         if self._drawn and all(a is b or a == b for a, b in zip(seen, self._drawn, strict=True)):
             return
         self._drawn = seen
