@@ -35,6 +35,7 @@ from .palettes import Palettes, checked_palettes
 from .runtime import Runtime
 
 MIN_GAP = 0.03  # seconds between two batches sent while a cell holds the event loop
+LONGEST_HOLD = 0.15  # seconds that a thread's changes wait for those of another one
 
 
 class DocHost(anywidget.AnyWidget):
@@ -98,6 +99,7 @@ class DocHost(anywidget.AnyWidget):
         self._seq, self._last, self._scheduled = 0, 0.0, False
         self._opened = False
         self._held = threading.local()
+        self._holders, self._since, self._urgent = 0, 0.0, False
         self._on_close = on_close
         self._forget: Callable[[], None] | None = None
         checked = checked_palettes(palettes)
@@ -150,13 +152,14 @@ class DocHost(anywidget.AnyWidget):
                 self._events.append(event)
             if getattr(self._held, "depth", 0):
                 return
+            self._urgent = True
             if self._loop is not None and not self._loop.is_closed() and not self._scheduled:
                 self._scheduled, self._last = True, time.monotonic()  # the first edit of a burst starts the clock
-                self._loop.call_soon_threadsafe(self.flush)
+                self._loop.call_soon_threadsafe(self._flush_unless_held)
                 return
             late = self._loop is None or self._loop.is_closed() or time.monotonic() - self._last > MIN_GAP
         if late:  # a long cell holds the loop: send from here
-            self.flush()
+            self._flush_unless_held()
 
     @contextmanager
     def hold(self, *, later: bool = False) -> Iterator[None]:
@@ -165,13 +168,31 @@ class DocHost(anywidget.AnyWidget):
         ``later``: the browser may draw it when what was sent before is on screen. (Within another hold it goes with
         that one's message.)
         """
+        outermost = not getattr(self._held, "depth", 0)
         self._held.depth = getattr(self._held, "depth", 0) + 1
+        if outermost:
+            with self.lock:
+                self._since = self._since if self._holders else time.monotonic()
+                self._holders += 1
         try:
             yield
         finally:
             self._held.depth -= 1
-            if not self._held.depth:
-                self.flush(later=later)
+            if outermost:
+                with self.lock:
+                    self._holders -= 1
+                    self._urgent = self._urgent or (not later and bool(self._events))
+                    self._flush_unless_held()
+
+    def _flush_unless_held(self) -> None:
+        """Send, but not the half of what another thread is about to change, unless that takes long."""
+        with self.lock:
+            self._scheduled = False
+            if self._holders and time.monotonic() - self._since < LONGEST_HOLD:
+                self._urgent = True
+                return
+            later, self._urgent = self._holders == 0 and not self._urgent, False
+            self.flush(later=later)
 
     def flush(self, *, later: bool = False) -> None:
         """Send the pending changes now. May be called from any thread."""

@@ -80,6 +80,53 @@ def test_what_may_wait_says_so_unless_it_goes_with_what_may_not(plot: Any) -> No
     host.close()
 
 
+def test_a_thread_that_is_done_does_not_send_half_of_what_another_changes(plot: Any) -> None:
+    host = Recorder(plot)
+    changed, finish = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with host.hold():
+            plot.title.text = "a"
+            changed.set()
+            finish.wait(10)
+            plot.width = 640
+
+    with host.hold():
+        job = threading.Thread(target=draw)
+        job.start()
+        changed.wait(10)
+    assert host.sent == []
+    finish.set()
+    job.join()
+    (events,) = host.patches()
+    assert [e["attr"] for e in events] == ["text", "width"] and host.sent[0]["later"] is False
+    plot.title.text = "c"  # held by no one: sent at once where no loop runs
+    host.flush()
+    assert [c["later"] for c in host.sent] == [False, False]
+    host.close()
+
+
+def test_a_thread_that_takes_long_holds_nobody_up(plot: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("specviz.doors.doc_host.LONGEST_HOLD", 0.0)
+    host = Recorder(plot)
+    held, finish = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        with host.hold():
+            held.set()
+            finish.wait(10)
+
+    job = threading.Thread(target=slow)
+    job.start()
+    held.wait(10)
+    with host.hold():
+        plot.title.text = "now"
+    assert len(host.sent) == 1
+    finish.set()
+    job.join()
+    host.close()
+
+
 def test_a_view_that_stands_and_a_saved_page_ask_for_what_was_left_out(plot: Any, tmp_path: Any) -> None:
     from specviz.doors import save_html
 
