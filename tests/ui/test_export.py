@@ -116,8 +116,6 @@ def test_a_served_page_saves_through_its_own_channel(
     assert "teff" in set(table["label"])
     html = saved(page, "This page as one HTML file", tmp_path)
     assert "sv-saved" in html.read_text("utf-8")
-    page.keyboard.press("Escape")
-    page.locator("summary[aria-label='Export']").press("Escape")
     check_pictures(
         saved(page, "Picture of LAMOST spectrum as PNG", tmp_path),
         saved(page, "Picture of LAMOST spectrum as SVG", tmp_path),
