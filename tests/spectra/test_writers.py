@@ -102,7 +102,7 @@ def test_fits_is_what_other_programs_expect(tmp_path: Path) -> None:
         assert [(c.name, c.unit) for c in one.columns][:1] == [("wavelength", "Angstrom")]
         assert Unit(units["GAIA_XP"].columns["flux"].unit) == Unit("W m-2 nm-1")
         head = one.header
-        assert head["OBJECT_I"] == "Angstrom's" and head["FRAME"] == "observed" and head["SNR"] == 55.5
+        assert head["OBJECT"] == "Angstrom's" and head["FRAME"] == "observed" and head["SNR"] == 55.5
         assert head["MEDIUM"] == "vacuum" and head["CREATOR"].startswith("specviz ") and head["TUCD1"] == "em.wl"
         assert "Guoshoujing" in str(head["COMMENT"])
     assert Table.read(path, hdu=1)["mask"].dtype == bool

@@ -27,7 +27,7 @@ MIME = {
 }
 
 #: FITS keywords have eight letters; other keys of a table's meta are cut there.
-_KEYWORDS = {"model_version": "MODELVER", "weights_sha256": "WEIGHTS"}
+_KEYWORDS = {"model_version": "MODELVER", "weights_sha256": "WEIGHTS", "object_id": "OBJECT", "date_obs": "DATE-OBS"}
 #: Keywords that say how the file is laid out; no fact may take their place.
 _STRUCTURE = re.compile(
     r"(SIMPLE|XTENSION|BITPIX|NAXIS\d*|EXTEND|PCOUNT|GCOUNT|TFIELDS|THEAP|EXTNAME|END|COMMENT|HISTORY|CONTINUE|"
@@ -190,7 +190,7 @@ def put_cards(header: Any, facts: Mapping[str, Any]) -> None:
         if isinstance(value, str):
             value = _plain(value)
             if len(value) > 200:
-                header.add_comment(f"{word.lower()}: {value}")
+                header.add_comment(f"{_plain(str(key))}: {value}")
                 continue
         elif isinstance(value, float) and not np.isfinite(value):
             continue
