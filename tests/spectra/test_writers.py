@@ -69,7 +69,11 @@ def test_a_star_comes_back_to_the_last_bit(tmp_path: Path, suffix: str) -> None:
         _same(spectrum, back.spectra[survey])
     if suffix != ".csv":  # which has no place for more than cells
         assert back.identifiers == star.identifiers and (back.ra, back.dec) == (20.94, -1.396)
-        assert back.catalogues == star.catalogues and back.catalogue == star.catalogue and back.spectra["lamost_lrs"].snr == 55.5
+        assert (
+            back.catalogues == star.catalogues
+            and back.catalogue == star.catalogue
+            and back.spectra["lamost_lrs"].snr == 55.5
+        )
         assert b"/home/me" not in (tmp_path / f"x{suffix}").read_bytes()
 
 
