@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from specviz.models.posterior import Posterior
 from specviz.models.protocol import PredictedSpectrum, Prepared
-from specviz.spectra.frames import C_KM_S
+from specviz.spectra.frames import header_velocity
 from specviz.spectra.spectrum import Spectrum
 
 #: A point farther off than this many sigma weighs less in the fit of the reddening (Huber 1964).
 HUBER = 2.5
-#: A header's redshift counts as a star's below this, and if its error, where one is given, is below the other.
-STELLAR_Z, STELLAR_Z_ERR = 0.01, 1e-3
 #: Error of a catalogue's E(B-V) where the row gives none: 16 % (Schlegel et al. 1998, ApJ 500, 525), at least 0.01.
 _EBV_SHARE, _EBV_LEAST = 0.16, 0.01
 _LARGEST_EBV = 5.0
@@ -161,24 +159,9 @@ def catalogue_reddening(catalogue: Mapping[str, Any]) -> tuple[float, float] | N
     return ebv, error if error is not None and error > 0 else max(_EBV_SHARE * ebv, _EBV_LEAST)
 
 
-def header_velocity(spectrum: Spectrum) -> float | None:
-    """Radial velocity (km/s) that the survey's pipeline measured; 0 for a spectrum in the rest frame.
-
-    None where the header has no redshift of a star. LAMOST writes -9999, or 0 exactly, where it measured none.
-    """
-    if spectrum.frame == "rest":
-        return 0.0
-    z, error = _number(spectrum.meta.get("z")), _number(spectrum.meta.get("z_err"))
-    if z is None or z == 0.0 or abs(z) >= STELLAR_Z:
-        return None
-    if error is not None and not 0.0 <= error < STELLAR_Z_ERR:
-        return None
-    return z * C_KM_S
-
-
 def velocity(spectrum: Spectrum, posterior: Posterior | None = None) -> float | None:
     """The header's velocity (km/s), or the median of the posterior's ``rv``, or None."""
-    measured = header_velocity(spectrum)
+    measured = 0.0 if spectrum.frame == "rest" else header_velocity(spectrum)
     if measured is None and posterior is not None and "rv" in posterior.names:
         return float(np.median(posterior["rv"]))
     return measured

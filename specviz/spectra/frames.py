@@ -14,6 +14,8 @@ from specviz.spectra.spectrum import Spectrum
 
 #: Speed of light, km/s (exact).
 C_KM_S = 299792.458
+#: Redshift beyond which nothing is a star of the Galaxy, and error beyond which a redshift says nothing.
+STELLAR_Z, STELLAR_Z_ERR = 0.01, 1e-3
 
 
 def doppler_factor(rv_km_s: float) -> float:
@@ -25,18 +27,30 @@ def doppler_factor(rv_km_s: float) -> float:
 
 
 def header_velocity(spectrum: Spectrum) -> float | None:
-    """Radial velocity (km/s) that came with a spectrum: ``meta["rv"]``, else that of ``meta["z"]``; None if neither did
-    or it was removed already. Relativistic: beta = ((1 + z)^2 - 1) / ((1 + z)^2 + 1).
+    """Radial velocity (km/s) that came with a spectrum: ``meta["rv"]``, else that of ``meta["z"]``.
+
+    None if there is none of a star, or it was removed already. LAMOST writes -9999, or 0 exactly, where it measured
+    none. Relativistic: beta = ((1 + z)^2 - 1) / ((1 + z)^2 + 1).
     """
     if spectrum.frame == "rest":
         return None
-    rv, z = spectrum.meta.get("rv"), spectrum.meta.get("z")
-    if rv is not None and math.isfinite(float(rv)):
-        return float(rv)
-    if z is None or not math.isfinite(float(z)) or float(z) <= -1.0:
+    rv, z, error = (_finite(spectrum.meta.get(name)) for name in ("rv", "z", "z_err"))
+    if rv is not None and abs(rv) < STELLAR_Z * C_KM_S:
+        return rv
+    if z is None or z == 0.0 or abs(z) >= STELLAR_Z:
         return None
-    square = (1.0 + float(z)) ** 2
+    if error is not None and not 0.0 <= error < STELLAR_Z_ERR:
+        return None
+    square = (1.0 + z) ** 2
     return C_KM_S * (square - 1.0) / (square + 1.0)
+
+
+def _finite(value: object) -> float | None:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def to_rest(spectrum: Spectrum, rv_km_s: float) -> Spectrum:

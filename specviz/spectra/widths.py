@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.errors import CoverageError, OptionError, SpectrumError
-from specviz.spectra.continuum import gaspp_continuum
-from specviz.spectra.resample import bridge
 from specviz.spectra.spectrum import Spectrum
+from specviz.spectra.whole_continuum import whole_continuum
 
 Array = NDArray[np.float64]
 Window = tuple[float, float]
@@ -107,7 +106,7 @@ def equivalent_width(
     pixels = Pixels(spectrum)
     pixels.share(low, high)  # says what is wrong with the window before side bands are laid beside it
     if method == "continuum":
-        return measure(pixels, ((low, high),), _whole(spectrum), unit=unit)
+        return measure(pixels, ((low, high),), whole_continuum(spectrum), unit=unit)
     if method == "edges":
         return measure(pixels, ((low, high),), pixels.line_at_edges(low, high), unit=unit)
     if bands is None:
@@ -276,19 +275,3 @@ def _drawn(
         return tuple((float(x), float(y)) for x, y in zip(ends, continuum.at(ends), strict=True))
     x = np.concatenate([[low], pixels.wave[(pixels.wave > low) & (pixels.wave < high)], [high]])
     return tuple((float(a), float(b)) for a, b in zip(x, np.interp(x, pixels.wave, continuum), strict=True))
-
-
-#: Where the official pseudo-continuum is the filtered flux itself: bridged by a straight line, as the panels draw it.
-_GAP = (5690.0, 6110.0)
-
-
-def _whole(spectrum: Spectrum) -> Array:
-    """The pseudo-continuum of a whole spectrum as the panels draw it; 1 where it is normalised."""
-    if spectrum.meta.get("normalised"):
-        return np.ones(len(spectrum))
-    wave = np.asarray(spectrum.wavelength_angstrom, np.float64)
-    level = gaspp_continuum(wave, bridge(wave, np.nan_to_num(spectrum.flux), ~spectrum.good))
-    inside = (wave > _GAP[0]) & (wave < _GAP[1])
-    if inside.any() and not inside.all():
-        level[inside] = np.interp(wave[inside], wave[~inside], level[~inside])
-    return level

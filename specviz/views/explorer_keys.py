@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from specviz.session.state import Reason, State
-from specviz.spectra.frames import C_KM_S
 from specviz.views import formats
 from specviz.views.anomaly_panel import REASONS
+from specviz.views.spectrum_data import own_velocity
 
 HALF = 100.0  # Angstrom on each side of a difference that is looked at
 #: Smoothing (pixels, standard deviation) that "+" and "-" step through.
@@ -139,7 +139,7 @@ class ExplorerKeys:
 
     def _velocity(self, step: float) -> None:
         known = self._state.view.rv
-        rv = round((velocity(self._state.star) if known is None else known) + step, 1)
+        rv = round(((own_velocity(self._state.star) or 0.0) if known is None else known) + step, 1)
         self._session.set(rv=rv)
         self._say(f"RV {formats.number(rv, 1, sign=True)} km s⁻¹")
 
@@ -158,12 +158,3 @@ def zoom_to(reason: Reason) -> dict[str, Any]:
     for option, (low, high) in (("zoom", OPTICAL), ("xp_zoom", XP)):
         shown[option] = stretch if low < middle < high else None
     return shown
-
-
-def velocity(star: Any) -> float:
-    """Radial velocity (km/s) that came with a star's spectrum, 0 if none did."""
-    for spectrum in () if star is None else star.spectra.values():
-        z = spectrum.meta.get("z")
-        if z is not None and abs(float(z)) < 0.01:
-            return float(z) * C_KM_S
-    return 0.0

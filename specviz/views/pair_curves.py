@@ -15,7 +15,8 @@ from specviz.session.pairing import Side
 from specviz.spectra.frames import doppler_factor
 from specviz.spectra.resample import resample_linear
 from specviz.spectra.spectrum import Spectrum
-from specviz.views.spectrum_data import NORMALISED, display_continuum, optical, y_limits
+from specviz.spectra.whole_continuum import whole_continuum
+from specviz.views.spectrum_data import NORMALISED, optical, y_limits
 
 Array = NDArray[np.float64]
 EMPTY: Array = np.empty(0)
@@ -91,7 +92,7 @@ def _level(spectrum: Spectrum, normalised: bool) -> Array:
     if spectrum.meta.get("normalised"):
         return np.ones(len(spectrum))
     if normalised:
-        return display_continuum(spectrum)
+        return whole_continuum(spectrum)
     good, wave = spectrum.good, spectrum.wavelength
     inner = good & (wave > 5000) & (wave < 7000)
     use = inner if inner.any() else good

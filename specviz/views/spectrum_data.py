@@ -13,19 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.session.state import Report
-from specviz.session.view_options import RV_LIMIT
-from specviz.spectra.continuum import gaspp_continuum
-from specviz.spectra.frames import C_KM_S
-from specviz.spectra.resample import bridge
+from specviz.spectra.frames import header_velocity
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
+from specviz.spectra.whole_continuum import whole_continuum
 from specviz.views import formats
 
 Columns = dict[str, NDArray[np.float64]]
 OPTICAL = ("lamost_lrs", "sdss", "other")
-#: gaspp's continuum is the filtered flux itself here, which is no continuum to look at: drawn as a straight line
-#: instead.
-_GAP = (5690.0, 6110.0)
 XP_UNIT = 1e-16  # W m-2 nm-1
 NORMALISED = "Flux / continuum"
 XP_NORMALISED = "relative to 550 nm"
@@ -77,21 +72,6 @@ def optical(star: Star | None) -> Spectrum | None:
     return None if star is None else next((star.spectra[s] for s in OPTICAL if s in star.spectra), None)
 
 
-def display_continuum(spectrum: Spectrum) -> NDArray[np.float64]:
-    """The model's own continuum over the whole spectrum, with the part where it is not defined bridged."""
-    bad = ~spectrum.good
-    flux = np.asarray(spectrum.flux)
-    if bad.all():
-        return np.ones_like(flux)
-    clean = bridge(spectrum.wavelength, np.where(np.isfinite(flux), flux, 0.0), bad) if bad.any() else flux
-    wave = spectrum.wavelength
-    level = gaspp_continuum(wave, clean)
-    inside = (wave > _GAP[0]) & (wave < _GAP[1])
-    if inside.any() and not inside.all():
-        level = np.where(inside, np.interp(wave, wave[~inside], level[~inside]), level)
-    return level
-
-
 def optical_curves(star: Star | None, report: Report | None, *, normalised: bool) -> OpticalCurves | None:
     """Columns of the LAMOST panel; None if the star has no optical spectrum and none is predicted.
 
@@ -106,7 +86,7 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
     inner = good & (wave > 5000) & (wave < 7000)
     unit = abs(float(np.median(spectrum.flux[inner if inner.any() else good]))) if good.any() else 1.0
     unit = unit if unit > 0 and np.isfinite(unit) else 1.0
-    level = np.ones_like(wave) if already else display_continuum(spectrum) / unit
+    level = np.ones_like(wave) if already else whole_continuum(spectrum) / unit
     shown = good if good.any() else np.isfinite(spectrum.flux)  # a masked pixel is a gap under its band, not a spike
     with np.errstate(invalid="ignore", divide="ignore"):
         flux, sigma = spectrum.flux / unit, spectrum.sigma / unit
@@ -172,23 +152,9 @@ def _prediction_alone(report: Report | None) -> OpticalCurves | None:
 
 
 def own_velocity(star: Star | None) -> float | None:
-    """Radial velocity (km/s) that came with the star's spectrum; None if none did, or if it was removed already."""
+    """Radial velocity (km/s) that came with the star's optical spectrum, None where none did."""
     spectrum = optical(star)
-    if spectrum is None or spectrum.frame == "rest":
-        return None
-    for value in (spectrum.meta.get("rv"), _velocity(spectrum.meta.get("z"))):
-        if value is not None and np.isfinite(float(value)) and abs(float(value)) <= RV_LIMIT:
-            return float(value)
-    return None
-
-
-def _velocity(z: Any) -> float | None:
-    """Velocity of a redshift, relativistic: beta = ((1 + z)^2 - 1) / ((1 + z)^2 + 1)."""
-    try:
-        square = (1.0 + float(z)) ** 2
-    except (TypeError, ValueError):
-        return None
-    return C_KM_S * (square - 1.0) / (square + 1.0)
+    return None if spectrum is None else header_velocity(spectrum)
 
 
 def _x_range(wave: NDArray[np.float64]) -> tuple[float, float]:
@@ -265,7 +231,7 @@ def similar_curve(star: Star | None, curves: OpticalCurves) -> Columns | None:
     spectrum = optical(star)
     if spectrum is None:
         return None
-    level = np.ones(len(spectrum)) if spectrum.meta.get("normalised") else display_continuum(spectrum)
+    level = whole_continuum(spectrum)
     good = spectrum.good
     wave = spectrum.wavelength
     inside = good & (wave >= curves.wavelength[0]) & (wave <= curves.wavelength[-1])

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/features.md").read_text("utf-8")
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("| ")][1:]
+LINES = [line for line in TEXT.splitlines() if line.startswith("| ")]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in LINES][1:]
 
 
 def test_the_table_has_the_rows_of_the_survey() -> None:
