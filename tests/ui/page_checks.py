@@ -2,6 +2,7 @@
 that is cut off, text over text.
 """
 
+# ruff: noqa: E501 - the long lines are JavaScript
 from __future__ import annotations
 
 from typing import Any
