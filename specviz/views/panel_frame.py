@@ -10,7 +10,7 @@ from specviz.views.controls import column, html, row, spacer
 from specviz.views.formats import text
 from specviz.views.save_figure import PICTURED, save_button
 
-_HEADER = ":host { min-height: 34px; }"
+_HEADER = ":host { min-height: 34px; } @container (max-width: 699px) { :host { flex-wrap: wrap !important; } }"
 #: The title stays whole; the fact gives way, with dots.
 _FACT = """
 :host { min-width: min-content !important; }

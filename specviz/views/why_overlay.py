@@ -25,7 +25,7 @@ NAMED = 3
 _CAVEAT = "Integrated gradients: what the model reads the label from, which is not always what physics says"
 _EMPTY = np.empty(0)
 _BARS = ("left", "right", "top", "bottom")
-_SELECT = "select.bk-input { width: 104px; height: 24px; flex: none; min-height: 0; font-size: 12px; padding-top: 0; padding-bottom: 0; }"
+_SELECT = "select.bk-input { width: 104px; height: 24px; min-height: 24px; font-size: 12px; padding-top: 0; padding-bottom: 0; }"
 _NOTE = f"""
 :host {{ font-size: 12px; line-height: 18px; padding: 0 0 2px; display: block; flex: 1 1 0; min-width: 0; white-space: normal; color: var(--jp-ui-font-color1); }}
 .q {{ color: {stylesheet.QUIET}; }} b {{ font-weight: 600; font-variant-numeric: tabular-nums; }}
