@@ -16,6 +16,7 @@ const SETTINGS = "sv-settings";
 const DRAG_PAUSE = 200;                         // ms without a move after which the kernel hears of a slider
 const dragged = new WeakMap();                  // settings -> what a slider says that is being dragged
 const dragRoots = new WeakMap();                // settings -> the shadow root of that slider
+const synced = new WeakMap();                   // settings -> options, and number of models, that the controls show
 const layersDrawn = new WeakMap();              // settings -> hidden layers and groups of lines as drawn last
 
 export const optionsOf = (settings) => ({ ...settings.tags[0], ...dragged.get(settings) });
@@ -106,6 +107,10 @@ export function settingsChanged(settings) {
     return;
   }
   drawLayers(settings, options);
+  // Another star changes facts alone; what shows those the kernel writes anew. A walk over all elements takes 10 ms.
+  const now = `${document._all_models.size} ${JSON.stringify(options)}`;
+  if (synced.get(settings) === now) return;
+  synced.set(settings, now);
   for (const view of document.views_manager?.roots ?? []) syncControls(view.el.parentNode ?? view.el, options, factsOf(settings));
 }
 
@@ -113,7 +118,13 @@ export function setOptions(settings, changes) {
   dragged.delete(settings);
   const before = settings.tags;
   settings.tags = [{ ...before[0], ...changes }, before[1]];
-  if (settings.tags === before) settings.properties.tags.change.emit();
+  if (settings.tags === before) again(settings);
+}
+
+// The options are what they were, but a control may show something else: a number that was none, a slider let go.
+function again(settings) {
+  synced.delete(settings);
+  settings.properties.tags.change.emit();
 }
 
 function drag(settings, changes, root) {
@@ -181,7 +192,7 @@ export function listenSettings(holder, document, reset = () => {}) {
     } else if (event.type === "change") {
       clearTimeout(timer);
       const value = numberOf(el);
-      if (typeof value === "number" && !Number.isFinite(value)) { settings.properties.tags.change.emit(); return; }
+      if (typeof value === "number" && !Number.isFinite(value)) { again(settings); return; }
       setOptions(settings, { ...dragged.get(settings), [name]: value });
     }
   };
@@ -211,5 +222,5 @@ export function startSettings(document) {
   const settings = settingsOf(document);
   if (settings == null) return;
   layersDrawn.delete(settings);
-  settings.properties.tags.change.emit();
+  again(settings);
 }
