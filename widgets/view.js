@@ -18,17 +18,17 @@ function inlineCss(node, css) {
   return node;
 }
 
-// Bokeh 3.9 plots listen to visualViewport and never stop, which keeps every closed plot alive:
-// while a view is built such listeners get a signal that ends with the view.
-function trackViewport() {
+// Bokeh 3.9 plots listen to visualViewport and never stop, which keeps every closed plot alive: while a view is built, or a patch
+// brings it plots, such listeners get a signal that ends with the view. Gives the function that ends it.
+const BUILT_BY = 3000;                          // ms in which Bokeh has built what a patch brought; it does not say when
+function trackViewport(signal) {
   const port = globalThis.visualViewport;
-  const ending = new AbortController();
-  if (port == null) return { ending, done() {} };
+  if (port == null) return () => {};
   const page = sharedPage();
   page.building += 1;
   port.addEventListener = (type, listener, options) =>
-    EventTarget.prototype.addEventListener.call(port, type, listener, { ...(typeof options === "object" ? options : {}), signal: ending.signal });
-  return { ending, done() { if (--page.building === 0) delete port.addEventListener; } };
+    EventTarget.prototype.addEventListener.call(port, type, listener, { ...(typeof options === "object" ? options : {}), signal });
+  return () => { if (--page.building === 0) delete port.addEventListener; };
 }
 
 export class View {
@@ -57,8 +57,8 @@ export class View {
     const { add_document_standalone } = this.bokeh.require("embed/standalone");
     this.css = css;
     this.building = true;
-    const { ending, done } = trackViewport();
-    this.ending = ending;
+    this.ending = new AbortController();
+    const done = trackViewport(this.ending.signal);
     try {
       this.document = Document.from_json(this.theme.incoming(inlineCss(JSON.parse(json), css)), undefined, join(ids, buffers));
       quicken(this.bokeh, this.document);
@@ -98,6 +98,7 @@ export class View {
     if (content.seq <= this.seq || this.document == null) return;
     if (content.seq !== this.seq + 1) { this.resync(); return; }
     this.seq = content.seq;
+    if (content.json.includes('"Figure"')) setTimeout(trackViewport(this.ending.signal), BUILT_BY);
     try {
       const patch = this.theme.incoming(inlineCss(JSON.parse(content.json), { ...this.css, ...content.css }));
       this.document.apply_json_patch(patch, join(content.ids, buffers));
