@@ -29,4 +29,4 @@ def test_cells_of_tables_escape_what_they_show(make_view: Any) -> None:
     templates = [m.template for m in view.layout.references() if isinstance(m, HTMLTemplateFormatter)]
     # underscore's <%= %> does not escape: allowed only for an expression without a cell's own text
     unsafe = [t for t in templates if "<%=" in t and "startsWith" not in t]
-    assert len(templates) >= 8 and unsafe == []
+    assert templates and unsafe == []
