@@ -2,7 +2,8 @@
 
 Python: ``bokeh.core.json_encoder.PayloadEncoder``, ``bokeh.core.serialization.Serializer/Serialized``,
 ``Document.models.synced_references/flush_synced``, ``Document.on_change_dispatch_to`` and its ``_document_patched``,
-``bokeh.io.doc._PATCHED_CURDOCS``; Panel's ``get_root``, ``_cleanup``, ``state._views`` and ``state._fake_roots``.
+``bokeh.io.doc._PATCHED_CURDOCS``, ``HasProps.query_properties_with_values`` with ``_property_values`` and
+``_unstable_default_values`` (``quick_models.py``); Panel's ``get_root``, ``_cleanup``, ``state._views`` and ``state._fake_roots``.
 Browser (``widgets/view.js``, ``runtime.js``, ``theme.js``, ``quicken.js``): ``require("document").Document.from_json``,
 ``create_json_patch``, ``apply_json_patch``, ``_all_models``, ``require("embed/standalone").add_document_standalone``,
 ``require("base").default_resolver.names``, ``HasProps.setv(..., {sync: false})``, iteration over its properties and,
@@ -34,6 +35,8 @@ from bokeh.models import Plot
 
 from specviz.errors import SpecvizError
 
+from .quick_models import quick_models
+
 BOKEH_SCRIPTS = ("bokeh", "bokeh-widgets", "bokeh-tables")
 PROBES = {
     "bokeh-widgets": "Slider",
@@ -63,7 +66,8 @@ def _payload(content: Any, buffers: Sequence[Any]) -> Payload:
 
 def encode_document(doc: Document, *, live: bool = True) -> Payload:
     """The whole document as it stands. ``live``: changes will follow, in which all of its models are taken as known."""
-    content = doc.to_json()
+    with quick_models():
+        content = doc.to_json()
     if live:
         doc.models.flush_synced()
     return _payload(content.content, content.buffers)
@@ -72,7 +76,8 @@ def encode_document(doc: Document, *, live: bool = True) -> Payload:
 def encode_events(doc: Document, events: Sequence[Any]) -> Payload:
     """A batch of change events of one setter; models that were not sent before travel whole."""
     serializer = Serializer(references=doc.models.synced_references)
-    content = {"events": serializer.encode(list(events))}
+    with quick_models():
+        content = {"events": serializer.encode(list(events))}
     doc.models.flush_synced(lambda model: not serializer.has_ref(model))
     return _payload(content, serializer.buffers)
 

@@ -180,3 +180,31 @@ def test_what_is_left_out_for_speed_is_still_called_so(name: str) -> None:
 def test_pictures_are_drawn_by_what_bokeh_exports_with(name: str) -> None:
     """``widgets/save_figure.js``; tests/ui/test_export.py looks at what comes out."""
     assert name in BOKEH_JS
+
+
+def test_quick_models_travel_as_bokeh_sends_them() -> None:
+    """The shortcut gives the same document, and is taken only where it is asked for."""
+    from bokeh.core.has_props import HasProps
+    from bokeh.models import DataTable, Slider, TableColumn
+    from bokeh.plotting import figure
+
+    from specviz.doors import quick_models as quick
+
+    fig = figure(title="a", tools="pan,wheel_zoom,reset", x_range=(0, 1))
+    fig.scatter([1, 2], [3, 4], size=9, fill_color="red")
+    fig.line([1, 2], [3, 4], legend_label="line")
+    table = DataTable(source=fig.renderers[0].data_source, columns=[TableColumn(field="x", title="x")])
+    doc = Document()
+    for root in (fig, table, Slider(start=0, end=1, value=0.5)):
+        doc.add_root(root)
+    whole = doc.to_json()
+    with quick.quick_models():
+        fast = doc.to_json()
+    assert json.dumps(fast.content, default=str, sort_keys=True) == json.dumps(whole.content, default=str, sort_keys=True)
+    asked: list[bool] = []
+
+    class Probe(HasProps):
+        def themed_values(self) -> None:  # asked by Bokeh and by the shortcut alike
+            asked.append(True)
+
+    assert Probe().properties_with_values(include_defaults=False) == {} and asked
