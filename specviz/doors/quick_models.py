@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from bokeh.core.has_props import HasProps
@@ -18,6 +19,13 @@ from bokeh.core.property.wrappers import PropertyValueContainer
 
 _quick = threading.local()
 _ask_all = HasProps.query_properties_with_values
+
+
+@cache
+def _descriptors(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Properties of a class with their descriptors, in Bokeh's order."""
+    asked: Any = kind
+    return tuple((key, asked.lookup(key)) for key in asked.properties(_with_props=True))
 
 
 def _ask_what_is_set(
@@ -32,11 +40,8 @@ def _ask_what_is_set(
     unstable = self._unstable_default_values
     chosen = self._property_values.keys() | unstable.keys() | themed.keys()
     result: dict[str, Any] = {}
-    for key in self.properties(_with_props=True):
-        if key not in chosen:
-            continue
-        descriptor = self.lookup(key)
-        if not query(descriptor):
+    for key, descriptor in _descriptors(type(self)):
+        if key not in chosen or not query(descriptor):
             continue
         try:
             value = descriptor.get_value(self)
@@ -48,7 +53,7 @@ def _ask_what_is_set(
     return result
 
 
-HasProps.query_properties_with_values = _ask_what_is_set
+HasProps.query_properties_with_values = _ask_what_is_set  # type: ignore[method-assign]
 
 
 @contextmanager
