@@ -2,7 +2,7 @@
 
 Python: ``bokeh.core.json_encoder.PayloadEncoder``, ``bokeh.core.serialization.Serializer/Serialized``,
 ``Document.models.synced_references/flush_synced``, ``Document.on_change_dispatch_to`` and its ``_document_patched``,
-``bokeh.io.doc._PATCHED_CURDOCS``, ``HasProps.query_properties_with_values`` with ``_property_values`` and
+``bokeh.io.doc._PATCHED_CURDOCS``, ``HasProps.query_properties_with_values``, ``_property_values`` and
 ``_unstable_default_values`` (``quick_models.py``); Panel's ``get_root``, ``_cleanup``, ``state._views`` and ``state._fake_roots``.
 Browser (``widgets/view.js``, ``runtime.js``, ``theme.js``, ``quicken.js``): ``require("document").Document.from_json``,
 ``create_json_patch``, ``apply_json_patch``, ``_all_models``, ``require("embed/standalone").add_document_standalone``,

@@ -22,10 +22,9 @@ _ask_all = HasProps.query_properties_with_values
 
 
 @cache
-def _descriptors(kind: type) -> tuple[tuple[str, Any], ...]:
+def _descriptors(kind: Any) -> tuple[tuple[str, Any], ...]:
     """Properties of a class with their descriptors, in Bokeh's order."""
-    asked: Any = kind
-    return tuple((key, asked.lookup(key)) for key in asked.properties(_with_props=True))
+    return tuple((key, kind.lookup(key)) for key in kind.properties(_with_props=True))
 
 
 def _ask_what_is_set(
@@ -40,7 +39,7 @@ def _ask_what_is_set(
     unstable = self._unstable_default_values
     chosen = self._property_values.keys() | unstable.keys() | themed.keys()
     result: dict[str, Any] = {}
-    for key, descriptor in _descriptors(type(self)):
+    for key, descriptor in _descriptors(self.__class__):
         if key not in chosen or not query(descriptor):
             continue
         try:

@@ -1,4 +1,4 @@
-"""Velocity, frame, unit, smoothing, lines and layers answer in the browser, reach the kernel, and work in a saved page."""
+"""Velocity, frame, unit, smoothing, lines and layers answer in the browser, also in a saved page; the kernel hears."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.timeout(180)
 
 CELLS = ["import specviz", "explorer = specviz.explore(['demo 1', 'demo 2']); explorer"]
-# What the optical panel shows: ranges, axis labels, where the first line mark stands, which layers are drawn, the curve.
+# What the optical panel shows: ranges, axis labels, where line marks stand, which layers are drawn, the curve.
 STATE = """() => {
   const doc = window.Bokeh.documents.at(-1), all = [...doc._all_models.values()];
   const fig = all.find((m) => m.name === 'lamost-flux'), settings = all.find((m) => m.name === 'sv-settings');
@@ -21,11 +21,16 @@ STATE = """() => {
   const i = ticks.data.group.findIndex((g, k) => g === 'main' && Math.abs(ticks.data.rest[k] - 6564.61) < 0.01);
   const fe = ticks.data.group.indexOf('Fe');
   const curve = __specviz__.spectrum.curve(layer('sv-layer:model').data_source, settings).y;
-  return { x: [fig.x_range.start, fig.x_range.end], y: [fig.y_range.start, fig.y_range.end], x_label: fig.below[0].axis_label,
-           y_label: fig.left[0].axis_label, halpha: ticks.data.x[i], fe: ticks.data.x[fe], masked: layer('sv-layer:masked').visible,
-           model: layer('sv-layer:model').visible, depth: Math.min(...curve), ticks: fig.below[0].ticker.major_ticks({start: 5000, end: 6000}) }
+  const { x_range: x, y_range: y, below: [axis], left: [side] } = fig
+  return { x: [x.start, x.end], y: [y.start, y.end], x_label: axis.axis_label, y_label: side.axis_label,
+           halpha: ticks.data.x[i], fe: ticks.data.x[fe], masked: layer('sv-layer:masked').visible,
+           model: layer('sv-layer:model').visible, depth: Math.min(...curve),
+           ticks: axis.ticker.major_ticks({start: 5000, end: 6000}) }
 }"""
-DRAG = """(el) => { for (const v of [0, 100, 200, 300]) { el.value = v; el.dispatchEvent(new Event('input', { bubbles: true, composed: true })) } }"""
+DRAG = """(el) => { for (const v of [0, 100, 200, 300]) {
+  el.value = v
+  el.dispatchEvent(new Event('input', { bubbles: true, composed: true }))
+} }"""
 RELEASE = "(el) => el.dispatchEvent(new Event('change', { bubbles: true, composed: true }))"
 C = 299792.458
 
@@ -100,7 +105,8 @@ def test_controls_answer_in_the_browser_and_reach_the_kernel(
     # what is undone, and what a program sets, is drawn
     assert nb.kernel_eval("explorer.undo()")
     until(page, "s.masked")
-    nb.kernel_eval("explorer.set(zoom=(6500, 6620), frame='observed', unit='angstrom', medium='vacuum', magnifier=True)")
+    told = "zoom=(6500, 6620), frame='observed', unit='angstrom', medium='vacuum', magnifier=True"
+    nb.kernel_eval(f"explorer.set({told})")
     zoomed = until(page, "Math.abs(s.x[0] - 6500) < 0.1 && s.x_label === 'Vacuum wavelength (Å)'")
     assert zoomed["y"][1] - zoomed["y"][0] < 1.2  # fitted to what is in view
     expect(button(page, "Observed")).to_have_attribute("aria-pressed", "true")
@@ -114,9 +120,7 @@ def test_controls_answer_in_the_browser_and_reach_the_kernel(
     # a wrong option names what there is, and a page that is saved goes on without a kernel
     assert nb.kernel_eval("explorer.set(**specviz.session.view_options.ViewOptions().to_dict())") is None
     saved = tmp_path / "star.html"
-    nb.kernel_eval(
-        f"str(__import__('specviz.doors.static_html', fromlist=['x']).save_html(explorer, {str(saved)!r}, palettes=explorer.palettes))"
-    )
+    nb.kernel_eval(f"str(explorer.save_html({str(saved)!r}))")
     alone = open_page("file", viewport={"width": 1700, "height": 1200})
     alone.goto(saved.as_uri())
     alone.wait_for_function("() => window.Bokeh?.documents?.length")
