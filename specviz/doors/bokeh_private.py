@@ -2,8 +2,9 @@
 
 Python: ``bokeh.core.json_encoder.PayloadEncoder``, ``bokeh.core.serialization.Serializer/Serialized``,
 ``Document.models.synced_references/flush_synced``, ``Document.on_change_dispatch_to`` and its ``_document_patched``,
-``bokeh.io.doc._PATCHED_CURDOCS``, ``HasProps.query_properties_with_values``, ``_property_values`` and
-``_unstable_default_values`` (``quick_models.py``); Panel's ``get_root``, ``_cleanup``, ``state._views`` and ``state._fake_roots``.
+``bokeh.io.doc._PATCHED_CURDOCS``; of ``HasProps`` ``query_properties_with_values``, ``_property_values`` and
+``_unstable_default_values`` (``quick_models.py``); Panel's ``get_root``, ``_cleanup``, ``state._views`` and
+``state._fake_roots``.
 Browser (``widgets/view.js``, ``runtime.js``, ``theme.js``, ``quicken.js``): ``require("document").Document.from_json``,
 ``create_json_patch``, ``apply_json_patch``, ``_all_models``, ``require("embed/standalone").add_document_standalone``,
 ``require("base").default_resolver.names``, ``HasProps.setv(..., {sync: false})``, iteration over its properties and,

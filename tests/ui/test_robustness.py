@@ -17,7 +17,7 @@ CYCLES = int(os.environ.get("SPECVIZ_CYCLES", "30"))
 #: MB that thirty Explorers may leave behind in a kernel. One that is not freed holds about 25.
 KERNEL_BOUND = 60.0
 #: DOM nodes that a closed Explorer may leave in the page: the notebook's own, of the cell that is run again. One that
-#: is kept alive leaves thousands; plots that a patch brings left 1350 until they lost their listeners (widgets/view.js).
+#: is kept alive leaves thousands; plots that a patch brings left 1350 until their listeners ended (widgets/view.js).
 NODES_BOUND = 60
 FOUND = "() => [document.querySelectorAll('.sv-host').length, (window.Bokeh?.documents ?? []).length]"
 PWNED = """() => { const bad = []
