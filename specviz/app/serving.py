@@ -142,7 +142,7 @@ def _page(
         left = [problem] if problem else []
 
         def say(old: State, new: State) -> None:
-            if left and new.report is not None and not new.busy:  # only now: a star takes earlier notices away
+            if left and new.source is not None and not new.busy:  # only now: a star that comes takes notices away
                 session.tell(Notice("warning", "The link asks for what this page cannot show", left.pop()))
             if query(new) != query(old):
                 doc.add_next_tick_callback(lambda: inbox.address(query(session.state)))

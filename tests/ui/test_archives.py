@@ -149,7 +149,7 @@ def test_a_slow_search_shows_progress_can_be_stopped_and_freezes_nothing(
                 page.locator(".widget-label", has_text=f"at {step}").wait_for(timeout=1000)
             page.get_by_role("button", name="Reconstructed", exact=True).click()
             assert page.get_by_role("button", name="Cancel", exact=True).is_visible()  # all this while it was asked
-            assert nb.kernel_eval("explorer.view.lamost.chips['model'].active") is False
+            assert nb.kernel_eval("explorer.session.state.view.hidden") == ("model",)
         times.append(page.evaluate("() => window.svPress('[data-sv-act=cancel]', '.sv-bar', 'Stopped')"))
         if n == 0:
             shot(page, "archive_stopped")

@@ -73,7 +73,9 @@ display(explorer)"""
         _shown(page, f"demo {i}")
         page.wait_for_function(f"() => JSON.stringify(({FOUND})()) === '[1,1]'")
         if i in (4, CYCLES):
-            nb.kernel_eval("explorer.session.wait().busy")
+            nb.kernel_eval("(explorer.session.wait().busy, explorer.complete())[0]")
+            page.get_by_role("button", name="Add stars", exact=True).first.wait_for()  # all panels are there
+            page.wait_for_timeout(1000)
             seen[i] = nodes(), nb.kernel_eval("(gc.collect(), rss())[1]"), nb.kernel_eval("census()")
     nb.run_cell(2)
     page.wait_for_function(f"() => JSON.stringify(({FOUND})()) === '[0,0]'")
