@@ -16,7 +16,7 @@ CSS = f"""
 {option_controls.CSS}
 .sv-seg button {{ padding: 0 7px; }}
 .sv-seg button[disabled] {{ color: {QUIET}; opacity: 0.6; cursor: default; background: var(--jp-layout-color1); }}
-.sv-mapkey {{ display: flex; flex-wrap: wrap; gap: 0 8px; align-items: center; font-size: 12px; line-height: 22px; }}
+.sv-mapkey {{ display: flex; flex-wrap: wrap; gap: 0 6px; align-items: center; font-size: 12px; line-height: 22px; }}
 .sv-mapkey > span {{ white-space: nowrap; }}
 .sv-mapkey svg {{ vertical-align: -2px; }}
 .sv-mapkey .sv-button {{ height: 24px; line-height: 22px; padding: 0 4px; }}
@@ -54,7 +54,7 @@ def key(
     """What the marks are, how many reference stars there are, and by what they are coloured."""
     by_metals = view.map_colour == "fe_h"
     switch = f'<button class="sv-button" data-sv-set="map_colour {"plain" if by_metals else "fe_h"}" aria-pressed="{str(by_metals).lower()}" title="Colour the reference stars by [Fe/H]">[Fe/H]</button>'
-    stars = f"{formats.count(count)} reference" if count else "Reference"
+    stars = f"{formats.count(count)} stars" if count else "Reference"
     title = (
         f"{formats.count(picture.rows.size)} of {formats.count(picture.inside)} in view drawn"
         if picture.sampled

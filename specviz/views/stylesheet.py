@@ -128,7 +128,10 @@ SELECT = """
 :host { font-family: var(--jp-ui-font-family); width: auto !important; }
 select.bk-input { font: inherit; font-size: 13px; height: 32px; padding: 0 28px 0 10px; border-radius: 2px; width:
 108px; text-overflow: ellipsis;
-  background-color: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-shadow: none; }
+  background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); box-shadow: none; appearance: none; background-image: none !important; }
+.bk-input-group { position: relative; }
+.bk-input-group::after { content: ""; position: absolute; right: 11px; top: calc(50% - 5px); width: 5px; height: 5px; border: solid var(--jp-ui-font-color1); pointer-events: none;
+  border-width: 0 1.5px 1.5px 0; transform: rotate(45deg); }
 select.bk-input:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
 option { background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); }
 """

@@ -168,7 +168,7 @@ def test_a_million_stars_on_the_map(open_notebook: Callable[..., Any], shot: Cal
     page = nb.page
     page.locator(".tile", has_text="K").first.wait_for()
     page.wait_for_function(_IMAGE)
-    page.get_by_text("1\u202f000\u202f000 reference").wait_for()
+    page.get_by_text("1\u202f000\u202f000 stars").wait_for()
     page.locator("tr[data-sv-row]").nth(1).click()
     _until(nb, f"{_STATE}.neighbour", 1)
     page.locator('[data-sv-set="plane kiel"]').scroll_into_view_if_needed()

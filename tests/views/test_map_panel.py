@@ -100,7 +100,7 @@ def test_many_stars_become_an_image_drawn_again_for_a_zoom(make_view: Any) -> No
     view.session.wait()
     _until(lambda: view.map._picture.image is not None)
     assert view.map._picture.image.shape == (300, 360) and len(view.map.background.data["x"]) == 0
-    assert "60\u202f000 reference" in view.map.key.object
+    assert "60\u202f000 stars" in view.map.key.object
     view.map.figure.x_range.update(start=6000, end=5000)
     view.map.drawing.seen.data = {"x0": [6000], "x1": [5000], "y0": [5.3], "y1": [0.2], "w": [200], "h": [150]}
     _until(lambda: view.map._picture.image.shape == (150, 200))
