@@ -28,16 +28,6 @@ from specviz.views.why_overlay import WhyOverlay
 RESIDUAL = 6.0  # sigma, fixed scale of the residual strip
 EMPTY: NDArray[np.float64] = np.empty(0)
 LABELS = {"flux": "Flux (relative)", "normalised": spectrum_data.NORMALISED}
-_LEGEND = f"""
-{option_controls.CSS}
-:host {{ width: 100%; }}
-.sv-legend {{ position: relative; display: flex; align-items: center; gap: 0 8px; min-height: 28px; flex-wrap: wrap; }}
-@container (min-width: 1200px) {{ .sv-legend {{ flex-wrap: nowrap; overflow: hidden; }} }}
-.sv-legend .sv-readout {{ position: absolute; right: 0; top: 2px; padding-left: 12px; white-space: nowrap; font-size: 12px; line-height: 24px;
-  background: var(--jp-layout-color1); }}
-.sv-legend .sv-readout:empty {{ display: none; }}
-.sv-legend .sv-note {{ font-size: 12px; }}
-"""
 #: The magnifier lies over the plot, which grows with the panel.
 _PLOT = """
 :host { position: relative; overflow: visible; } :host > .sv-plot { flex: 0 0 var(--sv-plot-height, 300px) !important; height: auto !important; }
@@ -102,7 +92,7 @@ class LamostPanel:
             settings, self.figure, self.strip, sources=[self.data, self.model, self.predicted, self.continuum, self.similar],
             data=self.data, fallback=self.predicted, option="zoom", ticks=self.lines.ticks, names=self.lines.names,
         )  # fmt: skip
-        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
+        self.legend = html(self._legend(), css=option_controls.LEGEND, classes=["sv-grow"])
         self.header = html(spectrum_tools.header_controls(view), css=spectrum_tools.CSS)
         self.tools = html(
             spectrum_tools.tools_row(view, None),

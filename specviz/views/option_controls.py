@@ -58,6 +58,18 @@ input.sv-number {{ font: inherit; font-size: 12px; height: 24px; width: 74px; bo
   background: var(--jp-layout-color1); color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color1); }}
 """
 
+#: The row of chips, with the values at the pointer over its end: it may not move while the pointer does.
+LEGEND = f"""
+{CSS}
+:host {{ width: 100%; }}
+.sv-legend {{ position: relative; display: flex; align-items: center; gap: 0 8px; min-height: 28px; flex-wrap: wrap; }}
+@container (min-width: 1200px) {{ .sv-legend {{ flex-wrap: nowrap; overflow: hidden; }} }}
+.sv-legend .sv-readout {{ position: absolute; right: 0; top: 2px; padding-left: 12px; white-space: nowrap; font-size: 12px; line-height: 24px;
+  background: var(--jp-layout-color1); }}
+.sv-legend .sv-readout:empty {{ display: none; }}
+.sv-legend .sv-note {{ font-size: 12px; }}
+"""
+
 
 def segmented(option: str, choices: Sequence[tuple[str, str]], view: ViewOptions, *, name: str) -> str:
     """One of a few, side by side; ``choices`` are (value, label), ``name`` says what is chosen."""

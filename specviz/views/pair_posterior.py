@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, Range1d
 
 from specviz.session.pairing import Pair
 from specviz.session.state import Posterior
 from specviz.views import corner, formats
 from specviz.views.controls import html
+from specviz.views.corner_axes import CornerAxes
 from specviz.views.figures import mark, plain_figure
-from specviz.views.palette import FONT, LIGHT
+from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 
 SHOWN = ("teff", "logg", "fe_h", "alpha_fe")
@@ -43,8 +43,6 @@ class PairPosterior:
         self.fills = [{m: ColumnDataSource(dict(xs=[], ys=[])) for m in corner.LEVELS} for _ in ROLES]
         self.curves = [ColumnDataSource(dict(xs=[], ys=[])) for _ in ROLES]
         self.frames = ColumnDataSource(dict(left=[], bottom=[], right=[], top=[]))
-        self.marks = {s: ColumnDataSource(dict(x=[], y=[], text=[], x1=[], y1=[])) for s in ("x", "y")}
-        self.titles = {s: ColumnDataSource(dict(x=[], y=[], text=[])) for s in ("x", "y")}
         edges: dict[str, Any] = dict(fill_color=None, line_color=LIGHT["frame"], line_width=1)
         mark(fig, "quad", "left", "right", "top", "bottom", source=self.frames, **edges)
         for i in (1, 0):
@@ -54,16 +52,7 @@ class PairPosterior:
                 mark(fig, "multi_polygons", "xs", "ys", source=self.fills[i][mass], **style)
             width = 1.4 if i == 0 else 1.8
             mark(fig, "multi_line", "xs", "ys", source=self.curves[i], line_color=colour, line_width=width)
-        font: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
-        for side, angle in (("x", 0.0), ("y", np.pi / 2)):
-            mark(fig, "segment", "x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
-            align: dict[str, Any] = dict(text_align="right", text_baseline="middle", x_offset=-6)
-            place: dict[str, Any] = dict(text_align="center", text_baseline="bottom", x_offset=-36, angle=angle)
-            if side == "x":
-                align = dict(text_align="center", text_baseline="top", y_offset=6)
-                place = dict(text_align="center", text_baseline="top", y_offset=24)
-            mark(fig, "text", "x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **font)
-            mark(fig, "text", "x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **font)
+        self.axes = CornerAxes(fig)
         self.message = html("", css=":host { padding: 4px 0; }")
         self.frame = PanelFrame("Posterior", "sv-posterior", body=[self.message, fig])
 
@@ -101,24 +90,18 @@ class PairPosterior:
     def _frame(self, made: corner.Corner, names: tuple[str, ...]) -> None:
         left, bottom = (np.array([f[k] for f in made.frames]) for k in (0, 1))
         self.frames.data = dict(left=left, bottom=bottom, right=left + 1, top=bottom + 1)
-        for side, (dx, dy) in (("x", (0.0, -0.05)), ("y", (-0.05, 0.0))):
-            t = [m for m in made.ticks if m[3] == side]
-            self.marks[side].data = dict(
-                x=[m[0] for m in t],
-                y=[m[1] for m in t],
-                text=[m[2] for m in t],
-                x1=[m[0] + dx for m in t],
-                y1=[m[1] + dy for m in t],
-            )
-            h = [m for m in made.titles if m[3] == side]
-            heads = [formats.heading(names[m[2]]) + (f" ({u})" if (u := formats.unit(names[m[2]])) else "") for m in h]
-            self.titles[side].data = dict(x=[m[0] for m in h], y=[m[1] for m in h], text=heads)
+        self.axes.draw(made, lambda label, _side: _heading(names[label]))
 
     def _clear(self) -> None:
         groups = [source for fills in self.fills for source in fills.values()]
-        for source in (*groups, *self.curves, self.frames, *self.marks.values(), *self.titles.values()):
+        for source in (*groups, *self.curves, self.frames, *self.axes.marks.values(), *self.axes.titles.values()):
             source.data = {k: [] for k in source.data}
         self.frame.fact("")
+
+
+def _heading(name: str) -> str:
+    unit = formats.unit(name)
+    return formats.heading(name) + (f" ({unit})" if unit else "")
 
 
 _SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "XP", "sdss": "SDSS"}

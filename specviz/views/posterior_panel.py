@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from bokeh.core.properties import field, value
+from bokeh.core.properties import field
 from bokeh.events import SelectionGeometry, Tap
 from bokeh.models import BoxSelectTool, ColumnDataSource, Range1d
 
 from specviz.session.state import State
 from specviz.views import corner, formats, label_table, posterior_key, posterior_marks, stylesheet
 from specviz.views.controls import HIDDEN, column, html
+from specviz.views.corner_axes import CornerAxes
 from specviz.views.figures import mark, plain_figure
-from specviz.views.palette import FONT, LIGHT
+from specviz.views.palette import LIGHT
 from specviz.views.panel_frame import PanelFrame
 from specviz.views.posterior_choice import Choice, brushed, choose
 
@@ -60,8 +61,6 @@ class PosteriorPanel:
         self.dashes = ColumnDataSource(dict(x0=[], y0=[], x1=[], y1=[], dash=[]))
         self.bars = ColumnDataSource(dict(x0=[], y0=[], x1=[], y1=[]))
         self.points = ColumnDataSource(dict(x=[], y=[], marker=[]))
-        self.marks = {s: ColumnDataSource(dict(x=[], y=[], text=[], x1=[], y1=[])) for s in ("x", "y")}
-        self.titles = {s: ColumnDataSource(dict(x=[], y=[], text=[])) for s in ("x", "y")}
         self._draw_marks()
         self.message = html("", css=":host { padding: 4px 0; }")
         self.key = html("", css=posterior_key.KEY_CSS)
@@ -106,16 +105,8 @@ class PosteriorPanel:
         mark(fig, "segment", *ends, source=self.bars, line_color=purple, line_width=1.2)
         style = dict(fill_color=LIGHT["panel"], line_color=purple, line_width=1.3, size=9)
         mark(fig, "scatter", "x", "y", source=self.points, marker=field("marker"), **style)
-        font: dict[str, Any] = dict(text_font=value(FONT), text_font_size="11px")
-        for side, angle in (("x", 0.0), ("y", np.pi / 2)):
-            mark(fig, "segment", "x", "y", "x1", "y1", source=self.marks[side], line_color=LIGHT["tick"])
-            align: dict[str, Any] = dict(text_align="right", text_baseline="middle", x_offset=-6)
-            place: dict[str, Any] = dict(text_align="center", text_baseline="bottom", x_offset=-36, angle=angle)
-            if side == "x":
-                align = dict(text_align="center", text_baseline="top", y_offset=6)
-                place = dict(text_align="center", text_baseline="top", y_offset=24)
-            mark(fig, "text", "x", "y", "text", source=self.marks[side], text_color=LIGHT["quiet"], **align, **font)
-            mark(fig, "text", "x", "y", "text", source=self.titles[side], text_color=LIGHT["ink"], **place, **font)
+        self.axes = CornerAxes(fig)
+        self.marks, self.titles = self.axes.marks, self.axes.titles
 
     # ------------------------------------------------------------------ drawing
     def update(self, old: State, new: State) -> None:
@@ -233,21 +224,7 @@ class PosteriorPanel:
                 axis.update(start=low, end=high)
         left, bottom = (np.array([f[k] for f in made.frames]) for k in (0, 1))
         self.frames.data = dict(left=left, bottom=bottom, right=left + 1, top=bottom + 1)
-        for side, (dx, dy) in (("x", (0.0, -0.05 * scale)), ("y", (-0.05 * scale, 0.0))):
-            ticks = [m for m in made.ticks if m[3] == side]
-            self.marks[side].data = dict(
-                x=[m[0] for m in ticks],
-                y=[m[1] for m in ticks],
-                text=[m[2] for m in ticks],
-                x1=[m[0] + dx for m in ticks],
-                y1=[m[1] + dy for m in ticks],
-            )
-            heads = [m for m in made.titles if m[3] == side]
-            self.titles[side].data = dict(
-                x=[m[0] for m in heads],
-                y=[m[1] for m in heads],
-                text=[_title(names[m[2]], made.n, side) for m in heads],
-            )
+        self.axes.draw(made, lambda label, side: _title(names[label], made.n, side), scale=scale)
 
     def _clear(self) -> None:
         self._axes = ((), {})

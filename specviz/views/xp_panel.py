@@ -21,15 +21,6 @@ RESIDUAL = 3.5
 EMPTY = np.empty(0)
 FULL = (3250.0, 10350.0)  # Angstrom; the axis writes nm
 _COUNT = "return settings.tags[0].unit === 'micron' ? (tick / 1e4).toFixed(2) : (tick / 10).toFixed(0)"
-_LEGEND = f"""
-{option_controls.CSS}
-:host {{ width: 100%; }}
-.sv-legend {{ position: relative; display: flex; align-items: center; gap: 0 8px; min-height: 28px; flex-wrap: wrap; }}
-@container (min-width: 1200px) {{ .sv-legend {{ flex-wrap: nowrap; overflow: hidden; }} }}
-.sv-legend .sv-readout {{ position: absolute; right: 0; top: 2px; padding-left: 12px; white-space: nowrap; font-size: 12px; line-height: 24px;
-  background: var(--jp-layout-color1); }}
-.sv-legend .sv-readout:empty {{ display: none; }}
-"""
 
 
 class XpPanel:
@@ -72,7 +63,7 @@ class XpPanel:
             option="xp_zoom",
         )  # fmt: skip
         self.message = ServiceMessage("gaia_xp", ("gaia", "gaia_aip"), fig, strip)
-        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
+        self.legend = html(self._legend(), css=option_controls.LEGEND, classes=["sv-grow"])
         self._read()
         reset = option_controls.icon_button("Reset XP zoom", "reset", 'data-sv-reset="xp_zoom"')
         fig.css_classes = ["sv-tall"]
