@@ -50,7 +50,7 @@ class SampHub:
             self._client = samp.SAMPIntegratedClient(
                 name="specviz",
                 description="Stellar spectra with foundation models, in Jupyter",
-                metadata={"author.affiliation": "specviz", "home.page": "https://pypi.org/project/jupyter-specviz/"},
+                metadata={"author.affiliation": "specviz"},
                 addr="127.0.0.1",
             )
             try:
