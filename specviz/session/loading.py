@@ -12,7 +12,7 @@ from typing import Any
 from specviz.errors import FileTooLargeError, ReadError, SpecvizError
 from specviz.session import outcome, work
 from specviz.session.jobs import Job, JobRunner
-from specviz.session.resolve import describe, existing, resolve, stars_or_targets, targets_in
+from specviz.session.resolve import describe, existing, resolve, stars_or_targets
 from specviz.session.state import State
 from specviz.session.viewing import Viewing
 from specviz.spectra.star import Star
@@ -65,7 +65,7 @@ class Loading(Viewing):
 
     # ------------------------------------------------------------------ kinds of work
     def _open(self, job: Job, target: Any) -> dict[str, Any]:
-        """Star, report and neighbours of a target; a file that is no spectrum may list targets."""
+        """Star, report and neighbours of a target; a file may hold several stars, or list targets, instead."""
         try:
             return self._load(job, self._fetch(job, target))
         except FileTooLargeError:
@@ -76,10 +76,7 @@ class Loading(Viewing):
                 path = existing(target.strip().strip("'\""))
             if path is None:
                 raise
-            targets = targets_in(path.name, path.read_bytes())
-            if not targets:
-                raise
-            return dict(targets=targets, add=False)
+            return self._read(job, path.name, path.read_bytes(), add=False)
 
     def _read(self, job: Job, name: str, data: bytes, *, add: bool) -> dict[str, Any]:
         """The same of an upload."""

@@ -241,3 +241,16 @@ def test_a_job_never_raises_on_its_thread() -> None:
     again = runner.start(Job("working", lambda _job: 7))
     assert again.finished.wait(5) and again.result == 7
     runner.close()
+
+
+def test_a_path_to_a_file_of_several_stars_fills_the_work_list(make_session: Any, tmp_path: Path) -> None:
+    from specviz.spectra.writers import write_spectra
+
+    path = write_spectra([resolve("demo 5"), resolve("demo 6")], tmp_path / "two.fits")
+    session = make_session()
+    session.open(str(path))
+    state = session.wait()
+    assert state.notice is None and [w.name for w in state.work] == ["demo 5", "demo 6"]
+    assert state.star.name == "demo 5" and state.position == 0
+    session.next()
+    assert session.wait().star.name == "demo 6"

@@ -228,7 +228,7 @@ def test_many_sources_need_a_choice(write) -> None:
     stars = read_all(path)
     assert [s.name for s in stars] == ["Gaia DR3 100200300400", "Gaia DR3 100200300401"]
     np.testing.assert_allclose(stars[1].spectra["gaia_xp"].flux, calibrate(**_bands(2))[0], rtol=1e-12)
-    with pytest.raises(ReadError, match=r"holds 2 sources \(100200300400, 100200300401\).*read_all.*source_id="):
+    with pytest.raises(ReadError, match=r"holds 2 sources \(100200300400, 100200300401\).*open_all.*source_id="):
         read(path)
     assert read(path, source_id=100200300401).source_id.value == "100200300401"
     with pytest.raises(NotFoundError, match="no source 5"):

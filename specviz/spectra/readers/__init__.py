@@ -81,7 +81,7 @@ def _one(content: Content, stars: list[Star], source_id: int | str | None) -> St
         raise ReadError(
             f"{content.name}: holds {len(stars)} sources ({ids}{' ...' if len(stars) > 5 else ''})",
             expected="one star",
-            remedy="Use read_all, or name one with source_id=",
+            remedy="Open the file by itself to go through them; in Python specviz.open_all, or source_id= for one",
         )
     if "error" in star.meta:
         raise ReadError(str(star.meta["error"]))
