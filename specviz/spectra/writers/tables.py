@@ -8,7 +8,7 @@ import re
 import tempfile
 import unicodedata
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,15 +201,22 @@ def put_cards(header: Any, facts: Mapping[str, Any]) -> None:
 
 def _ascii(table: Any) -> Any:
     """A copy whose text is ASCII, as FITS wants it (Å becomes A, a dash a hyphen)."""
+    table = _with_text(table, _plain)
+    for name in table.colnames:
+        if name != (plain := _plain(name) or "column"):
+            table.rename_column(name, plain)
+    return table
+
+
+def _with_text(table: Any, change: Callable[[str], str]) -> Any:
+    """A copy whose cells of text went through ``change``; descriptions and what is known of a column stay."""
     table = table.copy()
     for name in table.colnames:
         if table[name].dtype.kind in "UO":
             old = table[name].info
             description, meta = old.description, old.meta
-            table[name] = [_plain(str(v)) for v in _filled(table[name])]
+            table[name] = [change(str(v)) for v in _filled(table[name])]
             table[name].info.description, table[name].info.meta = description, meta
-        if name != (plain := _plain(name) or "column"):
-            table.rename_column(name, plain)
     return table
 
 
@@ -265,14 +272,7 @@ def _votable(tables: Mapping[str, Any]) -> bytes:
 
 def _xml(table: Any) -> Any:
     """A copy without characters that XML cannot hold."""
-    table = table.copy()
-    for name in table.colnames:
-        if table[name].dtype.kind in "UO":
-            old = table[name].info
-            description, meta = old.description, old.meta
-            table[name] = [_xml_text(str(v)) for v in _filled(table[name])]
-            table[name].info.description, table[name].info.meta = description, meta
-    return table
+    return _with_text(table, _xml_text)
 
 
 def _xml_text(text: str) -> str:
