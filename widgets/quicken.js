@@ -38,29 +38,3 @@ function rememberFontSize(bokeh) {
   answer.specviz = true;
   Object.defineProperty(PlotView.prototype, "base_font_size", { get: answer, configurable: true });
 }
-
-// Every renderer writes the style sheet of its place at every paint, mostly the same again; the next text drawn then makes the
-// browser work out the styles of the page. The same text is not written: the outcome is the same in every document.
-function writeStylesOnce(bokeh) {
-  const { InlineStyleSheet } = bokeh.require("core/dom");
-  const write = InlineStyleSheet?.prototype._update;
-  if (typeof write !== "function" || write.specviz) return;
-  const answer = function (css) { if (this.el.textContent !== css) write.call(this, css); };
-  answer.specviz = true;
-  InlineStyleSheet.prototype._update = answer;
-}
-
-// A label that grows makes Bokeh lay out and measure all that is on the page. The size of our plots comes from style sheets, so
-// what is inside one plot concerns that plot alone.
-function layOutOnePlot(bokeh) {
-  const { PlotView } = bokeh.require("models/plots/plot_canvas");
-  const check = PlotView?.prototype._invalidate_layout_if_needed;
-  if (typeof check !== "function" || check.specviz || typeof PlotView.prototype._compute_layout !== "function") return;
-  const answer = function () {
-    if (!ours.has(this.model.document) || !this._layout_computed) { check.call(this); return; }
-    this.compute_layout = () => { this._compute_layout(); this.after_layout(); };
-    try { check.call(this); } finally { delete this.compute_layout; }
-  };
-  answer.specviz = true;
-  PlotView.prototype._invalidate_layout_if_needed = answer;
-}

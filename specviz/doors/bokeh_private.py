@@ -10,8 +10,7 @@ Browser (``widgets/view.js``, ``runtime.js``, ``theme.js``, ``quicken.js``): ``r
 ``require("base").default_resolver.names``, ``HasProps.setv(..., {sync: false})``, iteration over its properties and,
 for speed alone,
 ``require("core/visuals/visual").VisualProperties.prototype._get_css_value`` and
-of ``require("models/plots/plot_canvas").PlotView.prototype`` ``base_font_size``, ``_invalidate_layout_if_needed``,
-``_compute_layout`` and ``after_layout``; ``require("core/dom").InlineStyleSheet.prototype._update``.
+``require("models/plots/plot_canvas").PlotView.prototype.base_font_size``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from bokeh.models import (
     Button,
     Column,
     CustomJS,
-    Div,
     FileInput,
     GlyphRenderer,
     InlineStyleSheet,
@@ -293,11 +292,3 @@ def chip(
         CustomJS(args={"marks": list(renderers)}, code="for (const mark of marks) mark.visible = cb_obj.active"),
     )
     return widget
-
-
-def readout() -> Div:
-    """Where the values at the cursor are written, by the browser alone (see ``spectrum_figure.cursor_readout``)."""
-    css = f""":host {{ font-family: var(--jp-ui-font-family); font-size: 12px; line-height: 24px; color: {QUIET};
-  font-variant-numeric: tabular-nums; white-space: nowrap; text-align: right; }} b {{ color: var(--jp-ui-font-color1);
-  font-weight: 600; }}"""
-    return Div(text="", margin=0, stylesheets=[sheet(css)])

@@ -106,14 +106,6 @@ def icon_button(icon: str, size: int = 24) -> str:
     )
 
 
-def leading_icon(icon: str) -> str:
-    """An icon before the words of a button."""
-    return f""".bk-btn {{ padding-left: 32px !important; position: relative; }}
-.bk-btn::before {{ content: ""; position: absolute; left: 10px; top: 50%; width: 16px; height: 16px; margin-top: -8px;
-  background: currentColor; -webkit-mask: {mask_url(icon)} center / contain no-repeat; mask: {mask_url(icon)} center /
-  contain no-repeat; }}"""
-
-
 SEGMENTED = (
     _BUTTON
     + """.bk-btn-group { display: flex; gap: 0; } .bk-btn { font-size: 12px; height: 24px; padding: 0 10px; line-height: 22px; border-radius: 0; }

@@ -12,7 +12,6 @@ from specviz.views.stylesheet import QUIET
 
 #: Escaped text; numbers are formatted in Python, so that tables and tiles agree.
 TEXT = '<span title="<%- value %>"><%- value %></span>'
-RIGHT = '<div style="text-align:right"><%- value %></div>'
 
 _CSS = f"""
 :host {{ font-family: var(--jp-ui-font-family); font-size: 13px; color: var(--jp-ui-font-color1); font-variant-numeric:
