@@ -49,9 +49,11 @@ class Comparison(DocHost):
             draw()
 
     def _follow(self, _old: Any, _new: Any) -> None:
-        state = self.session.state
-        with self.hold_trait_notifications():
-            self.first, self.second = state.first.star, state.second.star
+        state = None
+        while state is not self.session.state:  # again, if another thread has changed it meanwhile
+            state = self.session.state
+            with self.hold_trait_notifications():
+                self.first, self.second = state.first.star, state.second.star
 
     def _pressed(self, press: Any) -> None:
         if not press.field or press.key == "Escape":

@@ -91,9 +91,11 @@ class Explorer(DocHost):
             draw()
 
     def _follow(self, _old: State, _new: State) -> None:
-        state = self.session.state
-        with self.hold_trait_notifications():
-            self.star, self.report, self.selection = state.star, state.report, state.neighbour_star
+        state = None
+        while state is not self.session.state:  # again, if another thread has changed it meanwhile
+            state = self.session.state
+            with self.hold_trait_notifications():
+                self.star, self.report, self.selection = state.star, state.report, state.neighbour_star
 
     def show(self, target: Any) -> None:
         """Show another star: a name, a path, a Star or a Spectrum."""

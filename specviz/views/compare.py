@@ -91,8 +91,8 @@ class CompareView:
         self._drawn, self._drawing = Pair(), threading.RLock()
         with shared_sheets():
             self._build(reference, closable)
-        self._unsubscribe = session.subscribe(lambda _old, _new: self._dispatch(lambda: self._draw(session.state)))
-        self._draw(session.state)
+        self._unsubscribe = session.subscribe(lambda _old, _new: self._dispatch(self._draw_now))
+        self._draw_now()
 
     def connect(self, dispatch: Callable[[Callable[[], None]], None]) -> None:
         """Tell how a change reaches the screen: ``dispatch(draw)`` calls ``draw`` where and when the door allows."""
@@ -139,9 +139,11 @@ class CompareView:
         self.layout.children = models(parts)
 
     # ------------------------------------------------------------------ drawing
-    def _draw(self, new: Pair) -> None:
+    def _draw_now(self) -> None:
         with self._drawing:
-            old, self._drawn = self._drawn, new
+            # Read under the lock: of two threads that draw, the later one must not bring what it read earlier.
+            old, new = self._drawn, self.session.state
+            self._drawn = new
             parts = (self._draw_words, self._draw_optical, self._draw_xp, self._draw_inference)
             for draw in parts:
                 try:

@@ -179,11 +179,20 @@ class ExplorerView:
         # The newest state, not the one of this change: a door may call late, and two changes may then be drawn as one.
         drawn, now = self._drawn, self.session.state
         if self._below and now.star is drawn.star and now.report is drawn.report:
-            self._dispatch(lambda: self._draw(self.session.state))
+            self._dispatch(self._draw_now)
             return
         # Another star: what is said of it and its spectra are on screen before the rest is even worked out.
-        self._dispatch(lambda: self._draw_above(self.session.state))
+        self._dispatch(self._draw_above_now)
         self._dispatch(self._follow, later=True)
+
+    # The state is read under the lock: of two threads that draw, the later one must not bring what it read earlier.
+    def _draw_now(self) -> None:
+        with self._drawing:
+            self._draw(self.session.state)
+
+    def _draw_above_now(self) -> None:
+        with self._drawing:
+            self._draw_above(self.session.state)
 
     def _draw(self, new: State) -> None:
         """Draw from what is on screen to ``new`` (a door may merge several changes into one)."""
@@ -191,9 +200,10 @@ class ExplorerView:
         self._draw_below(new)
 
     def _follow(self) -> None:
-        if not self._staged:
-            self.build_all()
-        self._draw_below(self.session.state)
+        with self._drawing:
+            if not self._staged:
+                self.build_all()
+            self._draw_below(self.session.state)
 
     def _draw_above(self, new: State) -> None:
         with self._drawing:

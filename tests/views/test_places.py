@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from specviz.views import explorer
 from specviz.views.explorer import ExplorerView
 from specviz.views.places import BELOW
 
@@ -75,3 +78,33 @@ def test_the_first_screen_gives_way_to_the_spectra_then_to_the_rest(staged: Call
     view.session.wait()
     assert view._drawn_below.star.name == "demo 3" and len(view._below) >= len(BELOW)
     view.close()
+
+
+def test_the_slower_of_two_threads_does_not_bring_an_older_state_back(
+    make_view: Callable[..., ExplorerView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person switches something while what a worker found arrives: the one that reads first may draw last."""
+    view = make_view("demo 1")
+    session, kind = view.session, type(view.session)
+    read, go = threading.Event(), threading.Event()
+
+    def state(self: Any) -> Any:
+        now = self._state
+        if threading.current_thread().name == "slow" and not read.is_set():
+            code = sys._getframe(1).f_code  # to draw, not to decide what to draw
+            if code.co_filename == explorer.__file__ and code.co_name != "_changed":
+                read.set()
+                go.wait(5)
+        return now
+
+    monkeypatch.setattr(kind, "state", property(state))
+    slow = threading.Thread(target=lambda: session.set(smooth=2), name="slow")
+    slow.start()
+    assert read.wait(5)
+    quick = threading.Thread(target=lambda: session.set(rv=40.0), name="quick")
+    quick.start()
+    quick.join(0.5)
+    go.set()
+    slow.join(5)
+    quick.join(5)
+    assert view._drawn is view._drawn_below is session._state
