@@ -136,10 +136,7 @@ def _cache(arguments: argparse.Namespace) -> int:
         return OK
     if arguments.action == "check":
         bad = [entry for entry in entries if store.peek(entry.key) is None]
-        print(
-            f"{len(entries) - len(bad)} entries are whole"
-            + (f", {len(bad)} damaged: removed" if bad else "")
-        )
+        print(f"{len(entries) - len(bad)} entries are whole" + (f", {len(bad)} damaged: removed" if bad else ""))
         return TROUBLE if bad else OK
     if arguments.action == "list":
         for entry in entries:

@@ -18,7 +18,7 @@ from specviz.session.viewing import Viewing
 from specviz.spectra.star import Star
 
 NEIGHBOURS = 50  # similar stars asked for
-AHEAD = 4  # stars kept that were prepared
+READY = 4  # stars kept that were prepared
 PATIENCE = 2.0  # seconds that the model's imports wait for a display that is being built
 Known = tuple[Star, Any]  # a star and its report
 
@@ -27,6 +27,8 @@ class Loading(Viewing):
     """The working half of :class:`specviz.session.session.Session`; every method runs on a worker's thread."""
 
     _jobs: JobRunner
+    #: Stars kept that were prepared.
+    ready = READY
 
     def __init__(
         self, state: State, engine: Any, index: Callable[[Any, str], Any] | None, sky: Any, allow_paths: bool
@@ -126,11 +128,21 @@ class Loading(Viewing):
                 return
             if report.posterior is not None:
                 report.posterior.summary()  # kept in it: quantiles of all samples, the dearest part of drawing a star
-            self._ready[position] = (target, (star, report))
-            while len(self._ready) > AHEAD:
-                self._ready.pop(next(iter(self._ready)), None)
+            self._analysed(star, report)
+            self._keep(position, target, (star, report))
 
         return Job(f"Preparing {describe(target)[:60]}", ahead, target=target, position=position)
+
+    def _keep(self, position: int, target: Any, known: Known) -> None:
+        """Hold a row's star and report ready."""
+        with self._lock:
+            self._ready.pop(position, None)
+            self._ready[position] = (target, known)
+            while len(self._ready) > self.ready:
+                self._ready.pop(next(iter(self._ready)), None)
+
+    def _analysed(self, star: Star, report: Any) -> None:
+        """Called on a worker's thread when a report was made, before anyone sees it."""
 
     # ------------------------------------------------------------------ their parts
     def _fetch(self, job: Job, target: Any) -> Callable[[], Star]:
@@ -145,7 +157,9 @@ class Loading(Viewing):
             # The first star of a kernel: the data are on screen while torch is still being imported.
             self._show_early(job, star)
             self._model_may_load.wait(PATIENCE)
-        report = report if report is not None else self.engine.analyse(star, cancel=lambda: job.cancelled)
+        if report is None:
+            report = self.engine.analyse(star, cancel=lambda: job.cancelled)
+            self._analysed(star, report)
         job.step("Looking for similar stars")
         if self._index is not None and not self._searched and not report.problem:
             # The first search may have to embed the reference stars, which takes a large model a minute.

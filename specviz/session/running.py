@@ -78,7 +78,8 @@ class Running(Loading):
             self._idle.clear()
             self._expecting = False
             preparing = self._jobs.ahead
-            if preparing is not None and preparing.target is not target:
+            at_hand = position is not None and position in self._ready
+            if preparing is not None and preparing.target is not target and not at_hand:
                 self._jobs.drop_ahead()  # one question at a time: what is asked for now goes first
             if self._state.candidates:
                 self._update(candidates=(), question=None)
@@ -140,8 +141,21 @@ class Running(Loading):
             target = self._state.work[position].target
         self._jobs.later(self._preparation(position, target))
 
+    def _wanted_ahead(self, position: int) -> tuple[int, ...]:
+        """Rows to prepare behind row ``position`` of the work list, once the first of them is ready."""
+        return ()
+
+    def _prefetch_more(self) -> None:
+        """Prepare what is wanted and not ready."""
+        at = self._at
+        wanted = () if at is None else tuple(p for p in self._wanted_ahead(at) if p not in self._ready)
+        if wanted:
+            self._prefetch(wanted[0])
+
     def _finished(self, job: Job) -> None:
         if job.name is None:  # prefetched: kept in _ready; an error will be met, and shown, when the row is opened
+            if job.error is None:
+                self._prefetch_more()
             return
         listed: tuple[Sequence[Any], bool] | None = None
         with self._changing():
@@ -159,6 +173,8 @@ class Running(Loading):
         self._idle_if_nothing_runs()  # after the listeners: who waits for the star finds it drawn
         if job.ahead is not None and not isinstance(job.error, OfflineError):
             self._prefetch(job.ahead)
+        elif job.error is None:
+            self._prefetch_more()
 
     def _idle_if_nothing_runs(self) -> None:
         with self._lock:

@@ -205,15 +205,18 @@ class Session(Measuring):
         preparing = self._jobs.ahead
         if preparing is not None and (preparing.position != position or preparing.target is not item.target):
             preparing = None
-        ahead_of = position + (1 if here is None or position >= here else -1)
         return self._start(
             self._opening(item.name),
             lambda job: self._row(job, position, item.target, preparing),
             describe(item.target),
             item.target,
             position,
-            ahead_of,
+            self._ahead_of(position, here),
         )
+
+    def _ahead_of(self, position: int, here: int | None) -> int | None:
+        """The row that is prepared when row ``position`` is shown, coming from row ``here``."""
+        return position + (1 if here is None or position >= here else -1)
 
     def next(self) -> Job | None:
         """The next row of the work list."""

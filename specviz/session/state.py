@@ -10,6 +10,9 @@ from specviz.analysis.quality import headline_flags
 from specviz.analysis.report import Anomaly, Posterior, QualityFlag, Reason, Report
 from specviz.archives.protocol import Candidate, Outcome
 from specviz.archives.transport.monitor import Step
+from specviz.session.vetting.values import Label, Vet, VetRow
+from specviz.session.vetting.values import Progress as VetProgress
+from specviz.session.vetting.vocabulary import Choice, Vocabulary
 from specviz.session.view_options import ViewOptions
 from specviz.spectra.star import Star
 
@@ -22,10 +25,12 @@ __all__ = [
     "Anomaly",
     "Asked",
     "Candidate",
+    "Choice",
     "Correlated",
     "Explained",
     "FaceOff",
     "Faced",
+    "Label",
     "ModelChoice",
     "Notice",
     "Outcome",
@@ -39,7 +44,11 @@ __all__ = [
     "State",
     "Step",
     "Value",
+    "Vet",
+    "VetProgress",
+    "VetRow",
     "ViewOptions",
+    "Vocabulary",
     "WorkItem",
     "headline_flags",
 ]
@@ -178,6 +187,8 @@ class State:
         The line of Python that does what the person did last, "" after another star has come.
     view : ViewOptions
         What the person chose to see; ``can_undo`` and ``can_redo`` tell whether a step back or forth is there.
+    vet : Vet or None
+        The labels of the work list, in a session that vets it.
     """
 
     target: str = ""
@@ -212,6 +223,7 @@ class State:
     call: str = ""
     can_undo: bool = False
     can_redo: bool = False
+    vet: Vet | None = None
 
     @property
     def overlay(self) -> Star | None:

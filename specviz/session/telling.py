@@ -20,13 +20,16 @@ _inside = threading.local()
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def call_line(name: str, arguments: tuple[Any, ...] = (), options: dict[str, Any] | None = None) -> str:
+def call_line(
+    name: str, arguments: tuple[Any, ...] = (), options: dict[str, Any] | None = None, widget: str = "explorer"
+) -> str:
     """The call as it is written in a notebook; "" if it is too long to read, or has arguments that have no literal."""
     every = [*arguments, *(options or {}).values()]
     if not all(_literal(v) for v in every):
         return ""
     words = [repr(v) for v in arguments] + [f"{k}={v!r}" for k, v in (options or {}).items()]
-    line = f"{'explorer' if name in ON_WIDGET else 'explorer.session'}.{name}({', '.join(words)})"
+    on_widget = name in ON_WIDGET or widget != "explorer"  # only the Explorer keeps some methods behind its session
+    line = f"{widget if on_widget else f'{widget}.session'}.{name}({', '.join(words)})"
     return line if len(line) <= LONGEST else ""
 
 
@@ -53,7 +56,7 @@ def _telling(method: F, while_running: Callable[[Any], Any]) -> F:
             finally:
                 _inside.now = False
             if self.state is not before:  # what changes nothing is not told
-                self._told(call_line(method.__name__, arguments, options))
+                self._told(call_line(method.__name__, arguments, options, getattr(self, "widget", "explorer")))
         return result
 
     return run  # type: ignore[return-value]

@@ -61,8 +61,8 @@ def _continuum(wave: Array, temperature: Array, pressure: Array) -> tuple[Array,
     kappa = 3.7e8 * 1.1 * ne**2 * t**-0.5 * nu**-3.0 * stimulated
     for n in (1, 2, 3, 4, 5, 6):
         edge = _CHI / n**2 / _H
-        population = neutral[:, None] * n**2 * np.exp(-_CHI * (1.0 - 1.0 / n**2) / (_K * t)) * occupation(
-            np.array(float(n)), ne
+        population = (
+            neutral[:, None] * n**2 * np.exp(-_CHI * (1.0 - 1.0 / n**2) / (_K * t)) * occupation(np.array(float(n)), ne)
         )
         share = (nu >= edge).astype(float)
         if n in (2, 3):  # below the edge: into levels that are dissolved
@@ -191,8 +191,11 @@ def _with_lines(wave: Array, temperature: Array, pressure: Array) -> tuple[Array
         near = np.flatnonzero(shift < 600.0)
         if not near.size:
             continue
-        population = neutral[:, None] * low**2 * np.exp(-(1.0 - 1.0 / low**2) * _CHI / (_K * t)) * occupation(
-            np.array(float(low)), ne
+        population = (
+            neutral[:, None]
+            * low**2
+            * np.exp(-(1.0 - 1.0 / low**2) * _CHI / (_K * t))
+            * occupation(np.array(float(low)), ne)
         )
         width = _CORE * 5.5e-5 * (low * n) ** 4 / (n**2 - low**2) * field
         doppler = centre * np.sqrt(2.0 * _K * t / _M_H) / _C

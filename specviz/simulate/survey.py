@@ -187,9 +187,7 @@ class SurveyPopulation:
         orbits = binaries.draw_orbits(dev, m_init, star.radius)
         ra, dec, distance, m_g, ebv, r_v = self._place(dev, component, labels, star)
         companion, other = self._companions(orbits, m_init, metal, star, iron, born, vmic_scatter, m_g, distance)
-        systemic = galaxy.draw_velocity(
-            dev, component, star.age_myr / 1e3, galaxy.galactic_direction(ra, dec)
-        )  # km/s
+        systemic = galaxy.draw_velocity(dev, component, star.age_myr / 1e3, galaxy.galactic_direction(ra, dec))  # km/s
         vsini = draw_rotation(dev, labels["teff"], labels["logg"], star.age_myr, star.radius)
         both = m_g + 2.5 * np.log10(1.0 - companion.light)
         g_mag = both + 5.0 * np.log10(distance / 10.0) + galaxy.G_EXTINCTION * ebv
@@ -306,4 +304,3 @@ def draw_rotation(dev: Deviates, teff: Array, logg: Array, age_myr: Array, radiu
     slow = 50.6 * radius / period * sin_i
     gyro = np.interp(teff, [6000.0, 6300.0], [1.0, 0.0]) * (logg > 3.8)
     return np.minimum(gyro * slow + (1.0 - gyro) * fast, 320.0)
-

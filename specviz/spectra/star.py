@@ -114,7 +114,9 @@ class Star:
             name=name or str(m.get("object_id") or "unnamed"),
             spectra={spectrum.survey: spectrum},
             identifiers=tuple(ids),
-            ra=m.get("ra"), dec=m.get("dec"), meta={k: m[k] for k in ("path", "layout", "release") if k in m},
+            ra=m.get("ra"),
+            dec=m.get("dec"),
+            meta={k: m[k] for k in ("path", "layout", "release") if k in m},
         )
 
     @property

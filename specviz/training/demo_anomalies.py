@@ -16,18 +16,31 @@ from specviz.training.demo_stars import mk_class
 
 #: Objects of each class among 20,000.
 NUMBERS = {
-    "double-lined binary": 60, "active dwarf": 40, "T Tauri star": 24, "Be star": 30, "carbon star": 40,
-    "DA white dwarf": 30, "hot subdwarf": 20, "cool M dwarf": 40, "behind dust": 40,
-    "quiescent galaxy": 30, "star-forming galaxy": 30,
+    "double-lined binary": 60,
+    "active dwarf": 40,
+    "T Tauri star": 24,
+    "Be star": 30,
+    "carbon star": 40,
+    "DA white dwarf": 30,
+    "hot subdwarf": 20,
+    "cool M dwarf": 40,
+    "behind dust": 40,
+    "quiescent galaxy": 30,
+    "star-forming galaxy": 30,
     **dict.fromkeys((name for name, a in ANOMALIES.items() if a.kind == "fault"), 24),
 }
 #: Their spectra are stored: each needs a model atmosphere, a second's work.
 STORED = ("DA white dwarf", "hot subdwarf")
 #: Stars of the showcase that are of one of these classes, too.
 IN_SHOWCASE = {
-    "behind dust": "behind dust", "double-lined binary": "double-lined binary", "emission star": "Be star",
-    "carbon-rich giant": "carbon star", "active M dwarf": "active dwarf", "dead red arm": "dead arm",
-    "cosmic rays": "cosmic-ray shower", "bad sky": "bad sky",
+    "behind dust": "behind dust",
+    "double-lined binary": "double-lined binary",
+    "emission star": "Be star",
+    "carbon-rich giant": "carbon star",
+    "active M dwarf": "active dwarf",
+    "dead red arm": "dead arm",
+    "cosmic rays": "cosmic-ray shower",
+    "bad sky": "bad sky",
 }
 _SUBCLASS = {"DA white dwarf": "WD", "carbon star": "C"}
 

@@ -106,7 +106,10 @@ def even_rows(grid: SyntheticGrid, ranges: Mapping[str, tuple[float, float]], rn
     numbers: dict[str, Any] = {
         **labels,
         **place(grid, XPSimulator(), rng, pick, g_mag, ebv),
-        "ebv": ebv, "r_v": 3.1, "snr": snr, "rv": np.clip(rng.normal(-2.0, 60.0, n), -400.0, 400.0),
+        "ebv": ebv,
+        "r_v": 3.1,
+        "snr": snr,
+        "rv": np.clip(rng.normal(-2.0, 60.0, n), -400.0, 400.0),
         "vsini": draw_vsini(rng, labels["teff"], labels["logg"]),
     }
     words = [mk_class(t, g) for t, g in zip(labels["teff"], labels["logg"], strict=True)]

@@ -155,7 +155,15 @@ class ExplorerView:
         reference = f"{formats.count(self._world.n_reference)} simulated stars"
         self.similar = SimilarPanel(self.session, reference)
         self.work = WorkList(self.session)
-        self._below = [self.side_by_side, self.face_off, self.posterior, self.map, self.anomaly, self.similar, self.work]
+        self._below = [
+            self.side_by_side,
+            self.face_off,
+            self.posterior,
+            self.map,
+            self.anomaly,
+            self.similar,
+            self.work,
+        ]
 
     def _arrange(self, below: list[Any]) -> None:
         assert self.bar is not None

@@ -35,7 +35,11 @@ def magnifier(
     dress(small, ticks=(4, 4))
     count_wavelengths(small, settings, 4)
     small.stylesheets = [sheet(_CSS)]
-    small.html_attributes = {"data-sv-when": "magnifier", "data-sv-away": "", **({} if shown else {"data-sv-hidden": ""})}
+    small.html_attributes = {
+        "data-sv-when": "magnifier",
+        "data-sv-away": "",
+        **({} if shown else {"data-sv-hidden": ""}),
+    }
     seen, made = Curve(observed, settings), Curve(model, settings)
     line: dict[str, Any] = dict(line_color=LIGHT["reconstructed"], line_width=2.8, line_alpha=0.72)
     mark(small, "line", "x", made.y, source=model, name="sv-layer:model", **line)

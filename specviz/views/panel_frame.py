@@ -78,7 +78,9 @@ class PanelFrame:
         self.title = title
         self._fact = html("", css=_FACT, classes=["sv-shrink"])
         self.fact("")
-        buttons = (save_button(title) if klass in PICTURED else "") + (enlarge_button(title, enlarge) if enlarge else "")
+        buttons = (save_button(title) if klass in PICTURED else "") + (
+            enlarge_button(title, enlarge) if enlarge else ""
+        )
         ends = [html(f'<span class="sv-ends">{buttons}</span>', css=_ENLARGE)] if buttons else []
         parts: list[Any] = [row(self._fact, spacer(), *controls, *ends, css=_HEADER)]
         if sub:

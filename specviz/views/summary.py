@@ -39,6 +39,8 @@ padding-bottom: 2px; }}
   .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:first-child {{ border-left: none; }} }}
 @container (max-width: 859px) {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+1) {{ border-left: none; }} }}
 """
+
+
 class Summary:
     """One HTML pane: the facts left, six tiles right (two rows on a narrow widget)."""
 

@@ -232,7 +232,6 @@ class Emulator:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device)
 
 
-
 @cache
 def _load_forward_mode() -> None:
     """Let torch prepare forward-mode differentiation, of which (2.13) it warns that a part of itself is deprecated."""

@@ -148,9 +148,7 @@ def _weights(layer: torch.nn.Linear) -> Array:
     return np.concatenate((layer.weight.numpy(), layer.bias.numpy()[:, None]), axis=1)
 
 
-def _spline(
-    factor: ConditionalSpline, summary: Array, z: Array, previous: int, w: Buffers, out: Array
-) -> Array:
+def _spline(factor: ConditionalSpline, summary: Array, z: Array, previous: int, w: Buffers, out: Array) -> Array:
     """:meth:`ConditionalSpline.to_label` of all samples, into ``out`` (S,); step by step as there."""
     k, raw = factor.bins, _raw_knots(factor, summary, previous, w)
     step = raw.shape[1]  # 1: one set of knots serves all samples

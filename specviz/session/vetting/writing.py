@@ -1,0 +1,203 @@
+"""``Writing``: a session with a journal of labels; what is written is on disk first, then on screen."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from specviz.errors import SpecvizError
+from specviz.session.jobs import Job
+from specviz.session.session import Session
+from specviz.session.state import State
+from specviz.session.vetting.journal import LabelJournal
+from specviz.session.vetting.keys import data_version
+from specviz.session.vetting.pace import Pace
+from specviz.session.vetting.record import Record
+from specviz.session.vetting.values import Context, Label, Progress, Vet
+from specviz.session.vetting.vocabulary import Vocabulary
+
+_log = logging.getLogger(__name__)
+#: Stars made ready in front of the person.
+AHEAD = 3
+#: Stars kept ready, those just left among them.
+KEPT = 8
+_SAME = object()
+
+
+class Writing(Session):
+    """A :class:`~specviz.session.session.Session` whose work list is labelled; ``state.vet`` says how far one is.
+
+    Everything that is said goes to the journal first and to the screen when it is on disk.
+
+    Parameters
+    ----------
+    engine, **options
+        As of :class:`~specviz.session.session.Session`.
+    journal : LabelJournal
+        Open; closed with the session.
+    vocabulary : Vocabulary
+    work_list : str
+        Name of the list.
+    blind : bool
+        Hide the model's score and reasons, and what others say, until the label is saved.
+    oddity : callable(report), optional
+        Why the star of a report is odd (``OutlierScorer.of``); called on worker threads.
+    """
+
+    widget = "vetting"
+    ready = KEPT
+
+    def __init__(
+        self,
+        engine: Any,
+        *,
+        journal: LabelJournal,
+        vocabulary: Vocabulary,
+        work_list: str = "",
+        blind: bool = True,
+        oddity: Callable[[Any], Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(engine, **options)
+        self.journal = journal
+        self._oddity = oddity
+        self._odds: OrderedDict[int, tuple[Any, Any]] = OrderedDict()  # id of a report -> it, and why its star is odd
+        self._record = Record(journal)
+        self._writing = threading.RLock()  # one thing is written after the other; never taken inside the state's lock
+        self._pace = Pace()
+        self._rank: np.ndarray[Any, Any] | None = None
+        vet = Vet(work_list, journal.reviewer, str(journal.path), vocabulary, blind=blind)
+        self._update(vet=vet)
+
+    @property
+    def vet(self) -> Vet:
+        """``state.vet``, which is always there."""
+        vet = self._state.vet
+        assert vet is not None
+        return vet
+
+    def _write(self, changes: Sequence[tuple[str, str, Any]], *, step: bool = True, undoes: str = "") -> bool:
+        """Put events into the journal, then on screen; False if the disk would not have them (the view says so)."""
+        if not changes:
+            return True
+        with self._writing:
+            try:
+                name = uuid.uuid4().hex if step else ""
+                events = self.journal.record(changes, self._context(changes[0][0]), step=name, undoes=undoes)
+            except SpecvizError as error:
+                self._update(vet=replace(self.vet, problem=str(error)))
+                return False
+            self._record.add(events)
+            with self._changing():
+                vet = self.vet
+                labels = {star: self._record.label(star) for star, _, _ in changes}
+                rows = tuple(replace(r, label=labels[r.key]) if r.key in labels else r for r in vet.rows)
+                self._update(vet=self._told_of(replace(vet, rows=rows, saved=events[-1].time, problem="")))
+        return True
+
+    def _context(self, star: str) -> Context:
+        """What was on screen, if that was the star that is written of."""
+        vet, at = self.vet, self._state.position
+        shown = at is not None and at < len(vet.rows) and vet.rows[at].key == star
+        report = self._state.report if shown else None
+        made = None if report is None else report.provenance
+        return Context(
+            model="" if made is None else made.model,
+            model_version="" if made is None else made.model_version,
+            weights_sha256="" if made is None else made.weights_sha256,
+            data=data_version(self._state.star if shown else None),
+            blind=not vet.revealed,
+            vocabulary=vet.vocabulary.version,
+            work_list=vet.work_list,
+        )
+
+    def refresh(self) -> None:
+        """Read what other reviewers have written meanwhile."""
+        with self._writing:
+            if not self._record.refresh():
+                return
+            with self._changing():
+                rows = tuple(replace(r, label=self._record.label(r.key)) for r in self.vet.rows)
+                self._update(vet=self._told_of(replace(self.vet, rows=rows)))
+
+    def _conflicts(self) -> frozenset[str]:
+        """Keys of stars that reviewers do not agree on."""
+        return self._record.conflicts()
+
+    def _told_of(self, vet: Vet, position: Any = _SAME) -> Vet:
+        """``vet`` with what follows from the record and the star on screen. Called under the state's lock."""
+        at = self._state.position if position is _SAME else position
+        row = vet.rows[at] if at is not None and 0 <= at < len(vet.rows) else None
+        label = row.label if row is not None else Label()
+        revealed = not vet.blind or label.done
+        others = () if row is None or not revealed else self._record.others(row.key)
+        done = sum(r.label.done for r in vet.rows)
+        return replace(
+            vet,
+            label=label,
+            others=others,
+            revealed=revealed,
+            progress=Progress(done, len(vet.rows), self._pace.each),
+            can_undo=self._record.undoable is not None,
+            can_redo=self._record.redoable is not None,
+        )
+
+    def _update(self, **changes: Any) -> None:
+        """With another star comes what is said of it."""
+        with self._changing():
+            before: State = self._state
+            vet = changes.get("vet", before.vet)
+            if vet is not None and ({"star", "report", "position"} & set(changes)):
+                report = changes.get("report", before.report)
+                known = self._odds.get(id(report))
+                vet = replace(
+                    self._told_of(vet, changes.get("position", before.position)),
+                    odd=None if known is None else known[1],
+                )
+                if changes.get("star", before.star) is not before.star:
+                    vet = replace(vet, window=None)
+                    self._pace.shown()
+                changes["vet"] = vet
+            super()._update(**changes)
+
+    # ------------------------------------------------------------------ what is made ready
+    def _ahead_of(self, position: int, here: int | None) -> int | None:
+        return None  # :meth:`_wanted_ahead` says which
+
+    def _analysed(self, star: Any, report: Any) -> None:
+        """A worker has a report: why its star is odd belongs to it."""
+        if self._oddity is None or report.problem:
+            return
+        try:
+            odd = self._oddity(report)
+        except SpecvizError:
+            _log.warning("no scores for %s", star.name, exc_info=True)
+            return
+        with self._lock:
+            self._odds[id(report)] = report, odd  # the report is kept, so that its id is not given to another
+            while len(self._odds) > KEPT + AHEAD:
+                self._odds.popitem(last=False)
+
+    def _row(self, job: Job, position: int, target: Any, preparing: Job | None) -> dict[str, Any]:
+        found = super()._row(job, position, target, preparing)
+        self._keep(position, target, (found["star"], found["report"]))  # "back" is as quick as "forward"
+        return found
+
+    def _wanted_ahead(self, position: int) -> tuple[int, ...]:
+        """The next rows that a person will see from ``position`` on, without the finished ones."""
+        vet = self.vet
+        place = vet.place(position)
+        behind = vet.order if place is None else vet.order[place + 1 :]
+        return tuple(p for p in behind if not vet.rows[p].label.done)[:AHEAD]
+
+    def close(self) -> None:
+        super().close()
+        with self._writing:
+            self.journal.close()
