@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from specviz.errors import CatalogError, ModelError, OptionError, SpecvizError
+from specviz.errors import CatalogError, ModelError, OptionError, SpecvizError, did_you_mean
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -217,11 +216,10 @@ def translate(
         x = x.star
     surveys = engine.describe().surveys
     if to not in surveys:
-        near = difflib.get_close_matches(to, surveys, n=1, cutoff=0.4)
         raise ModelError(
             f"{engine.name} does not translate to {to!r}",
             expected="one of " + ", ".join(surveys),
-            remedy=f"Did you mean {near[0]!r}?" if near else "",
+            remedy=did_you_mean(to, surveys, 0.4),
         )
     target = _targets(x)
     return engine.translate(target[0] if len(target) == 1 else target, to)
@@ -392,9 +390,8 @@ def _refuse(function: str, unknown: Mapping[str, Any], known: tuple[str, ...]) -
     if not unknown:
         return
     name = next(iter(unknown))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     raise OptionError(
         f"{function}() has no option {name!r}",
         expected="one of " + ", ".join(known),
-        remedy=f"Did you mean {near[0]!r}?" if near else "",
+        remedy=did_you_mean(name, known),
     )

@@ -6,7 +6,8 @@ stands, so the text is written for the person in front of the screen: no codes, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -156,3 +157,12 @@ class OptionError(SpecvizError, TypeError):
 
 class CancelledError(SpecvizError):
     """The person stopped the work."""
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The remedy for a word that does not exist: the one of ``known`` that is most like it, "" if none is.
+
+    ``cutoff``: from 0 (anything) to 1 (the same), as :func:`difflib.get_close_matches` has it.
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
+    return f"Did you mean {near[0]!r}?" if near else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specviz.analysis.draft import READ_AS, SHOWN
 from specviz.analysis.report import LEADING, Report
-from specviz.errors import ModelError, OptionError
+from specviz.errors import ModelError, OptionError, did_you_mean
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -94,11 +93,10 @@ def explain_star(
     name = chosen if chosen in card.surveys else READ_AS.get(chosen, chosen)
     known = card.labels.get(name, ())
     if label not in known:
-        near = difflib.get_close_matches(label, known, n=1, cutoff=0.5)
         raise ModelError(
             f"{card.name} gives no {label!r} from {SHOWN.get(chosen, chosen)} spectra",
             expected="one of " + ", ".join(known) if known else "another spectrum",
-            remedy=f"Did you mean {near[0]!r}?" if near else "",
+            remedy=did_you_mean(label, known),
         )
     stop: Callable[[], None] = cancel_check(cancel)
     stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from specviz.errors import OptionError
+from specviz.errors import OptionError, did_you_mean
 
 #: Columns as they are called in a filter, and in the table.
 NUMBERS: Mapping[str, str] = {
@@ -145,11 +144,10 @@ def _compared(name: str, sign: str, value: str) -> Condition:
 
 def _unknown(name: str) -> OptionError:
     known = ("rank", "name", "class", "similarity", "teff", "logg", "fe_h", "alpha_fe", "snr")
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     return OptionError(
         f"The table has no column “{name[:40]}”",
         expected="one of " + ", ".join(known),
-        remedy=f"Did you mean {near[0]}?" if near else f"A filter reads {_EXAMPLE}",
+        remedy=did_you_mean(name.lower(), known) or f"A filter reads {_EXAMPLE}",
     )
 
 

@@ -6,13 +6,12 @@ can be written (``explorer.set(smooth=2)``), undone, saved with a session, and t
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
-from specviz.errors import OptionError
+from specviz.errors import OptionError, did_you_mean
 from specviz.session.similar_filter import LONGEST, SORTABLE
 
 Range = tuple[float, float]
@@ -172,11 +171,10 @@ _LISTS: Mapping[str, Sequence[str]] = {"lines": LINE_GROUPS, "hidden": LAYERS, "
 def _checked(name: str, value: Any) -> Any:
     """``value`` in the form that the option has."""
     if name not in _NAMES:
-        near = difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.5)
         raise OptionError(
             f"There is no view option {name!r}",
             expected="one of " + ", ".join(_NAMES),
-            remedy=f"Did you mean {near[0]!r}?" if near else "",
+            remedy=did_you_mean(name, _NAMES),
         )
     if name in _LISTS:
         return _some_of(name, value, _LISTS[name])
@@ -202,11 +200,10 @@ def _checked(name: str, value: Any) -> Any:
         return value
     words = get_args(_TYPES[name])
     if value not in words:
-        near = difflib.get_close_matches(str(value), words, n=1, cutoff=0.4)
         raise OptionError(
             f"{name}={value!r}",
             expected="one of " + ", ".join(map(repr, words)),
-            remedy=f"Did you mean {near[0]!r}?" if near else "",
+            remedy=did_you_mean(str(value), words, 0.4),
         )
     return value
 

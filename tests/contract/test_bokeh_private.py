@@ -153,13 +153,8 @@ def test_the_style_question_that_our_documents_skip_is_still_asked() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        '"core/dom"',
         '"models/plots/plot_canvas"',
         "get base_font_size() {",
-        "_invalidate_layout_if_needed() {",
-        "_compute_layout() {",
-        "after_layout() {",
-        "_update(css) {",
     ],
 )
 def test_what_is_left_out_for_speed_is_still_called_so(name: str) -> None:

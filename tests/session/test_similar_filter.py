@@ -45,7 +45,7 @@ def test_conditions(text: str, rows: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("tef>5000", "Did you mean teff"),
+        ("tef>5000", "Did you mean 'teff'"),
         ("teff abc", "no range"),
         ("teff 6000..5000", "runs backwards"),
         ("snr>fast", "“fast” is no number"),

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from specviz.errors import OptionError
+from specviz.errors import OptionError, did_you_mean
 
 #: Keys that a vetting view uses itself.
 RESERVED = frozenset("cjlmnuz?/[]")
@@ -96,7 +96,8 @@ class Vocabulary:
             if choice.name == name:
                 return choice
         one = {"qualities": "quality", "classes": "class", "flags": "flag"}[group]
-        raise OptionError(f"There is no {one} {name!r}", expected=", ".join(c.name for c in choices))
+        known = [c.name for c in choices]
+        raise OptionError(f"There is no {one} {name!r}", expected=", ".join(known), remedy=did_you_mean(name, known))
 
     @cached_property
     def version(self) -> str:
