@@ -51,6 +51,8 @@ class OpticalCurves:
     label: str  # of the y axis
     fact: str = ""
     note: str = ""
+    flux_label: str = "Flux (relative)"  # of the y axis, as flux and as flux over the level
+    normal_label: str = NORMALISED
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _prediction_alone(report: Report | None) -> OpticalCurves | None:
         y_range=y_limits(y),
         label=NORMALISED,
         fact="predicted, not observed",
+        flux_label=NORMALISED,
     )
 
 
@@ -289,6 +292,38 @@ def xp_curves(star: Star | None, report: Report | None, *, normalised: bool = Fa
         top, unit = top / at_550, XP_NORMALISED
     limits = (-0.03 * top, 1.18 * top) if top > 0 else (0.0, 1.0)
     return XpCurves(data, predicted, residual, limits, unit, flux_unit, fact, _dust(made))
+
+
+def xp_as_optical(star: Star | None, report: Report | None) -> OpticalCurves | None:
+    """An observed XP spectrum in the form of an optical one, for a frame that shows either; None without one.
+
+    Wavelengths in vacuum Angstrom, flux in the unit that its label says, the level its flux at 550 nm.
+    """
+    if star is None or "gaia_xp" not in star.spectra:
+        return None
+    curves = xp_curves(star, report)
+    if curves is None or not curves.data["x"].size:
+        return None
+    seen, made = curves.data, curves.predicted
+    label = f"Flux ({curves.flux_unit})"
+    return OpticalCurves(
+        data=seen,
+        model={name: made[name] for name in ("x", "y", "level")},
+        predicted=_empty("x", "y", "e", "level"),
+        continuum=_empty("x", "y", "level"),
+        masks=_empty("left", "right"),
+        residual=curves.residual,
+        wavelength=seen["x"],
+        level=seen["level"],
+        window=None,
+        x_range=_x_range(seen["x"]),
+        y_range=curves.y_range,
+        label=label,
+        fact=curves.fact,
+        note="Gaia XP: no optical spectrum",
+        flux_label=label,
+        normal_label=f"Flux ({XP_NORMALISED})",
+    )
 
 
 def _dust(made: Any) -> str:
