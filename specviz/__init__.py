@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from specviz.analysis.export import export
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
-    from specviz.app import compare, explore, face_off, serve
+    from specviz.app import compare, explore, face_off, serve, vet
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
     from specviz.spectra.spectrum import Spectrum
@@ -36,6 +36,7 @@ _ROOMS = {
     "serve": "specviz.app",
     "compare": "specviz.app",
     "face_off": "specviz.app",
+    "vet": "specviz.app",
     "Spectrum": "specviz.spectra.spectrum",
     "Star": "specviz.spectra.star",
     "Report": "specviz.analysis.report",
@@ -56,6 +57,7 @@ __all__ = [
     "serve",
     "compare",
     "face_off",
+    "vet",
     "load_model",
     "Spectrum",
     "Star",

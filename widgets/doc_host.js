@@ -22,7 +22,7 @@ async function initialize({ model }) {
 
 async function render({ model, el }) {
   if (model.get("role") === "runtime") return undefined;
-  const { holder, notices, place } = makeHolder(el, model.get("css"), model.get("label"));
+  const { holder, notices, place } = makeHolder(el, model.get("css"), model.get("spoken"));
   let closed = false;
   let view = null;
   const waiting = [];                           // messages of the kernel before the view stands

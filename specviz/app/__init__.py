@@ -5,5 +5,6 @@ from specviz.app.comparing import Comparison, compare
 from specviz.app.explorer import Explorer, explore
 from specviz.app.facing import face_off
 from specviz.app.serving import page, serve
+from specviz.app.vetting import Vetting, vet
 
-__all__ = ["Comparison", "Explorer", "compare", "explore", "face_off", "page", "serve"]
+__all__ = ["Comparison", "Explorer", "Vetting", "compare", "explore", "face_off", "page", "serve", "vet"]

@@ -36,7 +36,7 @@ class Comparison(DocHost):
         self.session, self.view = session, view
         self._unsubscribe: Callable[[], None] | None = None
         palettes = {k: dict(v) for k, v in PALETTES.items()}
-        super().__init__(view.layout, palettes=palettes, theme=theme, on_close=self._end, label="Two stars compared")
+        super().__init__(view.layout, palettes=palettes, theme=theme, on_close=self._end, spoken="Two stars compared")
         view.connect(self._show)
         self.on_key(self._pressed, keys=view.KEYS)
         self.on_act(view.act)

@@ -59,7 +59,7 @@ class DocHost(anywidget.AnyWidget):
     scripts : sequence of str, optional
         Which BokehJS scripts to send; default: what the document needs now.
     **traits
-        Further traits: ``label`` (the widget's name for screen readers), and those of a subclass.
+        Further traits: ``spoken`` (the widget's name for screen readers), and those of a subclass.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class DocHost(anywidget.AnyWidget):
     palettes = traitlets.Dict().tag(sync=True)
     theme = traitlets.Enum(("auto", "light", "dark"), default_value="auto").tag(sync=True)
     css = traitlets.Unicode().tag(sync=True)
-    label = traitlets.Unicode("Interactive view").tag(sync=True)  # its name for screen readers
+    spoken = traitlets.Unicode("Interactive view").tag(sync=True)  # its name for screen readers
     wanted_keys = traitlets.List(traitlets.Unicode()).tag(sync=True)  # "keys" is a name of ipywidgets
 
     def __init__(

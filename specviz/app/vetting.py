@@ -1,0 +1,272 @@
+"""``vet``: a list of stars that a person labels by keyboard, as an ipywidget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from specviz import api
+from specviz.app.vetting_wiring import begin, listen, make_session, view_of, world_of
+from specviz.app.work_lists import vet_list
+from specviz.doors.bokeh_private import BOKEH_SCRIPTS
+from specviz.doors.doc_host import DocHost
+from specviz.doors.environment import at_prompt
+from specviz.doors.runtime import Runtime
+from specviz.errors import SpecvizError
+from specviz.session.state import State
+from specviz.session.vetting.session import VetSession
+from specviz.session.vetting.values import Label, Progress
+from specviz.views.palette import PALETTES
+
+if TYPE_CHECKING:
+    from specviz.session.vetting.vocabulary import Vocabulary
+
+SETTLE = 0.15  # seconds that the first picture waits for its star
+SPOKEN = "Vetting a list of stars"
+
+
+class Vetting(DocHost):
+    """A list that is labelled, as an ipywidget: show it as a cell's last line.
+
+    Every method is one that a key or a button calls; what it writes is on disk when it returns.
+
+    Attributes
+    ----------
+    star : Star or None
+        The star on screen (observable: ``vetting.observe(f, "star")``).
+    report : Report or None
+        What the model says of it.
+    said : Label
+        What this reviewer says of it.
+    progress : Progress
+        Stars done of how many, and the pace.
+    session : VetSession
+        For programs: ``vetting.session.state.vet`` is all that is known of the list.
+    """
+
+    star = traitlets.Any(None, allow_none=True)
+    report = traitlets.Any(None, allow_none=True)
+    said = traitlets.Any(Label())
+    progress = traitlets.Any(Progress(0, 0))
+
+    def __init__(self, session: VetSession, world: Any, *, theme: str = "auto") -> None:
+        self.session = session
+        self._unsubscribe: Callable[[], None] | None = None
+        self.view = view_of(session, world)
+        session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
+        palettes = {k: dict(v) for k, v in PALETTES.items()}
+        super().__init__(self.view.layout, palettes=palettes, theme=theme, on_close=self._end, spoken=SPOKEN)
+        self.view.connect(self._show)
+        listen(self, self.view, session)
+        self._unsubscribe = session.subscribe(self._follow)
+        self._follow(State(), State())
+
+    def _show(self, draw: Callable[[], None], later: bool = False) -> None:
+        with self.hold(later=later):
+            draw()
+
+    def _follow(self, _old: State, _new: State) -> None:
+        state = None
+        while state is not self.session.state:  # again, if another thread has changed it meanwhile
+            state = self.session.state
+            with self.hold_trait_notifications():
+                self.star, self.report = state.star, state.report
+                if state.vet is not None:
+                    self.said, self.progress = state.vet.label, state.vet.progress
+
+    # ------------------------------------------------------------------ what a person says
+    def label(self, *arguments: Any, **options: Any) -> Label:
+        """Say something of the star on screen: ``vetting.label(3, "emission", "Hα double", flags=["nebula"])``.
+
+        What is not given stays; see :meth:`specviz.session.vetting.labelling.Labelling.label`.
+
+        Raises
+        ------
+        OptionError
+            A word that is not in the vocabulary; nothing is written then.
+        SpecvizError
+            No star is on screen, or it could not be written.
+        """
+        found = self.session.label(*arguments, **options)
+        self._written()
+        return found
+
+    def flag(self, name: str) -> Label:
+        """Set a flag of the star on screen, or take it away again."""
+        found = self.session.flag(name)
+        self._written()
+        return found
+
+    def clear(self) -> Label:
+        """Take back everything that I say of the star on screen, in one step."""
+        found = self.session.clear()
+        self._written()
+        return found
+
+    def finish(self) -> None:
+        """I have finished with the star on screen: on to the next without a label."""
+        self.session.finish()
+        self._written()
+
+    def undo_label(self) -> bool:
+        """Take back the last thing I said, whichever star it was of, and show that star; False if there is none."""
+        done = self.session.undo_label()
+        self._written()
+        return done
+
+    def redo_label(self) -> bool:
+        """Say again what was taken back last; False if there is nothing."""
+        done = self.session.redo_label()
+        self._written()
+        return done
+
+    def _written(self) -> None:
+        """A program is told by an exception what a person reads in the widget: the disk would not have it."""
+        problem = self.session.vet.problem
+        if problem:
+            raise SpecvizError(problem)
+
+    # ------------------------------------------------------------------ the list
+    def forward(self) -> None:
+        """The next row in the order at hand; stays at the end."""
+        self.session.forward()
+
+    def back(self) -> None:
+        """The row before it in that order."""
+        self.session.back()
+
+    def jump(self, row: int) -> None:
+        """Show a row of the list, counted from 1."""
+        self.session.jump(row)
+
+    def set_filter(self, which: str = "all") -> int:
+        """Go through some of the rows only; gives how many there are.
+
+        "all", "unlabelled", "labelled", "undecided", "conflicts", "class:NAME", "flag:NAME", or words to find.
+        """
+        return self.session.set_filter(which)
+
+    def set_order(self, by: str = "list") -> None:
+        """Go through them in the order of the list ("list"), or the oddest first ("odd")."""
+        self.session.set_order(by)
+
+    def set_blind(self, blind: bool = True) -> None:
+        """Hide what the model and others say until a label is saved, or show it at once."""
+        self.session.set_blind(blind)
+
+    def set_move_on(self, on: bool = True) -> None:
+        """A quality key also saves and goes on."""
+        self.session.set_move_on(on)
+
+    # ------------------------------------------------------------------ how it is shown
+    def set(self, **options: Any) -> None:
+        """Change how things are shown, as its controls do: ``vetting.set(flux="normalised", smooth=2)``.
+
+        The options are those of :class:`specviz.session.view_options.ViewOptions`.
+        """
+        self.session.set(**options)
+
+    def undo(self) -> bool:
+        """Take the last change of the view back (:meth:`undo_label` takes labels back); False if there is none."""
+        return self.session.undo()
+
+    def redo(self) -> bool:
+        """Make the change of the view that was undone last again; False if there is none."""
+        return self.session.redo()
+
+    def wait(self, timeout: float = 120.0) -> State:
+        """Block until the star that was asked for is on screen, or has failed."""
+        return self.session.wait(timeout)
+
+    @property
+    def path(self) -> Path:
+        """The file that the labels are in."""
+        return Path(self.session.vet.path)
+
+    def _end(self) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self.view.close()
+        self.session.close()
+        self.star = self.report = None
+
+    def __repr__(self) -> str:
+        vet = self.session.state.vet
+        if vet is None:
+            return at_prompt("<specviz Vetting: closed>")
+        done = f"{vet.progress.done} of {vet.progress.total} done by {vet.reviewer}"
+        return at_prompt(f"<specviz Vetting: {vet.work_list}, {done}>")
+
+
+def vet(
+    work_list: Any,
+    *,
+    labels: str | Path | None = None,
+    reviewer: str | None = None,
+    vocabulary: Vocabulary | Mapping[str, Any] | str | Path | None = None,
+    blind: bool = True,
+    order: str = "list",
+    model: str = api.DEFAULT_MODEL,
+    device: str = "auto",
+    theme: str = "auto",
+    online: bool = True,
+    locals: Sequence[Any] = (),
+) -> Vetting:
+    """Go through a list of stars by keyboard and label them; every label is on disk before it is on screen.
+
+    Parameters
+    ----------
+    work_list : list, table, path, archive or ranking
+        A list of names, paths, Stars or candidates; an astropy table or pandas data frame that names stars; the path of
+        such a table (CSV, ECSV, VOTable, FITS, Parquet), of a text with a name a line, of a folder of spectra; a
+        :class:`~specviz.archives.local.LocalArchive` or its HDF5 or Parquet file; a question in ADQL; or what
+        ``specviz.outliers`` gives, which comes with how odd each star is.
+    labels : path, optional
+        The journal of labels: made where it is not there, gone on with where it is. By default one a list, in this
+        machine's folder of user data.
+    reviewer : str, optional
+        In whose name labels are written; by default the name you have on this machine.
+    vocabulary : path of a JSON file, mapping or Vocabulary, optional
+        The words to choose from, their keys, and what they mean
+        (:class:`specviz.session.vetting.vocabulary.Vocabulary`).
+    blind : bool
+        Hide the model's opinion and the labels of others until a label is saved.
+    order : {"list", "odd"}
+        The oddest first, which ranks the list behind you where that has not been done.
+    model, device, theme, online, locals
+        As in :func:`specviz.explore`.
+
+    Returns
+    -------
+    Vetting
+        An ipywidget. It opens at the star where this reviewer stopped.
+
+    Raises
+    ------
+    SpecvizError
+        The list is empty or cannot be read; the journal is damaged, read-only or of a newer specviz; the vocabulary has
+        a key twice. Nothing is shown then.
+
+    Examples
+    --------
+    >>> import specviz
+    >>> vetting = specviz.vet(["demo 1", "demo 2", "demo 3"], labels="mine.labels")  # doctest: +SKIP
+    >>> vetting.label(4, "star")                                                      # doctest: +SKIP
+    >>> vetting.finish()                                                              # doctest: +SKIP
+    >>> vetting.labels()                                                              # doctest: +SKIP
+    """
+    listed = vet_list(work_list)  # first, and the session's parts: what is wrong is said before anything is shown
+    options: dict[str, Any] = dict(labels=labels, reviewer=reviewer, vocabulary=vocabulary, blind=blind, order=order)
+    made = make_session(listed, model=model, device=device, online=online, locals=locals, **options)
+    try:
+        Runtime.get(BOKEH_SCRIPTS)  # the browser reads them while the views are built
+        with made.building():
+            begin(made, listed, order)
+            return Vetting(made, world_of(made), theme=theme)
+    except BaseException:
+        made.close()  # lets the journal go
+        raise

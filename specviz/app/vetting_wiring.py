@@ -1,0 +1,97 @@
+"""What a vetting widget and a vetting page share: the session of a list, its view, and what a person does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from specviz import api
+from specviz.app.models_here import ModelsHere
+from specviz.app.wiring import surroundings, velocity_templates
+from specviz.app.work_lists import VetList
+from specviz.archives.finder import Sky
+from specviz.errors import OptionError, SpecvizError
+from specviz.session.state import Notice
+from specviz.session.vetting.journal import LabelJournal
+from specviz.session.vetting.session import VetSession
+from specviz.session.vetting.vocabulary import Vocabulary
+
+ORDERS = ("list", "odd")
+
+
+def make_session(
+    listed: VetList,
+    *,
+    labels: str | Path | None = None,
+    reviewer: str | None = None,
+    vocabulary: Any = None,
+    blind: bool = True,
+    order: str = "list",
+    model: str = api.DEFAULT_MODEL,
+    device: str = "auto",
+    online: bool = True,
+    locals: Sequence[Any] = (),
+    allow_paths: bool = True,
+) -> VetSession:
+    """A session for a list, its journal open; :func:`begin` takes the list up.
+
+    Parameters
+    ----------
+    listed : VetList
+    allow_paths : bool
+        The person may name files of this machine.
+    labels, reviewer, vocabulary, blind, order, model, device, online, locals
+        As of :func:`specviz.vet`.
+    """
+    if order not in ORDERS:
+        raise OptionError(f"There is no order {order!r}", expected='"list" or "odd"')
+    words = Vocabulary.of(vocabulary)
+    engine = api.default_engine(model, device)
+    sky = Sky(online=online, locals=(*listed.locals, *locals))
+    journal = LabelJournal(Path(labels or "vetting.labels"), reviewer or "me")
+    return VetSession(
+        engine, journal=journal, vocabulary=words, work_list=listed.name, blind=blind, oddity=None, sky=sky,
+        allow_paths=allow_paths, expecting=True, models=ModelsHere(device), templates=velocity_templates,
+    )  # fmt: skip
+
+
+def world_of(session: VetSession) -> Any:
+    """What the views are told of the world."""
+    return surroundings(session.engine)
+
+
+def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
+    """Take up the list, at the star where this reviewer stopped."""
+    session.begin(listed.targets, listed.scores)
+    if order == "odd" and listed.scores is not None:
+        session.set_order("odd")
+
+
+def view_of(session: VetSession, world: Any) -> Any:
+    """The display of a session."""
+    try:
+        from specviz.views.vetting_view import VettingView  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        from specviz.app.bare_vetting import BareView as VettingView
+
+    return VettingView(session, world)
+
+
+def listen(door: Any, view: Any, session: VetSession) -> None:
+    """Wire what a person does to the widget as a whole; ``door`` is a DocHost or a served page's Inbox."""
+
+    def pressed(press: Any) -> None:
+        if not press.field:
+            view.key(press.key, press.shift)
+        elif press.key == "Escape" and session.state.busy:
+            session.cancel()
+
+    def trouble(text: str, error: BaseException | None) -> None:
+        known = isinstance(error, SpecvizError)
+        said = str(error) if known else f"{text} (a fault of specviz; the rest goes on working)"
+        session.tell(Notice("error", "That did not work", said))
+
+    door.on_key(pressed, keys=view.KEYS)
+    door.on_act(view.act)
+    door.on_error(trouble)

@@ -1,0 +1,156 @@
+"""What may be vetted: from what a person hands in (names, a table, a folder, a file, a ranking) to a list of stars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specviz.app.wiring import _LONGEST_PATH, archive_of, targets_of
+from specviz.archives.protocol import Archive
+from specviz.errors import NotFoundError, OptionError, ReadError, SpecvizError
+from specviz.session.resolve import is_path, is_query, targets_in
+
+#: Files of a folder that may hold a spectrum. Others (notes, pictures, journals of labels) are left out and counted.
+_SPECTRA = (".fits", ".fit", ".fts", ".fz", ".gz", ".csv", ".tsv", ".ecsv", ".vot", ".xml", ".txt", ".dat", ".avro")
+#: What a list in memory is called, which has no name of its own.
+_NAMELESS = "list"
+
+
+@dataclass(frozen=True, eq=False)
+class VetList:
+    """A list to be vetted.
+
+    Parameters
+    ----------
+    name : str
+        What the list is called in the journal: the file's or folder's name, else "list".
+    targets : tuple
+        One a row, of the kinds that :func:`specviz.session.resolve.resolve` takes.
+    scores : array of float, shape (n,), optional
+        How odd each is, larger = odder, where that is known.
+    locals : tuple of Archive
+        In which names are looked up first.
+    left_out : tuple of str
+        Names of files of a folder that cannot be spectra.
+    """
+
+    name: str
+    targets: tuple[Any, ...]
+    scores: NDArray[np.float64] | None = None
+    locals: tuple[Archive, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+def vet_list(x: Any) -> VetList:
+    """The list that ``x`` stands for.
+
+    Parameters
+    ----------
+    x
+        A list of names, paths, Stars, Spectra or candidates; a table in memory; the path of a table (CSV, ECSV,
+        VOTable, FITS, Parquet), of a text of names, of a folder, of one file of spectra; an archive of one's own or its
+        HDF5 or Parquet file; a question in ADQL; a ranking (``specviz.outliers(...)``).
+
+    Raises
+    ------
+    SpecvizError
+        It is empty, cannot be read, or is nothing of the kind.
+    """
+    if x is None:
+        raise OptionError("No list to vet", expected=_EXPECTED)
+    if hasattr(x, "targets") and hasattr(x, "scores"):  # a ranking
+        scores = np.asarray(x.scores, np.float64).ravel()
+        return _sound(VetList(str(getattr(x, "name", "") or "ranking"), tuple(x.targets), scores))
+    if isinstance(x, str) and is_query(x):
+        from specviz.archives.targets import query_targets
+
+        return _sound(VetList("query", tuple(query_targets(x))))
+    if isinstance(x, (str, Path)) and len(str(x)) < _LONGEST_PATH:
+        return _sound(_of_path(x))
+    if isinstance(x, Archive) and hasattr(x, "names"):
+        return _sound(VetList(str(getattr(x, "name", "") or "archive"), tuple(targets_of(x)), locals=(x,)))
+    try:
+        targets = targets_of(x)
+    except TypeError as error:
+        if isinstance(error, SpecvizError):
+            raise
+        raise OptionError(f"A {type(x).__name__} is no list of stars", expected=_EXPECTED) from error
+    return _sound(VetList(_NAMELESS, tuple(targets)))
+
+
+_EXPECTED = "names, paths, Stars, a table, a folder, or specviz.outliers(...)"
+
+
+def _sound(found: VetList) -> VetList:
+    """A list that is not empty; files that many stars are in stand for all of them."""
+    targets = tuple(t for target in found.targets for t in _stars_of(target))
+    scores = found.scores if len(targets) == len(found.targets) else None
+    if not targets:
+        raise OptionError(f"The list {found.name} is empty", expected="at least one star to look at")
+    strange = next((t for t in targets if not _may_be_a_star(t)), None)
+    if strange is not None:
+        raise OptionError(f"A {type(strange).__name__} is no star", expected=_EXPECTED)
+    return replace(found, targets=targets, scores=scores)
+
+
+def _may_be_a_star(target: Any) -> bool:
+    if isinstance(target, str):
+        return bool(target.strip())
+    return isinstance(target, Path) or any(hasattr(target, a) for a in ("spectra", "wavelength", "text", "archive"))
+
+
+def _stars_of(target: Any) -> Iterable[Any]:
+    """A report stands for its star, a number for its text; anything else for itself."""
+    if hasattr(target, "star") and hasattr(target, "provenance"):
+        return (target.star,)
+    if isinstance(target, (int, np.integer)) and not isinstance(target, bool):
+        return (str(int(target)),)
+    return (target,)
+
+
+def _of_path(x: str | Path) -> VetList:
+    text = str(x).strip()
+    path = Path(text).expanduser()
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # a name that no file system takes
+        there = False
+    if not there:
+        if isinstance(x, Path) or is_path(text):
+            raise NotFoundError(f"There is no file or folder {text[:200]}", expected=_EXPECTED)
+        return VetList(text[:80] or _NAMELESS, (text,) if text else ())
+    if path.is_dir():
+        return _of_folder(path)
+    archive = archive_of(path)
+    if isinstance(archive, Archive):
+        return VetList(path.name, tuple(targets_of(archive)), locals=(archive,))
+    return VetList(path.name, tuple(_of_file(path)))
+
+
+def _of_folder(path: Path) -> VetList:
+    files = [Path(p) for p in targets_of(path)]
+    kept = [p for p in files if p.suffix.lower() in _SPECTRA]
+    if not kept:
+        raise SpecvizError(f"The folder {path.name} holds no spectra", expected="files such as spec-….fits")
+    left = tuple(str(p.relative_to(path)) for p in files if p not in set(kept))
+    return VetList(path.resolve().name, tuple(kept), left_out=left)
+
+
+def _of_file(path: Path) -> Sequence[Any]:
+    """The targets that a file lists, else the stars in it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    listed = targets_in(path.name, data)
+    if listed:
+        return listed
+    from specviz.spectra.readers import read_bytes
+
+    stars = read_bytes(data, path.name)
+    return [path] if len(stars) == 1 else stars
