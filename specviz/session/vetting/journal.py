@@ -73,6 +73,36 @@ class LabelJournal:
                 raise
         return tuple(made)
 
+    def add(self, events: Sequence[Event]) -> int:
+        """Take in events of another journal as they are; those that are here already are passed over.
+
+        All of them come, or (if it raises) none.
+
+        Returns
+        -------
+        int
+            How many were new.
+        """
+        columns = _COLUMNS.removeprefix("number, ")
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                before = self._db.total_changes
+                self._db.executemany(
+                    f"INSERT INTO events ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uuid) DO NOTHING",
+                    [
+                        (e.uuid, e.step, e.star, e.reviewer, e.time, e.kind, json.dumps(e.value), e.undoes,
+                         json.dumps(asdict(e.context)), e.specviz)
+                        for e in events
+                    ],
+                )  # fmt: skip
+                new = self._db.total_changes - before
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+        return new
+
     def events(self, *, after: int = 0, reviewer: str | None = None) -> list[Event]:
         """The events behind number ``after``, in order; of one reviewer, or of all."""
         with self._lock:

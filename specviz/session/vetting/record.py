@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from specviz.session.vetting.journal import LabelJournal
-from specviz.session.vetting.values import CHANGES, Event, Label, label_of
+from specviz.session.vetting.values import ADJUDICATOR, CHANGES, DECISION, Event, Label, label_of, voice
 
 
 class Record:
@@ -18,13 +18,15 @@ class Record:
 
     def __init__(self, journal: LabelJournal) -> None:
         self._journal, self._me = journal, journal.reviewer
+        self._voice = self._me  # whose labels are mine now
         self._keys: frozenset[str] = frozenset()
-        self._events: dict[tuple[str, str], list[Event]] = {}  # (star, reviewer) -> changes of its label
+        self._events: dict[tuple[str, str], list[Event]] = {}  # (star, voice) -> changes of its label
         self._labels: dict[tuple[str, str], Label] = {}
         self._gone: set[str] = set()
         self._stars: dict[str, str] = {}  # step -> the star it is of
-        self._done: list[str] = []  # my steps that can be taken back, the latest last
-        self._undone: list[str] = []  # and those that can be made again
+        # My steps that can be taken back, the latest last, and those that can be made again: of my looks, of decisions.
+        self._done: dict[str, list[str]] = {self._me: [], DECISION: []}
+        self._undone: dict[str, list[str]] = {self._me: [], DECISION: []}
         self._seen: set[str] = set()
         self._last = 0
         self.last_open = ""
@@ -32,7 +34,9 @@ class Record:
 
     def take_up(self, keys: Sequence[str]) -> None:
         """Read the journal anew for the stars of a list."""
+        voice = self._voice
         self.__init__(self._journal)  # type: ignore[misc]
+        self._voice = voice
         self._keys = frozenset(keys)
         self.refresh()
 
@@ -57,21 +61,22 @@ class Record:
     def _take(self, event: Event) -> None:
         if event.star not in self._keys:
             return
-        mine, who = event.reviewer == self._me, (event.star, event.reviewer)
+        who = event.star, voice(event)
+        mine, said = event.reviewer == self._me, who[1]
         if mine and event.kind in (*CHANGES, "open"):
             self.last_open = event.star
         if event.kind in CHANGES:
             self._events.setdefault(who, []).append(event)
             self._stars[event.step] = event.star
-            if mine and event.step not in self._done[-1:]:
-                self._done.append(event.step)
-                self._undone.clear()
+            if mine and event.step not in self._done[said][-1:]:
+                self._done[said].append(event.step)
+                self._undone[said].clear()
         elif event.kind in ("undo", "redo"):
             (self._gone.add if event.kind == "undo" else self._gone.discard)(event.undoes)
             source, other = (self._done, self._undone) if event.kind == "undo" else (self._undone, self._done)
-            if mine and event.undoes in source:
-                source.remove(event.undoes)
-                other.append(event.undoes)
+            if mine and event.undoes in source[said]:
+                source[said].remove(event.undoes)
+                other[said].append(event.undoes)
             if mine:
                 self.last_open = event.star
         else:
@@ -80,31 +85,54 @@ class Record:
 
     # ------------------------------------------------------------------ what it says
     def label(self, star: str) -> Label:
-        """Mine."""
-        return self._labels.get((star, self._me), Label())
+        """Mine; the decision, while I decide."""
+        return self._labels.get((star, self._voice), Label())
+
+    @property
+    def role(self) -> str:
+        """:data:`ADJUDICATOR` while I decide, "" while I look."""
+        return ADJUDICATOR if self._voice == DECISION else ""
+
+    @role.setter
+    def role(self, role: str) -> None:
+        self._voice = DECISION if role == ADJUDICATOR else self._me
+
+    def decision(self, star: str) -> Label | None:
+        """What was decided on a star, None if nothing was."""
+        found = self._labels.get((star, DECISION))
+        return found if found is not None and found.done else None
 
     def others(self, star: str) -> tuple[tuple[str, Label], ...]:
-        """What others have finished saying of a star, by their names."""
-        found = [(who, label) for (key, who), label in self._labels.items() if key == star and who != self._me]
-        return tuple(sorted((who, label) for who, label in found if label.done))
+        """What others have finished saying of a star, by their names; while I decide, what I said myself, too."""
+        unlike = (self._voice, DECISION)
+        found = {who: label for (key, who), label in self._labels.items() if key == star and who not in unlike}
+        return tuple((who, found[who]) for who in sorted(found) if found[who].done)
+
+    def finished(self) -> dict[str, dict[str, Label]]:
+        """Star -> reviewer -> label, of those that are finished; without decisions."""
+        said: dict[str, dict[str, Label]] = {}
+        for (star, who), label in self._labels.items():
+            if label.done and who != DECISION:
+                said.setdefault(star, {})[who] = label
+        return said
 
     def conflicts(self) -> frozenset[str]:
         """Stars whose finished labels differ in class."""
-        said: dict[str, set[str]] = {}
-        for (star, _), label in self._labels.items():
-            if label.done:
-                said.setdefault(star, set()).add(label.klass)
-        return frozenset(star for star, classes in said.items() if len(classes) > 1)
+        return frozenset(
+            star for star, said in self.finished().items() if len({label.klass for label in said.values()}) > 1
+        )
 
     @property
     def undoable(self) -> str | None:
         """My last step that can be taken back."""
-        return self._done[-1] if self._done else None
+        done = self._done[self._voice]
+        return done[-1] if done else None
 
     @property
     def redoable(self) -> str | None:
         """My last step that was taken back."""
-        return self._undone[-1] if self._undone else None
+        undone = self._undone[self._voice]
+        return undone[-1] if undone else None
 
     def star_of(self, step: str) -> str:
         """The star that a step is of."""

@@ -14,6 +14,8 @@ Status = Literal["waiting", "begun", "labelled", "undecided"]
 CHANGES = ("quality", "class", "flag", "comment", "done")
 #: Others: which star is on screen, whether the model's opinion is hidden, and steps taken back or made again.
 OTHERS = ("open", "blind", "undo", "redo")
+#: Role of one who decides where reviewers differ; and whose label such a decision is (nobody's own): see :func:`voice`.
+ADJUDICATOR, DECISION = "adjudicator", ""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Context:
         :attr:`Vocabulary.version`.
     work_list : str
         Name of the list.
+    role : str
+        :data:`ADJUDICATOR` where the event belongs to a decision on what reviewers said, "" where it is a look of one's
+        own.
+    source : str
+        Name of the file that it was imported from, "" if it was said here.
     """
 
     model: str = ""
@@ -83,6 +90,8 @@ class Context:
     blind: bool = True
     vocabulary: str = ""
     work_list: str = ""
+    role: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,23 @@ class Event:
     specviz: str = ""
 
 
+def voice(event: Event) -> str:
+    """Whose label an event belongs to: its reviewer's, or :data:`DECISION`, which adjudicators write together."""
+    return DECISION if event.context.role == ADJUDICATOR else event.reviewer
+
+
+def in_time(events: Iterable[Event]) -> list[Event]:
+    """Events in the order in which they came to be, wherever they were written; those of one moment as they stand.
+
+    A journal that others were merged into holds older events behind newer ones.
+    """
+    return sorted(events, key=lambda e: e.time)
+
+
 def undone(events: Iterable[Event]) -> frozenset[str]:
-    """The steps that are taken back at the end of ``events`` (in order)."""
+    """The steps that are taken back at the end of ``events``."""
     gone: set[str] = set()
-    for event in events:
+    for event in in_time(events):
         if event.kind == "undo":
             gone.add(event.undoes)
         elif event.kind == "redo":
@@ -135,11 +157,11 @@ def undone(events: Iterable[Event]) -> frozenset[str]:
 
 
 def label_of(events: Iterable[Event], gone: frozenset[str] | None = None) -> Label:
-    """What the events of one reviewer about one star, in order, add up to.
+    """What the events of one :func:`voice` about one star add up to, in the order of their times.
 
     ``gone``: steps that are taken back, where the events that say so are not among ``events``.
     """
-    listed = list(events)
+    listed = in_time(events)
     gone = undone(listed) if gone is None else gone
     quality: int | None = None
     klass = comment = time = ""
@@ -217,6 +239,11 @@ class Vet:
         The line window that is looked at.
     move_on : bool
         A quality key also saves and goes on.
+    adjudicating : bool
+        ``label`` and the labels of ``rows`` are not mine but the decisions on what reviewers said; ``others`` holds
+        what every reviewer said, and nothing is hidden.
+    decision : Label or None
+        What was decided on the star on screen; None while hidden, and where nothing was.
     saved : str
         When the last event was on disk, ISO 8601 UTC; "" before the first.
     problem : str
@@ -244,6 +271,8 @@ class Vet:
     odd: Any = None
     window: int | None = None
     move_on: bool = False
+    adjudicating: bool = False
+    decision: Label | None = None
     saved: str = ""
     problem: str = ""
     progress: Progress = field(default_factory=lambda: Progress(0, 0))
@@ -258,8 +287,8 @@ class Vet:
 
 
 def by_star(events: Sequence[Event]) -> dict[tuple[str, str], list[Event]]:
-    """(star, reviewer) -> its events, in order."""
+    """(star, :func:`voice`) -> its events, in order."""
     found: dict[tuple[str, str], list[Event]] = {}
     for event in events:
-        found.setdefault((event.star, event.reviewer), []).append(event)
+        found.setdefault((event.star, voice(event)), []).append(event)
     return found

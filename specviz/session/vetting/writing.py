@@ -116,6 +116,7 @@ class Writing(Session):
             blind=not vet.revealed,
             vocabulary=vet.vocabulary.version,
             work_list=vet.work_list,
+            role=self._record.role,
         )
 
     def refresh(self) -> None:
@@ -136,15 +137,19 @@ class Writing(Session):
         at = self._state.position if position is _SAME else position
         row = vet.rows[at] if at is not None and 0 <= at < len(vet.rows) else None
         label = row.label if row is not None else Label()
-        revealed = not vet.blind or label.done
+        adjudicating = self._record.role != ""
+        revealed = not vet.blind or label.done or adjudicating
         others = () if row is None or not revealed else self._record.others(row.key)
-        done = sum(r.label.done for r in vet.rows)
+        counted = [vet.rows[p] for p in vet.order] if adjudicating else vet.rows  # there is nothing else to decide on
+        done = sum(r.label.done for r in counted)
         return replace(
             vet,
             label=label,
             others=others,
             revealed=revealed,
-            progress=Progress(done, len(vet.rows), self._pace.each),
+            adjudicating=adjudicating,
+            decision=None if row is None or not revealed else self._record.decision(row.key),
+            progress=Progress(done, len(counted), self._pace.each),
             can_undo=self._record.undoable is not None,
             can_redo=self._record.redoable is not None,
         )
