@@ -88,7 +88,8 @@ def hints_html(table: KeyTable) -> str:
 
 
 def _hint(key: Key) -> str:
-    words = f"{keycap(key)} {text(key.hint)}"
+    cap = f"<kbd>{text(key.cap)}</kbd>" if key.cap else keycap(key)
+    words = f"{cap} {text(key.hint)}"
     if not key.field:
         return f"<span>{words}</span>"
     # Seen while it has the focus, which the key and a click on its words give it.

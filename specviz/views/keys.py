@@ -45,6 +45,10 @@ class Key:
         "star": only when the full view is there, not on the first screen.
     field : str
         The hint bar has a small field for this key; Enter sends it as an act: this word, and what was typed.
+    about : str
+        What the function is given, "" for nothing: several keys may share a function.
+    cap : str
+        What the hint bar shows in place of the key, where one entry stands there for several: "0–4".
     """
 
     key: str
@@ -56,6 +60,8 @@ class Key:
     code: str = ""
     where: Literal["always", "star"] = "star"
     field: str = ""
+    about: str = ""
+    cap: str = ""
 
     @property
     def sign(self) -> str:
@@ -118,8 +124,8 @@ class KeyTable:
         entry = self.find(key, shift)
         if entry is None or (entry.where == "star" and not full):
             return False
-        function: Callable[[], Any] = getattr(actor, entry.does)
-        function()
+        function: Callable[..., Any] = getattr(actor, entry.does)
+        function(*([entry.about] if entry.about else []))
         return True
 
 
