@@ -259,31 +259,44 @@ def out_of_range(
 
 
 def xp_disagrees(observed: Prepared | None, predicted: PredictedSpectrum | None) -> QualityFlag:
-    """Observed XP against the XP predicted from the other survey: reduced chi square with both errors, scale fitted.
-
-    A reddening that was fitted to this very spectrum has no error of its own here: only the shape is judged.
+    """Observed XP against the XP predicted from the other survey: reduced chi square with both errors, scale fitted
+    (:func:`xp_residual`).
     """
     if observed is None or predicted is None:
         return QualityFlag("xp_disagrees", None, _NOT_MADE["xp_disagrees"])
-    if predicted.dust is not None and predicted.ebv_source == "fitted":
-        predicted = predicted.with_reddening(predicted.ebv, 0.0, "fitted")
-    values, ivar = np.asarray(observed.values, np.float64), np.asarray(observed.ivar, np.float64)
-    flux, sigma = np.asarray(predicted.flux, np.float64), np.asarray(predicted.sigma, np.float64)
-    if not np.isfinite(sigma).any():  # against the data's errors alone, every prediction would be wrong
+    if not np.isfinite(predicted.sigma).any():  # against the data's errors alone, every prediction would be wrong
         return QualityFlag(
             "xp_disagrees", None, _NOT_MADE["xp_disagrees"], "the model gives no error of its prediction"
         )
-    sigma = np.nan_to_num(sigma)
-    use = ivar > 0
-    if use.sum() < 10 or flux.shape != values.shape:
+    residual = xp_residual(observed, predicted)
+    if residual is None:
         return QualityFlag("xp_disagrees", None, _NOT_MADE["xp_disagrees"])
-    weight = 1.0 / (1.0 / ivar[use] + sigma[use] ** 2)
-    scale = float(np.sum(weight * values[use] * flux[use]) / np.sum(weight * flux[use] ** 2))
-    chi2 = float(np.mean(weight * (values[use] - scale * flux[use]) ** 2))
+    chi2 = float(np.nanmean(residual**2))
     shown = f"{chi2:.1f}" if chi2 < 100 else f"{chi2:.0f}"
     if chi2 <= XP_CHI2:
         return QualityFlag("xp_disagrees", True, f"XP agrees, χ²/N {shown}")
     return QualityFlag("xp_disagrees", False, f"XP disagrees, χ²/N {shown}")
+
+
+def xp_residual(observed: Prepared, predicted: PredictedSpectrum) -> NDArray[np.float64] | None:
+    """(observed - scale * predicted) / sigma of both, shape (L,), NaN where nothing was observed; the scale is fitted.
+
+    A reddening that was fitted to this very spectrum has no error of its own here: only the shape is judged. None where
+    fewer than 10 points can be compared, or the prediction has no errors.
+    """
+    if predicted.dust is not None and predicted.ebv_source == "fitted":
+        predicted = predicted.with_reddening(predicted.ebv, 0.0, "fitted")
+    values, ivar = np.asarray(observed.values, np.float64), np.asarray(observed.ivar, np.float64)
+    flux, sigma = np.asarray(predicted.flux, np.float64), np.asarray(predicted.sigma, np.float64)
+    use = ivar > 0
+    if use.sum() < 10 or flux.shape != values.shape or not np.isfinite(sigma).any():
+        return None
+    sigma = np.nan_to_num(sigma)
+    weight = 1.0 / (1.0 / ivar[use] + sigma[use] ** 2)
+    scale = float(np.sum(weight * values[use] * flux[use]) / np.sum(weight * flux[use] ** 2))
+    out = np.full(values.shape, np.nan)
+    out[use] = np.sqrt(weight) * (values[use] - scale * flux[use])
+    return out
 
 
 def xp_release(spectrum: Spectrum | None, trained_on: str) -> QualityFlag:
