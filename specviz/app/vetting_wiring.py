@@ -56,6 +56,11 @@ def make_session(
     )  # fmt: skip
 
 
+def check(listed: VetList, **options: Any) -> None:
+    """Raise what :func:`make_session` would raise; nothing stays open."""
+    make_session(listed, **options).close()
+
+
 def world_of(session: VetSession) -> Any:
     """What the views are told of the world."""
     return surroundings(session.engine)

@@ -21,7 +21,7 @@ def add_serve(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra, or demo stars such as 'demo 1'")
-    parser.add_argument("--port", type=_port, default=5006, help="default: %(default)s; 0 takes a free one")
+    parser.add_argument("--port", type=port, default=5006, help="default: %(default)s; 0 takes a free one")
     parser.add_argument(
         "--address",
         default="127.0.0.1",
@@ -88,7 +88,7 @@ def _recipe(module: str, words: Sequence[str]) -> int:
     return int(main(list(words)) or OK)
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
     return int(text)

@@ -8,16 +8,19 @@ Background jobs (preparing the next star) run on a thread of their own, one afte
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from specviz.archives.transport.monitor import Monitor, Step, watching
 from specviz.errors import CancelledError, SpecvizError
 
 _log = logging.getLogger(__name__)
+AT_EXIT = 3.0  # seconds that the end of the process waits for what is at work
 
 
 class Job:
@@ -127,7 +130,9 @@ class Lane:
         self._next: Job | None = None
         self._left = False
         self.at_work: Job | None = None
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self.thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self.thread.start()
+        _lanes.add(self)
 
     def put(self, job: Job | None) -> None:
         """Run ``job`` next; None takes back what waits."""
@@ -159,6 +164,22 @@ class Lane:
             self.at_work = None
             self._done(job)
             job = None  # a finished star must not stay alive while the lane waits
+
+
+_lanes: WeakSet[Lane] = WeakSet()
+
+
+@atexit.register
+def _end_at_exit() -> None:
+    """Python ends a daemon thread wherever it is; inside the model's C++ that would abort the whole process."""
+    lanes, until = list(_lanes), time.monotonic() + AT_EXIT
+    for lane in lanes:
+        lane.leave()
+        job = lane.at_work
+        if job is not None:
+            job.cancel()
+    for lane in lanes:
+        lane.thread.join(max(0.0, until - time.monotonic()))
 
 
 class JobRunner:

@@ -72,7 +72,8 @@ def resolve(target: Any, *, sky: Any = None, allow_paths: bool = True, monitor: 
     if not isinstance(target, str) and hasattr(target, "text"):  # a row of a table of targets
         if not target.text:
             raise NotFoundError(f"{title(target)[:60]} names no star", remedy=str(target.note))
-        star = resolve(str(target.text), sky=sky, allow_paths=allow_paths, monitor=monitor)
+        words = target.text if isinstance(target.text, Path) else str(target.text)
+        star = resolve(words, sky=sky, allow_paths=allow_paths, monitor=monitor)
         listed = getattr(target, "catalogues", None)
         if not listed:
             return star
