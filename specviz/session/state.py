@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from specviz.analysis.anomaly import MODEL_FLOOR
 from specviz.analysis.face_off import FaceOff, Value
 from specviz.analysis.quality import headline_flags
 from specviz.analysis.report import Anomaly, Posterior, QualityFlag, Reason, Report
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 #: The nouns that views draw; they take them from here, since a view knows no room but this one and ``spectra``.
 __all__ = [
+    "MODEL_FLOOR",
     "Anomaly",
     "Asked",
     "Candidate",

@@ -7,12 +7,13 @@ frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from specviz.session.state import Report
+from specviz.session.state import MODEL_FLOOR, Report
 from specviz.spectra.frames import header_velocity
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
@@ -49,6 +50,7 @@ class OpticalCurves:
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     label: str  # of the y axis
+    judged: Columns  # the residual with the floor by which the anomaly score judges
     fact: str = ""
     note: str = ""
     flux_label: str = "Flux (relative)"  # of the y axis, as flux and as flux over the level
@@ -74,11 +76,12 @@ def optical(star: Star | None) -> Spectrum | None:
     return None if star is None else next((star.spectra[s] for s in OPTICAL if s in star.spectra), None)
 
 
+@lru_cache(maxsize=4)
 def optical_curves(star: Star | None, report: Report | None, *, normalised: bool) -> OpticalCurves | None:
     """Columns of the LAMOST panel; None if the star has no optical spectrum and none is predicted.
 
     Relative flux is divided by its median, so that the axis reads near 1 whatever the pipeline's unit was.
-    ``normalised`` says for which of the two the y range is.
+    ``normalised`` says for which of the two the y range is. The latest are kept: several panels draw from them.
     """
     spectrum = optical(star)
     if spectrum is None:
@@ -97,6 +100,7 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
     data = dict(x=wave, y=flux, e=sigma, level=level)
     continuum = _empty("x", "y", "level") if already else dict(x=wave, y=level, level=level)
     model, residual, window = _empty("x", "y", "level"), _empty("x", "y"), None
+    judged = _empty("x", "y")
     predicted = _empty("x", "y", "e", "level")
     if report is not None:
         made = report.reconstructions.get(spectrum.survey)
@@ -105,6 +109,7 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
             on = np.interp(x, wave, level)
             model = dict(x=x, y=made.flux * on, level=on)
             residual = _residual(wave, flux, sigma, good, x, made.flux * on, made.sigma * on)
+            judged = _residual(wave, flux, sigma, good, x, made.flux * on, made.sigma * on, floor=MODEL_FLOOR)
             window = float(x[0]), float(x[-1])
         other = report.predictions.get(spectrum.survey)
         if other is not None:
@@ -124,6 +129,7 @@ def optical_curves(star: Star | None, report: Report | None, *, normalised: bool
         x_range=_x_range(wave),
         y_range=y_limits(drawn[good] if good.any() else drawn[shown]),
         label=NORMALISED if normalised else "Flux (relative)",
+        judged=judged,
         fact=_fact(spectrum),
         note=_note(spectrum, good),
     )
@@ -149,6 +155,7 @@ def _prediction_alone(report: Report | None) -> OpticalCurves | None:
         x_range=(3690.0, 9110.0),
         y_range=y_limits(y),
         label=NORMALISED,
+        judged=_empty("x", "y"),
         fact="predicted, not observed",
         flux_label=NORMALISED,
     )
@@ -208,8 +215,10 @@ def _residual(
     model_wave: NDArray[np.float64],
     model: NDArray[np.float64],
     model_sigma: NDArray[np.float64],
+    floor: float = 0.0,
 ) -> Columns:
-    """(observed - model) / sigma on the observed pixels of the model's window; sigma of both, added in quadrature.
+    """(observed - model) / sigma on the observed pixels of the model's window; sigma of both, added in quadrature, and
+    ``floor`` times the model.
 
     A model that does not know its error is judged by the data's alone.
     """
@@ -217,7 +226,7 @@ def _residual(
     x = wave[inside]
     y, s = np.interp(x, model_wave, model), np.nan_to_num(np.interp(x, model_wave, model_sigma))
     observed = np.where(np.isfinite(sigma[inside]), sigma[inside], 0.0)
-    total = np.sqrt(observed**2 + s**2)
+    total = np.sqrt(observed**2 + s**2 + (floor * y) ** 2)
     return dict(x=x, y=np.where(total > 0, (flux[inside] - y) / np.where(total > 0, total, 1.0), np.nan))
 
 
@@ -319,6 +328,7 @@ def xp_as_optical(star: Star | None, report: Report | None) -> OpticalCurves | N
         x_range=_x_range(seen["x"]),
         y_range=curves.y_range,
         label=label,
+        judged=curves.residual,
         fact=curves.fact,
         note="Gaia XP: no optical spectrum",
         flux_label=label,
