@@ -2,6 +2,7 @@
 // Each becomes one small message; the Python twin is specviz/doors/inbox.py.
 
 import { freshId } from "./runtime.js";
+import { listenKept } from "./kept.js";
 import { listenRows } from "./rows.js";
 
 const FILE_LIMIT = 64 * 1024 * 1024;
@@ -54,7 +55,8 @@ function listenKeys(holder, send, wanted) {
       event.preventDefault();
       if (!isTextField(input)) { input.click(); return; }
       input.focus();
-      input.select?.();
+      if (input.tagName === "TEXTAREA") input.setSelectionRange(input.value.length, input.value.length);   // one goes on writing
+      else input.select?.();
       return;
     }
     if (!keys.includes(key) && !keys.includes("*")) return;
@@ -187,7 +189,7 @@ function listenErrors(failed) {
 export function listen(holder, { send, keys, drop = holder, errors = true }) {
   const failed = (error) => send({ op: "error", text: errorText(error) });
   holder.tabIndex = 0;
-  const stops = [listenRows(holder, send), listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
+  const stops = [listenKept(holder, send), listenRows(holder, send), listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
   if (errors) stops.push(listenErrors(failed));
   return () => { for (const stop of stops) stop(); };
 }

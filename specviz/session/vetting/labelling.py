@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from specviz.errors import SpecvizError
+from specviz.errors import OptionError, SpecvizError
 from specviz.session.jobs import Job
 from specviz.session.telling import told
 from specviz.session.vetting.queueing import Queueing
@@ -69,6 +69,26 @@ class Labelling(Queueing):
         name = self.vet.vocabulary.find("flags", name).name
         self._write([(self._key(), "flag", [name, name not in self.vet.label.flags])])
         return self.vet.label
+
+    @told
+    def comment(self, words: str, row: int | None = None) -> Label:
+        """Write a comment on the star on screen, or on a row of the list, counted from 1; "" takes it away.
+
+        Words that were typed for a star that is gone from the screen by now belong to that star.
+
+        Raises
+        ------
+        OptionError
+            There is no such row.
+        """
+        if row is None:
+            row = self._here() + 1
+        if not 1 <= row <= len(self.vet.rows):
+            raise OptionError(f"There is no row {row}", expected=f"1 to {len(self.vet.rows)}")
+        key, words = self.vet.rows[row - 1].key, str(words or "").strip()
+        if words != self.vet.rows[row - 1].label.comment:
+            self._write([(key, "comment", words)])
+        return self.vet.rows[row - 1].label
 
     @told
     def clear(self) -> Label:
