@@ -100,6 +100,12 @@ class Vetting(DocHost):
         self._written()
         return found
 
+    def comment(self, words: str, row: int | None = None) -> Label:
+        """Write a comment on the star on screen, or on a row of the list, counted from 1; "" takes it away."""
+        found = self.session.comment(words, row)
+        self._written()
+        return found
+
     def clear(self) -> Label:
         """Take back everything that I say of the star on screen, in one step."""
         found = self.session.clear()
@@ -168,6 +174,10 @@ class Vetting(DocHost):
         The options are those of :class:`specviz.session.view_options.ViewOptions`.
         """
         self.session.set(**options)
+
+    def set_window(self, window: int | None) -> None:
+        """Look at a line window (its number), or at none."""
+        self.session.set_window(window)
 
     def undo(self) -> bool:
         """Take the last change of the view back (:meth:`undo_label` takes labels back); False if there is none."""

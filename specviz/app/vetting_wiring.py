@@ -14,6 +14,7 @@ from specviz.archives.finder import Sky
 from specviz.errors import OptionError, SpecvizError
 from specviz.session.state import Notice
 from specviz.session.vetting.journal import LabelJournal
+from specviz.session.vetting.places import journal_path, reviewer_name
 from specviz.session.vetting.session import VetSession
 from specviz.session.vetting.vocabulary import Vocabulary
 
@@ -49,7 +50,7 @@ def make_session(
     words = Vocabulary.of(vocabulary)
     engine = api.default_engine(model, device)
     sky = Sky(online=online, locals=(*listed.locals, *locals))
-    journal = LabelJournal(Path(labels or "vetting.labels"), reviewer or "me")
+    journal = LabelJournal(journal_path(labels, listed.source), reviewer_name(reviewer))
     return VetSession(
         engine, journal=journal, vocabulary=words, work_list=listed.name, blind=blind, oddity=None, sky=sky,
         allow_paths=allow_paths, expecting=True, models=ModelsHere(device), templates=velocity_templates,

@@ -37,6 +37,8 @@ class VetList:
         In which names are looked up first.
     left_out : tuple of str
         Names of files of a folder that cannot be spectra.
+    source : Path, optional
+        The file or folder that it was read from: its labels are kept beside it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class VetList:
     scores: NDArray[np.float64] | None = None
     locals: tuple[Archive, ...] = ()
     left_out: tuple[str, ...] = ()
+    source: Path | None = None
 
 
 def vet_list(x: Any) -> VetList:
@@ -114,22 +117,24 @@ def _stars_of(target: Any) -> Iterable[Any]:
 
 
 def _of_path(x: str | Path) -> VetList:
-    text = str(x).strip()
+    text = str(x).strip() if isinstance(x, str) else str(x)
+    if not text:
+        return VetList(_NAMELESS, ())
     path = Path(text).expanduser()
     try:
         there = path.exists()
     except (OSError, ValueError):  # a name that no file system takes
         there = False
     if not there:
-        if isinstance(x, Path) or is_path(text):
+        if isinstance(x, Path) or is_path(text) or "/" in text:
             raise NotFoundError(f"There is no file or folder {text[:200]}", expected=_EXPECTED)
-        return VetList(text[:80] or _NAMELESS, (text,) if text else ())
+        return VetList(text[:80], (text,))
     if path.is_dir():
         return _of_folder(path)
     archive = archive_of(path)
     if isinstance(archive, Archive):
-        return VetList(path.name, tuple(targets_of(archive)), locals=(archive,))
-    return VetList(path.name, tuple(_of_file(path)))
+        return VetList(path.name, tuple(targets_of(archive)), locals=(archive,), source=path)
+    return VetList(path.name, tuple(_of_file(path)), source=path)
 
 
 def _of_folder(path: Path) -> VetList:
@@ -138,7 +143,7 @@ def _of_folder(path: Path) -> VetList:
     if not kept:
         raise SpecvizError(f"The folder {path.name} holds no spectra", expected="files such as spec-….fits")
     left = tuple(str(p.relative_to(path)) for p in files if p not in set(kept))
-    return VetList(path.resolve().name, tuple(kept), left_out=left)
+    return VetList(path.resolve().name, tuple(kept), left_out=left, source=path)
 
 
 def _of_file(path: Path) -> Sequence[Any]:

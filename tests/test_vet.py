@@ -1,0 +1,248 @@
+"""``specviz.vet``: what may be handed in, what is refused before anything is shown, and what a program sees of it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+import specviz
+from specviz.app.vetting import Vetting
+from specviz.app.work_lists import vet_list
+from specviz.archives.demo import DemoArchive
+from specviz.archives.protocol import Candidate
+from specviz.errors import SpecvizError
+from specviz.session.vetting.session import VetSession
+from specviz.spectra.writers.spectra import write_spectra
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPECVIZ_OFFLINE", "1")
+    monkeypatch.setenv("SPECVIZ_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def vet(tmp_path: Path) -> Iterator[Callable[..., Vetting]]:
+    """``specviz.vet`` with a journal of its own, closed at the end."""
+    made: list[Vetting] = []
+
+    def one(x: Any, **options: Any) -> Vetting:
+        options = {"labels": tmp_path / "mine.sqlite", "reviewer": "AB", "online": False, **options}
+        made.append(specviz.vet(x, **options))
+        return made[-1]
+
+    yield one
+    for widget in made:
+        widget.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two spectra, a broken one, and files that are none."""
+    folder = tmp_path / "plate"
+    (folder / "sub").mkdir(parents=True)
+    for i, where in ((5, "a.fits"), (6, "sub/b.fits")):
+        write_spectra(DemoArchive().star(i), folder / where)
+    (folder / "c.fits").write_bytes(b"SIMPLE  = no such thing")
+    (folder / "notes.md").write_text("not a spectrum")
+    (folder / ".hidden.fits").write_bytes(b"")
+    return folder
+
+
+# ---------------------------------------------------------------------------------------------- lists
+def test_names_stars_candidates_reports_and_numbers() -> None:
+    star = DemoArchive().star(3)
+    report = SimpleNamespace(star=star, provenance=object())
+    found = vet_list(["demo 1", star, Candidate("demo 2", "demo"), report, 353301001, Path("x.fits")])
+    assert found.name == "list" and found.scores is None
+    assert found.targets == ("demo 1", star, Candidate("demo 2", "demo"), star, "353301001", Path("x.fits"))
+
+
+def test_tables_in_memory_and_in_files(tmp_path: Path) -> None:
+    table = Table({"name": ["demo 1", "demo 2"], "note": ["bright", ""]})
+    assert [t.text for t in vet_list(table).targets] == ["demo 1", "demo 2"]
+    for name, form in (("t.csv", "ascii.csv"), ("t.ecsv", "ascii.ecsv"), ("t.vot", "votable"), ("t.fits", "fits")):
+        table.write(tmp_path / name, format=form)
+        found = vet_list(tmp_path / name)
+        assert found.name == name and [t.text for t in found.targets] == ["demo 1", "demo 2"]
+    coordinates = Table({"ra": [10.5, 20.25], "dec": [-3.0, 4.5]})
+    coordinates.write(tmp_path / "c.csv")
+    assert [t.text.split()[0][:5] for t in vet_list(str(tmp_path / "c.csv")).targets] == ["10.50", "20.25"]
+    (tmp_path / "names.txt").write_text("demo 1\ndemo 9\n")
+    assert [t.text for t in vet_list(tmp_path / "names.txt").targets] == ["demo 1", "demo 9"]
+
+
+def test_a_folder_leaves_out_what_cannot_be_spectra(folder: Path) -> None:
+    found = vet_list(folder)
+    assert found.name == "plate" and found.left_out == ("notes.md",)
+    assert [p.name for p in found.targets] == ["a.fits", "c.fits", "b.fits"]
+    assert [p.name for p in vet_list(str(folder / "a.fits")).targets] == ["a.fits"]
+
+
+def test_a_ranking_brings_its_scores() -> None:
+    ranking = SimpleNamespace(targets=["demo 1", "demo 2"], scores=np.array([0.2, np.nan]))
+    found = vet_list(ranking)
+    assert found.targets == ("demo 1", "demo 2") and found.scores is not None and found.scores[0] == 0.2
+
+
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (None, "No list to vet"),
+        ([], "list is empty"),
+        ("", "list is empty"),
+        (3.5, "float is no star"),
+        ([object()], "object is no star"),
+        ([None, None], "list is empty"),
+        ("no/such/folder", "no file or folder"),
+        (Path("nowhere.fits"), "no file or folder"),
+        (Table({"colour": [1.0]}), "No column names stars"),
+    ],
+)
+def test_what_is_no_list_is_refused(x: Any, says: str, vet: Callable[..., Vetting], tmp_path: Path) -> None:
+    with pytest.raises(SpecvizError, match=says):
+        vet(x)
+    assert not (tmp_path / "mine.sqlite").exists()
+
+
+def test_files_that_hold_no_list(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("name\n")
+    (tmp_path / "prose.txt").write_text("This is a letter: it names no star, and never will.\n")
+    (tmp_path / "nothing").mkdir()
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "notes.md").write_text("-")
+    for name, says in (
+        ("empty.csv", "without rows"),
+        ("prose.txt", "prose.txt"),
+        ("nothing", "no files"),
+        ("only", "no spectra"),
+    ):
+        with pytest.raises(SpecvizError, match=says):
+            vet_list(tmp_path / name)
+
+
+# ---------------------------------------------------------------------------------------------- the widget
+def test_label_a_list_close_and_go_on(vet: Callable[..., Vetting], tmp_path: Path) -> None:
+    stars = ["demo 1", "demo 2", "demo 3"]
+    vetting = vet(stars)
+    assert vetting.wait().star.name == "demo 1" and vetting.star.name == "demo 1"
+    heard: list[int] = []
+    vetting.observe(lambda change: heard.append(change["new"].done), "progress")
+    label = vetting.label(4, "star", "clean", flags=["nebula"])
+    assert (label.quality, label.klass, label.flags, label.comment) == (4, "star", ("nebula",), "clean")
+    assert vetting.said == label
+    vetting.finish()
+    assert vetting.wait().star.name == "demo 2" and heard[-1] == 1 and vetting.said.empty
+    vetting.flag("sky_line")
+    assert vetting.said.flags == ("sky_line",)
+    assert vetting.undo_label() and vetting.said.empty and vetting.redo_label() and not vetting.said.empty
+    assert vetting.clear().empty
+    vetting.jump(3)
+    vetting.wait()
+    assert "1 of 3 done by AB" in repr(vetting) and vetting.path == tmp_path / "mine.sqlite"
+    vetting.close()
+    assert vetting.star is None and "closed" in repr(vetting)
+
+    again = vet(stars)
+    assert again.wait().star.name == "demo 3"  # where AB stopped
+    assert again.session.vet.rows[0].label.comment == "clean" and again.progress.done == 1
+    again.back()
+    assert again.wait().star.name == "demo 2"
+
+
+def test_two_windows_on_one_journal_and_two_reviewers(vet: Callable[..., Vetting]) -> None:
+    stars = ["demo 1", "demo 2"]
+    first, second, other = vet(stars), vet(stars), vet(stars, reviewer="CD")
+    for widget in (first, second, other):
+        widget.wait()
+    first.label(klass="binary")
+    second.session.refresh()
+    assert second.said.klass == "binary" and other.said.empty
+    first.finish()
+    other.label(klass="emission")
+    other.finish()
+    other.session.refresh()
+    assert other.set_filter("conflicts") == 1
+    assert other.set_filter("all") == 2
+
+
+def test_a_row_that_cannot_be_read_says_so_and_the_list_goes_on(vet: Callable[..., Vetting], folder: Path) -> None:
+    vetting = vet(folder)
+    assert vetting.wait().position == 0 and vetting.star is not None
+    vetting.forward()
+    state = vetting.wait()
+    assert state.position == 1 and state.notice is not None and state.work[1].status == "failed"
+    vetting.label(klass="artefact", comment="damaged file")
+    vetting.finish()
+    assert vetting.wait().position == 2 and vetting.progress.done == 1
+
+
+def test_a_ranking_is_gone_through_oddest_first(vet: Callable[..., Vetting]) -> None:
+    ranking = SimpleNamespace(targets=["demo 1", "demo 2", "demo 3"], scores=[0.1, np.nan, 0.9])
+    vetting = vet(ranking, order="odd")
+    vetting.wait()
+    assert vetting.session.vet.order == (2, 0, 1) and vetting.session.vet.rows[2].score == 0.9
+
+
+def test_the_view_is_set_apart_from_the_labels(vet: Callable[..., Vetting]) -> None:
+    vetting = vet(["demo 1"])
+    vetting.wait()
+    vetting.set(flux="normalised")
+    assert vetting.session.state.view.flux == "normalised" and vetting.undo() and vetting.redo()
+    vetting.set_blind(False)
+    vetting.set_move_on()
+    assert not vetting.session.vet.blind and vetting.session.vet.move_on
+
+
+# ---------------------------------------------------------------------------------------------- refused before it shows
+def test_a_vocabulary_with_a_key_twice_and_an_order_there_is_not(vet: Callable[..., Vetting], tmp_path: Path) -> None:
+    words = tmp_path / "words.json"
+    words.write_text('{"flags": [{"key": "s", "name": "sky"}]}')
+    with pytest.raises(SpecvizError, match="key 's' stands for two"):
+        vet(["demo 1"], vocabulary=words)
+    with pytest.raises(SpecvizError, match="no order 'best'"):
+        vet(["demo 1"], order="best")
+    assert not (tmp_path / "mine.sqlite").exists()
+    words.write_text('{"flags": [{"key": "5", "name": "sky", "words": "Sky"}]}')
+    vetting = vet(["demo 1"], vocabulary=words)
+    vetting.wait()
+    with pytest.raises(SpecvizError, match="no flag 'nebula'"):
+        vetting.label(flags=["nebula"])
+
+
+# ---------------------------------------------------------------------------------------------- contract
+def test_every_line_that_is_told_is_a_method_of_the_widget() -> None:
+    """The footer writes ``vetting.finish()``: that must be what a person can type."""
+    told = {
+        name
+        for name, method in inspect.getmembers(VetSession, inspect.isfunction)
+        if hasattr(method, "__wrapped__") and name == method.__name__ and not name.startswith("_")
+    }
+    assert {"label", "finish", "undo_label", "set_filter", "set"} <= told
+    explorer_only = _explorer_only(told)
+    assert {n for n in told - explorer_only if not callable(getattr(Vetting, n, None))} == set()
+
+
+def _explorer_only(told: set[str]) -> set[str]:
+    """Told methods of the Explorer's session that a vetting view has no control for."""
+    from specviz.session.session import Session
+
+    inherited = {n for n in told if getattr(VetSession, n) is getattr(Session, n, None)}
+    return inherited - {"set", "undo", "redo"}
+
+
+def test_every_line_of_the_keys_can_be_typed() -> None:
+    from specviz.session.vetting.vocabulary import DEFAULT
+    from specviz.views.vetting_keys import vetting_keys
+
+    codes = [key.code for key in vetting_keys(DEFAULT).keys if key.code]
+    names = {m.group(1) for code in codes if (m := re.match(r"vetting\.(\w+)\(", code))}
+    assert len(names) > 8 and {n for n in names if not callable(getattr(Vetting, n, None))} == set()
