@@ -77,6 +77,10 @@ class CatalogError(SpecvizError):
     """A catalogue that is damaged or was made by other weights."""
 
 
+class JournalError(SpecvizError):
+    """The file of a journal of labels cannot be opened, read or written; what it has acknowledged is still in it."""
+
+
 class NotFoundError(SpecvizError):
     """A star, a file or a row that was named does not exist."""
 

@@ -117,6 +117,8 @@ class Event:
     context : Context
     specviz : str
         Version that wrote it.
+    imported : bool
+        It came into this journal from another one, or from a table.
     """
 
     number: int
@@ -130,6 +132,7 @@ class Event:
     undoes: str = ""
     context: Context = field(default_factory=Context)
     specviz: str = ""
+    imported: bool = False
 
 
 def voice(event: Event) -> str:
