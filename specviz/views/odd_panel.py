@@ -11,15 +11,8 @@ from specviz.views import formats, icons, stylesheet
 from specviz.views.controls import html
 from specviz.views.formats import text
 
-#: How the scores are called, by their names (specviz.catalog.outliers).
-NAMES = {
-    "misfit": "Misfit of the model",
-    "latent": "Place in latent space",
-    "cross_modal": "LAMOST against XP",
-    "catalogue": "Against the catalogue",
-    "double_lines": "Double lines",
-    "emission": "Emission lines",
-}
+#: Units as they are written on screen.
+_UNITS = {"sigma": "σ", "km / s": "km s⁻¹", "km/s": "km s⁻¹", "Angstrom": "Å"}
 #: Half of the stretch that a press on a reason shows, at least, Angstrom.
 HALF = 100.0
 #: A bar is full at this rarity (1 in 10 000) and empty at 1 in 1.
@@ -111,9 +104,9 @@ def score_line(vet: Vet | None) -> str:
     if not vet.revealed:
         return f"{icons.svg('hidden', 14)} {HIDDEN}"
     if vet.odd is None:
-        return "No score of this star"
+        return ""
     best = leading(vet)
-    led = "" if best is None else f" · {text(NAMES.get(best.name, best.name), 40)}"
+    led = "" if best is None else f" · {text(best.title, 40)}"
     return f"<b>{_percentile(vet.odd)}</b>{led}"
 
 
@@ -124,7 +117,9 @@ def _percentile(odd: Any) -> str:
     n = max(int(odd.n_reference), 1)
     if odd.percentile >= 100.0 * (1.0 - 0.5 / n):
         return f"Odder than all {formats.count(n)}"
-    return f"Odder than {formats.number(odd.percentile, 1 if odd.percentile >= 99.0 else 0)}\u00a0%"
+    decimals = 1 if odd.percentile >= 99.0 else 0
+    below = math.floor(odd.percentile * 10**decimals) / 10**decimals  # 99.96 is not 100.0: somebody is odder
+    return f"Odder than {formats.number(below, decimals)}\u00a0%"
 
 
 def rarity_words(rarity: float) -> str:
@@ -150,16 +145,22 @@ def odd_html(odd: Any) -> str:
     for score in in_order(odd):
         rows.append(_row(score, number, leads=score.name == odd.leading and not score.absent))
         number += len(score.reasons)
-    among = f"among {formats.count(int(odd.n_reference))} reference stars" if odd.n_reference else "no reference stars"
+    who = text(odd.reference, 80) or "reference stars"
+    among = f"{formats.count(int(odd.n_reference))} {who}" if odd.n_reference else "no reference stars"
     return f'<div class="sv-odd"><h4>{_percentile(odd)}<span>{among}</span></h4><ul role="list" aria-label="Scores">{"".join(rows)}</ul></div>'
 
 
 def _row(score: Any, first: int, *, leads: bool) -> str:
     """Name, value with unit, how rare, a bar of that, and the sentence with its reasons as buttons."""
-    name = text(NAMES.get(score.name, score.name), 40)
+    name = text(score.title, 40)
     if score.absent:
         return f'<li class="q"><span>{name}</span><span class="v">{formats.DASH}</span><span></span><span></span><p>{text(score.absent, 200)}</p></li>'
-    value = f"{formats.number(score.value, _decimals(score.value))} {text(score.unit, 16)}".strip()
+    unit = text(_UNITS.get(score.unit, score.unit), 16)
+    value = (
+        f"{formats.number(score.value, _decimals(score.value))}\u00a0{unit}"
+        if unit
+        else formats.number(score.value, _decimals(score.value))
+    )
     zoom = "".join(
         f'<button class="sv-button" data-sv-act="odd-zoom {first + i}" title="Zoom there">{text(r.name, 30)} {formats.number(r.wavelength)}\u00a0Å</button>'
         for i, r in enumerate(score.reasons)

@@ -19,7 +19,7 @@ from specviz.views.odd_panel import leading, score_line
 from specviz.views.on_screen import OnScreen, on_screen
 from specviz.views.optical_plot import EMPTY, OpticalPlot
 from specviz.views.palette import LIGHT
-from specviz.views.plot_sentences import optical_sentence, residual_sentence
+from specviz.views.plot_sentences import optical_sentence, residual_sentence, xp_sentence
 from specviz.views.settings import Settings
 
 _HEAD = f"""
@@ -104,7 +104,10 @@ class VettingSpectrum(OpticalPlot):
         survey = next((s for s in (*spectrum_data.OPTICAL, "gaia_xp") if now.star and s in now.star.spectra), "")
         wave = EMPTY if curves is None else curves.wavelength
         residual = (EMPTY, EMPTY) if curves is None else (curves.residual["x"], curves.residual["y"])
-        name_plot(self.figure, optical_sentence(survey, wave, snr, residual))
+        seen = optical_sentence(survey, wave, snr, residual)
+        if survey == "gaia_xp":
+            seen = xp_sentence(wave, self.model.data["x"], residual)
+        name_plot(self.figure, seen)
         name_plot(self.strip, residual_sentence(residual, 1.0, "Å"))
 
     def _curves_of(self, now: OnScreen) -> spectrum_data.OpticalCurves | None:
@@ -212,7 +215,7 @@ def catalogue_line(star: Star) -> str:
 
 def problem_html(title: str, why: str, *, again: bool) -> str:
     """What happened and that the star can be labelled all the same."""
-    retry = '<button class="sv-button" data-sv-act="again">Try again</button>' if again else ""
+    retry = '<button class="sv-button" data-sv-act="retry">Try again</button>' if again else ""
     return (
         f'<div class="sv-problem"><span>{icons.svg("warning")}</span><div><b>{text(title, 120)}</b>'
         f"<p>{text(why, 400)}{' ' if why else ''}It can be labelled all the same.</p>{retry}</div></div>"

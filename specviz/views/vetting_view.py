@@ -225,6 +225,7 @@ class VettingView:
             "vet-close": lambda: self.leave(),
             "export": lambda: self.export(about),
             "window": lambda: self.windows.act(act),
+            "odd-zoom": lambda: self.odd.act(act),
             "cancel": session.cancel,
             "retry": session.retry,
             "again": lambda: session.retry(session.state.source),
