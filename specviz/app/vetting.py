@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from specviz import api
-from specviz.app.vetting_wiring import begin, listen, make_session, view_of, world_of
+from specviz.app.vetting_wiring import begin, listen, make_session, world_of
 from specviz.app.work_lists import vet_list
 from specviz.doors.bokeh_private import BOKEH_SCRIPTS
 from specviz.doors.doc_host import DocHost
@@ -20,6 +20,7 @@ from specviz.session.state import State
 from specviz.session.vetting.session import VetSession
 from specviz.session.vetting.values import Label, Progress
 from specviz.views.palette import PALETTES
+from specviz.views.vetting_view import VettingView
 
 if TYPE_CHECKING:
     from specviz.session.vetting.vocabulary import Vocabulary
@@ -55,12 +56,12 @@ class Vetting(DocHost):
     def __init__(self, session: VetSession, world: Any, *, theme: str = "auto") -> None:
         self.session = session
         self._unsubscribe: Callable[[], None] | None = None
-        self.view = view_of(session, world)
+        self.view = VettingView(session, world)
         session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
         palettes = {k: dict(v) for k, v in PALETTES.items()}
         super().__init__(self.view.layout, palettes=palettes, theme=theme, on_close=self._end, spoken=SPOKEN)
         self.view.connect(self._show)
-        listen(self, self.view, session)
+        listen(self, self.view, session, self.close)
         self._unsubscribe = session.subscribe(self._follow)
         self._follow(State(), State())
 

@@ -9,15 +9,19 @@ from typing import Any
 from urllib.parse import quote
 
 from specviz import api
-from specviz.app.vetting_wiring import begin, check, listen, make_session, view_of, world_of
+from specviz.app.vetting_wiring import begin, check, listen, make_session, world_of
 from specviz.app.work_lists import VetList, vet_list
 from specviz.errors import SpecvizError
 from specviz.session.resolve import existing
 from specviz.views import stylesheet
-from specviz.views.controls import column
+from specviz.views.controls import column, html, models
+from specviz.views.formats import text
 from specviz.views.palette import PALETTES
 from specviz.views.reviewer_question import ReviewerQuestion
+from specviz.views.vetting_view import VettingView
 
+_LEFT = "<h2>Closed</h2>Every label is in {}. You may close this tab, or load it again to go on where you stopped."
+_LEFT_CSS = ":host { padding: 40px 24px; } h2 { font-size: 22px; line-height: 28px; margin: 0 0 4px; }"
 _HERE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -116,13 +120,17 @@ def _page(listed: VetList, known: str | None, made: Mapping[str, Any]) -> Callab
             session = make_session(listed, reviewer=name, **made)
             open_now.append(session)
             begin(session, listed, made["order"])
-            view = view_of(session, world_of(session))
+            view = VettingView(session, world_of(session))
             open_now.append(view)
             view.connect(lambda draw, later=False: doc.add_next_tick_callback(draw))
-            listen(inbox, view, session)
+            listen(inbox, view, session, lambda: left(session.vet.path))
             who = "?reviewer=" + quote(session.vet.reviewer)
             doc.add_next_tick_callback(lambda: inbox.address(who))
             return view.layout
+
+        def left(path: str) -> None:
+            gone(None)
+            root.children = models([html(_LEFT.format(text(Path(path).name)), css=_LEFT_CSS)])
 
         def answered(name: str) -> None:
             root.children = [start(name)]
@@ -131,7 +139,8 @@ def _page(listed: VetList, known: str | None, made: Mapping[str, Any]) -> Callab
         problem = ""
         if name or known != "":
             try:
-                return start(name or known)
+                root.children = [start(name or known)]
+                return root
             except SpecvizError as error:
                 problem = str(error)  # of the name in the address, or of the journal since
         question = ReviewerQuestion(listed.name, len(listed.targets), answered)

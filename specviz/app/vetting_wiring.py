@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from specviz.session.vetting.journal import LabelJournal
 from specviz.session.vetting.places import journal_path, reviewer_name
 from specviz.session.vetting.session import VetSession
 from specviz.session.vetting.vocabulary import Vocabulary
+from specviz.views.vetting_view import VettingView
 
 ORDERS = ("list", "odd")
 
@@ -74,23 +75,22 @@ def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
         session.set_order("odd")
 
 
-def view_of(session: VetSession, world: Any) -> Any:
-    """The display of a session."""
-    try:
-        from specviz.views.vetting_view import VettingView  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
-        from specviz.app.bare_vetting import BareView as VettingView
+def listen(door: Any, view: VettingView, session: VetSession, leave: Callable[[], None]) -> None:
+    """Wire what a person does to the widget as a whole.
 
-    return VettingView(session, world)
-
-
-def listen(door: Any, view: Any, session: VetSession) -> None:
-    """Wire what a person does to the widget as a whole; ``door`` is a DocHost or a served page's Inbox."""
+    Parameters
+    ----------
+    door : DocHost or Inbox
+    view : VettingView
+    session : VetSession
+    leave : callable()
+        What the Close button does.
+    """
 
     def pressed(press: Any) -> None:
         if not press.field:
-            view.key(press.key, press.shift)
-        elif press.key == "Escape" and session.state.busy:
+            view.key(press.key, press.shift, press.repeat)
+        elif press.key == "Escape" and session.state.busy:  # who has just searched still is in the field
             session.cancel()
 
     def trouble(text: str, error: BaseException | None) -> None:
@@ -100,4 +100,26 @@ def listen(door: Any, view: Any, session: VetSession) -> None:
 
     door.on_key(pressed, keys=view.KEYS)
     door.on_act(view.act)
+    door.on_attach(view.attach)
+    door.on_file(lambda name, data: view.attach("labels", name, data))
     door.on_error(trouble)
+    view.export = downloads(door, session)
+    view.leave = leave
+
+
+def downloads(door: Any, session: VetSession) -> Callable[[str], None]:
+    """What answers the buttons of the Labels menu ("labels ecsv"): a file goes to the browser that asked."""
+
+    def deliver(wanted: str) -> None:
+        what, _, form = wanted.partition(" ")
+        try:
+            file = label_file(session, what, form)
+            door.download(file.name, file.mime, file.data)
+        except SpecvizError as error:
+            session.tell(Notice("warning", "Nothing was exported", str(error)))
+
+    return deliver
+
+
+def label_file(session: VetSession, what: str, form: str) -> Any:
+    raise SpecvizError("not yet")
