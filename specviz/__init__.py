@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
     from specviz.app import compare, explore, face_off, serve, vet
+    from specviz.app.outliers import outliers
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
     from specviz.spectra.spectrum import Spectrum
@@ -37,6 +38,7 @@ _ROOMS = {
     "compare": "specviz.app",
     "face_off": "specviz.app",
     "vet": "specviz.app",
+    "outliers": "specviz.app.outliers",
     "Spectrum": "specviz.spectra.spectrum",
     "Star": "specviz.spectra.star",
     "Report": "specviz.analysis.report",
@@ -58,6 +60,7 @@ __all__ = [
     "compare",
     "face_off",
     "vet",
+    "outliers",
     "load_model",
     "Spectrum",
     "Star",

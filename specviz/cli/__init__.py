@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from specviz import __version__
-from specviz.cli import analyse, archives, commands, doctor, embed, models, vet
+from specviz.cli import analyse, archives, commands, doctor, embed, models, outliers, vet
 from specviz.cli.console import OK, TROUBLE, USAGE, complain
 from specviz.errors import SpecvizError, UnknownModelError
 
@@ -29,6 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     archives.add_get(commands_)
     archives.add_cache(commands_)
     commands.add_serve(commands_)
+    outliers.add_parser(commands_)
     vet.add_parser(commands_)
     models.add_models(commands_)
     models.add_catalog(commands_)

@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="table to write: .ecsv, .csv, .fits or .vot")
     parser.add_argument("--model", default="specclip-small", help="model to ask (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
-    parser.add_argument("--samples", type=_positive, default=10_000, help="posterior samples (default: %(default)s)")
+    parser.add_argument("--samples", type=positive, default=10_000, help="posterior samples (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the samples (default: %(default)s)")
     parser.set_defaults(run=run)
 
@@ -167,7 +167,7 @@ def _table(reports: list[Report]) -> Any:
     return reports_to_table(reports)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
