@@ -59,8 +59,15 @@ class Keeper:
                 yield
             finally:
                 self._depth -= 1
-            listeners = tuple(self._listeners) if self._depth == 0 and self._state is not old else ()
+            changed = self._depth == 0 and self._state is not old
             new = self._state
+        if changed:
+            self._changed(old, new)
+
+    def _changed(self, old: State, new: State) -> None:
+        """Tell the listeners; called without the lock."""
+        with self._lock:
+            listeners = tuple(self._listeners)
         for listener in listeners:
             try:
                 listener(old, new)

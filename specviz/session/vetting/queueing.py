@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from specviz.errors import OptionError
+from specviz.errors import OptionError, SpecvizError
 from specviz.session import work
 from specviz.session.jobs import Job
+from specviz.session.state import Notice
 from specviz.session.telling import told
 from specviz.session.vetting.keys import star_keys
 from specviz.session.vetting.queue import in_order, members
@@ -44,16 +45,31 @@ class Queueing(Writing):
         odd = np.full(len(keys), np.nan) if scores is None else np.asarray(scores, np.float64).ravel()
         if odd.size != len(keys):
             raise OptionError(f"{odd.size} scores for {len(keys)} stars", expected="one score a star")
-        self._record.take_up(keys)
-        rows = tuple(VetRow(k, self._record.label(k), float(s)) for k, s in zip(keys, odd, strict=True))
-        with self._changing():
-            self._ready.clear()
-            self._at = None
-            vet = replace(self.vet, rows=rows, order=tuple(range(len(rows))), filter="all", order_by="list")
-            self._update(work=work.rows_of(targets), position=None, vet=self._told_of(vet))
-        place = self._record.last_open
-        first = keys.index(place) if place in keys else self._next_undone(-1)
-        return self.go(0 if first is None else first)
+        with self._saying():
+            self._record.take_up(keys)
+            rows = tuple(VetRow(k, self._record.label(k), float(s)) for k, s in zip(keys, odd, strict=True))
+            with self._changing():
+                self._ready.clear()
+                self._at, self._rank = None, None
+                vet = replace(self.vet, rows=rows, order=tuple(range(len(rows))), filter="all", order_by="list")
+                self._update(work=work.rows_of(targets), position=None, vet=self._told_of(vet, None))
+            place = self._record.last_open
+            first = keys.index(place) if place in keys else self._next_undone(-1)
+            return self.go(0 if first is None else first)
+
+    # The list that is vetted is one with its labels: nothing else may take its place under them.
+    def set_work(self, targets: Sequence[Any]) -> None:
+        """The same as :meth:`begin`; an empty list is refused."""
+        self.begin(targets)
+
+    def _listed(self, targets: Sequence[Any], add: bool) -> None:
+        self.tell(Notice("warning", "A list is being vetted here", "Vet the other one with specviz.vet(...)"))
+
+    def restore(self, data: bytes, name: str = "session.json") -> Job | None:
+        """Refused: a saved session holds another list."""
+        raise SpecvizError(
+            f"{name[:60]} is a saved session, and a list is being vetted here", remedy="Open it with specviz.explore()"
+        )
 
     def _next_undone(self, after: int) -> int | None:
         """The next row in order behind row ``after`` that is not finished; from the start if there is none behind."""
@@ -64,10 +80,11 @@ class Queueing(Writing):
 
     def go(self, position: int) -> Job | None:
         """Show row ``position`` of the list; the journal keeps where one is."""
-        vet = self.vet
-        if 0 <= position < len(vet.rows) and vet.rows[position].key != self._record.last_open:
-            self._write([(vet.rows[position].key, "open", position)], step=False)
-        return super().go(position)
+        with self._saying():  # of two who go at once, the later one is on screen and in the journal
+            vet = self.vet
+            if 0 <= position < len(vet.rows) and vet.rows[position].key != self._record.last_open:
+                self._write([(vet.rows[position].key, "open", position)], step=False)
+            return super().go(position)
 
     @told
     def forward(self) -> Job | None:

@@ -36,6 +36,7 @@ class Record:
         self._undone: dict[str, list[str]] = {self._me: [], DECISION: []}
         self._last = 0  # number of the last event that was taken in
         self._open = ""
+        self._shown: set[str] = set()  # stars of which I saw what others say, before I said anything myself perhaps
 
     @property
     def last_open(self) -> str:
@@ -81,6 +82,8 @@ class Record:
         said, mine = voice(event), event.reviewer == self._me and not event.imported
         if mine and event.kind in (*CHANGES, "open", "undo", "redo"):
             self._open = event.star
+            if said == DECISION:
+                self._shown.add(event.star)
         if event.kind in CHANGES:
             if mine and event.step not in self._stars:
                 self._stars[event.step] = event.star
@@ -110,6 +113,11 @@ class Record:
     @role.setter
     def role(self, role: str) -> None:
         self._voice = DECISION if role == ADJUDICATOR else self._me
+
+    def blind(self, star: str) -> bool:
+        """Whether I have never seen, deciding on a star, what others say of it."""
+        with self._lock:
+            return star not in self._shown
 
     def decision(self, star: str) -> Label | None:
         """What was decided on a star, None if nothing was."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from specviz.errors import SpecvizError
 from specviz.session.jobs import Job
 from specviz.session.session import Session
-from specviz.session.state import State
+from specviz.session.state import Notice, State
 from specviz.session.vetting.journal import LabelJournal
 from specviz.session.vetting.keys import data_version
 from specviz.session.vetting.pace import Pace
@@ -65,12 +65,15 @@ class Writing(Session):
         oddity: Callable[[Any], Any] | None = None,
         **options: Any,
     ) -> None:
+        # Of the thread that says something: how deep, and the state before (the first state is told of right below).
+        self._held = threading.local()
         super().__init__(engine, **options)
         self.journal = journal
         self._oddity = oddity
         self._odds: OrderedDict[int, tuple[Any, Any]] = OrderedDict()  # id of a report -> it, and why its star is odd
         self._record = Record(journal)
-        self._writing = threading.RLock()  # one thing is written after the other; never taken inside the state's lock
+        self._writing = threading.RLock()  # never taken inside the state's lock: see :meth:`_saying`
+        self._unread = ""  # why the journal could not be read the last time
         self._pace = Pace()
         self._rank: np.ndarray[Any, Any] | None = None
         vet = Vet(work_list, journal.reviewer, str(journal.path), vocabulary, blind=blind)
@@ -80,53 +83,101 @@ class Writing(Session):
     def vet(self) -> Vet:
         """``state.vet``, which is always there."""
         vet = self._state.vet
-        assert vet is not None
+        if vet is None:
+            raise SpecvizError("This list is closed", remedy="Call specviz.vet(...) again")
         return vet
 
-    def _write(self, changes: Sequence[tuple[str, str, Any]], *, step: bool = True, undoes: str = "") -> bool:
-        """Put events into the journal, then on screen; False if the disk would not have them (the view says so)."""
-        if not changes:
-            return True
+    @contextmanager
+    def _saying(self) -> Iterator[None]:
+        """One thing is said after the other: reading how things stand, writing, and showing it are one.
+
+        Listeners hear of it when the next may speak. A listener waits for its display, and a callback of that display
+        may be waiting here; were it told within, the two could wait for each other.
+        """
+        held = self._held
         with self._writing:
+            held.depth = getattr(held, "depth", 0) + 1
             try:
-                name = uuid.uuid4().hex if step else ""
-                events = self.journal.record(changes, self._context(changes[0][0]), step=name, undoes=undoes)
+                yield
+            finally:
+                held.depth -= 1
+                before = None
+                if held.depth == 0:
+                    before, held.before = getattr(held, "before", None), None
+        if before is not None:
+            self._changed(before, self._state)
+
+    def _changed(self, old: State, new: State) -> None:
+        if getattr(self._held, "depth", 0):  # :meth:`_saying` tells of it
+            if getattr(self._held, "before", None) is None:
+                self._held.before = old
+            return
+        super()._changed(old, new)
+
+    def _write(self, changes: Sequence[tuple[str, str, Any]], *, step: bool = True, undoes: str = "") -> bool:
+        """Put events into the journal, then on screen; False if the disk would not have them (the view says so).
+
+        They are one step, which is taken back as one (``step`` is for the reader: looks are no step of anybody).
+        """
+        with self._saying():
+            if not changes:
+                if self.vet.problem:  # what could not be written is there, or no longer wanted
+                    self._bring_up((), problem="")
+                return True
+            try:
+                events = self.journal.record(changes, self._context(changes[0][0]), undoes=undoes)
+                touched = self._record.add(events)
             except SpecvizError as error:
-                self._update(vet=replace(self.vet, problem=str(error)))
+                self._tell_problem(str(error))
                 return False
-            self._record.add(events)
-            with self._changing():
-                vet = self.vet
-                labels = {star: self._record.label(star) for star, _, _ in changes}
-                rows = tuple(replace(r, label=labels[r.key]) if r.key in labels else r for r in vet.rows)
-                self._update(vet=self._told_of(replace(vet, rows=rows, saved=events[-1].time, problem="")))
+            self._bring_up(touched, saved=events[-1].time, problem="")
         return True
+
+    def _bring_up(self, touched: Collection[str], **changes: Any) -> None:
+        """Bring what is on screen up to the record; ``touched`` are the stars that something was said of."""
+        with self._changing():
+            vet = self.vet
+            rows = vet.rows
+            if touched:
+                rows = tuple(replace(r, label=self._record.label(r.key)) if r.key in touched else r for r in rows)
+            self._update(vet=self._told_of(replace(vet, rows=rows, **changes)))
+
+    def _tell_problem(self, problem: str) -> None:
+        with self._changing():
+            self._update(vet=replace(self.vet, problem=problem))
 
     def _context(self, star: str) -> Context:
         """What was on screen, if that was the star that is written of."""
-        vet, at = self.vet, self._state.position
+        state, vet = self._state, self.vet
+        at = state.position
         shown = at is not None and at < len(vet.rows) and vet.rows[at].key == star
-        report = self._state.report if shown else None
+        report = state.report if shown else None
         made = None if report is None else report.provenance
         return Context(
             model="" if made is None else made.model,
             model_version="" if made is None else made.model_version,
             weights_sha256="" if made is None else made.weights_sha256,
-            data=data_version(self._state.star if shown else None),
-            blind=not vet.revealed,
+            data=data_version(state.star if shown else None),
+            blind=(not vet.revealed if shown else vet.blind and not self._record.role) and self._record.blind(star),
             vocabulary=vet.vocabulary.version,
             work_list=vet.work_list,
             role=self._record.role,
         )
 
-    def refresh(self) -> None:
-        """Read what other reviewers have written meanwhile."""
-        with self._writing:
-            if not self._record.refresh():
-                return
-            with self._changing():
-                rows = tuple(replace(r, label=self._record.label(r.key)) for r in self.vet.rows)
-                self._update(vet=self._told_of(replace(self.vet, rows=rows)))
+    def refresh(self) -> bool:
+        """Read what others, and other windows of mine, have written meanwhile; False if that cannot be read now."""
+        with self._saying():
+            try:
+                touched = self._record.refresh()
+            except SpecvizError as error:
+                self._unread = str(error)
+                self._tell_problem(self._unread)
+                return False
+            over = self._unread and self.vet.problem == self._unread
+            self._unread = ""
+            if touched or over:
+                self._bring_up(touched, **({"problem": ""} if over else {}))
+            return True
 
     def _conflicts(self) -> frozenset[str]:
         """Keys of stars that reviewers do not agree on."""
@@ -172,6 +223,19 @@ class Writing(Session):
                 changes["vet"] = vet
             super()._update(**changes)
 
+    def _fail(self, job: Job, notice: Notice) -> None:
+        """A row that cannot be opened leaves nothing on screen: what is said of it must not look said of another star.
+
+        (It may be labelled: that a file is damaged is worth keeping.)
+        """
+        with self._changing():
+            super()._fail(job, notice)
+            place = self._place(job)
+            if place is not None and self._state.work[place].status == "failed":
+                self._update(
+                    star=None, report=None, neighbours=None, neighbour=None, neighbour_star=None, explained=None
+                )
+
     # ------------------------------------------------------------------ what is made ready
     def _ahead_of(self, position: int, here: int | None) -> int | None:
         return None  # :meth:`_wanted_ahead` says which
@@ -203,6 +267,6 @@ class Writing(Session):
         return tuple(p for p in behind if not vet.rows[p].label.done)[:AHEAD]
 
     def close(self) -> None:
-        super().close()
-        with self._writing:
+        with self._writing:  # after what is being said
+            super().close()
             self.journal.close()
