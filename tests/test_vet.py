@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -246,3 +248,108 @@ def test_every_line_of_the_keys_can_be_typed() -> None:
     codes = [key.code for key in vetting_keys(DEFAULT).keys if key.code]
     names = {m.group(1) for code in codes if (m := re.match(r"vetting\.(\w+)\(", code))}
     assert len(names) > 8 and {n for n in names if not callable(getattr(Vetting, n, None))} == set()
+
+
+# ---------------------------------------------------------------------------------------------- ranked, in and out
+def test_oddest_first_ranks_the_list_behind_the_person(vet: Callable[..., Vetting]) -> None:
+    odd = next(iter(DemoArchive().anomalies().values()))[0]
+    vetting = vet(["demo 1", "demo 2", odd], order="odd")
+    vetting.wait()
+    vetting.label(4, "star")  # nothing is held up
+    vetting.wait_ranked(60)
+    rows, order = vetting.session.vet.rows, vetting.session.vet.order
+    assert vetting.session.vet.doing == "" and vetting.session.vet.order_by == "odd"
+    assert all(np.isfinite(r.score) for r in rows)
+    assert [rows[p].score for p in order] == sorted((r.score for r in rows), reverse=True)
+    assert rows[order[0]].key == odd and rows[0].label.quality == 4
+
+
+def test_a_ranking_can_be_stopped_and_its_fault_is_told(
+    vet: Callable[..., Vetting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import specviz.catalog.outliers as outliers
+
+    began = threading.Event()
+
+    def slow(targets: Any, engine: Any, *, progress: Any, cancel: Any, **_: Any) -> Any:
+        began.set()
+        while not cancel():
+            progress(0.5, "1 of 2 stars")
+            time.sleep(0.005)
+        progress(0.5, "1 of 2 stars")
+
+    monkeypatch.setattr(outliers, "rank", slow)
+    vetting = vet(["demo 1", "demo 2"])
+    vetting.wait()
+    vetting.set_order("odd")
+    assert began.wait(10)
+    deadline = time.monotonic() + 10
+    while vetting.session.vet.doing != "Ranking the list: 1 of 2 stars" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert vetting.session.vet.doing == "Ranking the list: 1 of 2 stars"
+    vetting.stop_ranking()
+    assert vetting.session.vet.doing == "" and vetting.session.vet.order_by == "list"
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise SpecvizError("The reference is damaged")
+
+    monkeypatch.setattr(outliers, "rank", broken)
+    vetting.set_order("odd")
+    with pytest.raises(SpecvizError, match="reference is damaged"):
+        vetting.wait_ranked(10)
+    notice = vetting.session.state.notice
+    assert notice is not None and notice.title == "The list could not be ranked" and vetting.session.vet.doing == ""
+
+
+def test_labels_leave_and_another_reviewers_come_in(vet: Callable[..., Vetting], tmp_path: Path) -> None:
+    stars = ["demo 1", "demo 2", "demo 3"]
+    mine, theirs = vet(stars), vet(stars, reviewer="CD", labels=tmp_path / "theirs.sqlite")
+    for vetting, classes in ((mine, ("star", "binary", "hot")), (theirs, ("star", "emission", "hot"))):
+        for klass in classes:
+            vetting.wait()
+            vetting.label(3, klass)
+            vetting.finish()
+    table = mine.labels()
+    assert list(table["class"]) == ["star", "binary", "hot"] and set(table["reviewer"]) == {"AB"}
+    assert len(mine.labels("history")) > 6
+    assert "2 stars" not in mine.import_labels(theirs.export_labels(tmp_path / "cd.json")).text
+    found = mine.agree()
+    assert "CD" in found.text and found.of("class").kappa == pytest.approx(1 - (1 / 3) / (1 - 2 / 9), abs=1e-9)
+    assert list(mine.conflicts()["star"]) == ["demo 2"]
+    assert mine.adjudicate() == 1
+    mine.wait()
+    mine.decide_as("CD")
+    mine.adjudicate(False)
+    consensus = mine.consensus()
+    assert dict(zip(consensus["star"], consensus["class"], strict=True))["demo 2"] == "emission"
+    with pytest.raises(SpecvizError, match="no table"):
+        mine.labels("notes")
+
+
+def test_what_the_browser_asks_for(vet: Callable[..., Vetting], monkeypatch: pytest.MonkeyPatch) -> None:
+    vetting = vet(["demo 1", "demo 2"])
+    vetting.wait()
+    sent: list[tuple[str, bytes]] = []
+    monkeypatch.setattr(vetting.inbox, "_deliver", lambda name, _mime, data, _to: sent.append((name, data)))
+    vetting.label(4, "star")
+
+    def press(key: str, **more: Any) -> None:
+        vetting.inbox.receive({"op": "key", "key": key, **more})
+
+    press("b")
+    press("b", repeat=True)
+    press("Enter", field=True)  # of a field: nothing for the list
+    assert vetting.said.klass == "binary" and vetting.progress.done == 0
+    press("Enter")
+    assert vetting.progress.done == 1
+    vetting.wait()
+    vetting.inbox.receive({"op": "act", "act": "export labels csv"})
+    assert sent[0][0] == "list_labels.csv" and b"binary" in sent[0][1]
+    vetting.inbox.receive({"op": "act", "act": "export labels docx"})
+    notice = vetting.session.state.notice
+    assert notice is not None and "no format" in notice.text
+    vetting.inbox.receive({"op": "error", "text": "TypeError: x is undefined"})
+    notice = vetting.session.state.notice
+    assert notice is not None and "a fault of specviz" in notice.text
+    vetting.inbox.receive({"op": "act", "act": "vet-close"})
+    assert vetting.star is None and vetting.doc is None

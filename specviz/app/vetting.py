@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import traitlets
 
@@ -15,8 +15,12 @@ from specviz.doors.bokeh_private import BOKEH_SCRIPTS
 from specviz.doors.doc_host import DocHost
 from specviz.doors.environment import at_prompt
 from specviz.doors.runtime import Runtime
-from specviz.errors import SpecvizError
+from specviz.errors import OptionError, SpecvizError
 from specviz.session.state import State
+from specviz.session.vetting.agreement import Agreement
+from specviz.session.vetting.conflicts import conflict_table
+from specviz.session.vetting.exchange import Imported
+from specviz.session.vetting.label_tables import history_table, label_table
 from specviz.session.vetting.session import VetSession
 from specviz.session.vetting.values import Label, Progress
 from specviz.views.palette import PALETTES
@@ -157,8 +161,20 @@ class Vetting(DocHost):
         return self.session.set_filter(which)
 
     def set_order(self, by: str = "list") -> None:
-        """Go through them in the order of the list ("list"), or the oddest first ("odd")."""
+        """Go through them in the order of the list ("list"), or the oddest first ("odd").
+
+        Where it is not known how odd they are, the list is ranked first, behind you: the order changes when that is
+        done (:meth:`wait_ranked`).
+        """
         self.session.set_order(by)
+
+    def wait_ranked(self, timeout: float = 600.0) -> None:
+        """Block until the list is ranked, if it is being ranked."""
+        self.session.wait_ranked(timeout)
+
+    def stop_ranking(self) -> None:
+        """Stop ranking the list; the order stays as it is."""
+        self.session.stop_ranking()
 
     def set_blind(self, blind: bool = True) -> None:
         """Hide what the model and others say until a label is saved, or show it at once."""
@@ -167,6 +183,56 @@ class Vetting(DocHost):
     def set_move_on(self, on: bool = True) -> None:
         """A quality key also saves and goes on."""
         self.session.set_move_on(on)
+
+    # ------------------------------------------------------------------ labels out and in, and those of others
+    def labels(self, what: str = "labels", reviewer: str | None = None) -> Any:
+        """What every reviewer says of each star now, as an astropy Table; ``what="history"``: all that was ever said.
+
+        See :func:`specviz.session.vetting.label_tables.label_table` for the columns.
+        """
+        if what not in ("labels", "history"):
+            raise OptionError(f"There is no table {what!r}", expected='"labels" or "history"')
+        make = label_table if what == "labels" else history_table
+        return make(self.session.journal.events(), reviewer=reviewer, vocabulary=self.session.vet.vocabulary)
+
+    def export_labels(
+        self, path: str | Path, what: Literal["labels", "history"] = "labels", reviewer: str | None = None
+    ) -> Path:
+        """Write labels to a file: ".ecsv", ".vot", ".csv", or ".json", which merges without loss."""
+        return self.session.export_labels(path, what, reviewer)
+
+    def import_labels(
+        self, path: str | Path, reviewer: str | None = None, unknown: Literal["refuse", "keep"] = "refuse"
+    ) -> Imported:
+        """Bring labels of a file, or of another journal, into this one; the same file again changes nothing.
+
+        ``reviewer``: who said it, where a table does not name them. ``.text`` of what is returned says what came.
+        """
+        return self.session.import_labels(path, reviewer, unknown)
+
+    def agree(self, *arguments: Any, **options: Any) -> Agreement:
+        """How far the reviewers of this list agree: kappa of class and quality, and where they differ.
+
+        See :meth:`specviz.session.vetting.merging.Merging.agree` for the options.
+        """
+        return self.session.agree(*arguments, **options)
+
+    def conflicts(self) -> Any:
+        """The stars on which reviewers differ, with what each said and what was decided, an astropy Table."""
+        return conflict_table(self.session.conflicts())
+
+    def adjudicate(self, on: bool = True) -> int:
+        """Go through the conflicts and decide, with everybody's labels shown; gives how many there are."""
+        return self.session.adjudicate(on)
+
+    def decide_as(self, reviewer: str) -> None:
+        """Decide on the star on screen as a reviewer has said, and go on to the next conflict."""
+        self.session.decide_as(reviewer)
+        self._written()
+
+    def consensus(self) -> Any:
+        """What all reviewers together say of each star, an astropy Table: a decision, else what most of them say."""
+        return self.session.consensus()
 
     # ------------------------------------------------------------------ how it is shown
     def set(self, **options: Any) -> None:

@@ -11,6 +11,7 @@ from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import surroundings, velocity_templates
 from specviz.app.work_lists import VetList
 from specviz.archives.finder import Sky
+from specviz.catalog.outliers import OutlierScorer
 from specviz.errors import OptionError, SpecvizError
 from specviz.session.state import Notice
 from specviz.session.vetting.journal import LabelJournal
@@ -50,10 +51,11 @@ def make_session(
         raise OptionError(f"There is no order {order!r}", expected='"list" or "odd"')
     words = Vocabulary.of(vocabulary)
     engine = api.default_engine(model, device)
+    oddity = listed.oddity or OutlierScorer(engine).of
     sky = Sky(online=online, locals=(*listed.locals, *locals))
     journal = LabelJournal(journal_path(labels, listed.source), reviewer_name(reviewer))
     return VetSession(
-        engine, journal=journal, vocabulary=words, work_list=listed.name, blind=blind, oddity=None, sky=sky,
+        engine, journal=journal, vocabulary=words, work_list=listed.name, blind=blind, oddity=oddity, sky=sky,
         allow_paths=allow_paths, expecting=True, models=ModelsHere(device), templates=velocity_templates,
     )  # fmt: skip
 
@@ -71,7 +73,7 @@ def world_of(session: VetSession) -> Any:
 def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
     """Take up the list, at the star where this reviewer stopped."""
     session.begin(listed.targets, listed.scores)
-    if order == "odd" and listed.scores is not None:
+    if order == "odd":
         session.set_order("odd")
 
 
@@ -113,13 +115,9 @@ def downloads(door: Any, session: VetSession) -> Callable[[str], None]:
     def deliver(wanted: str) -> None:
         what, _, form = wanted.partition(" ")
         try:
-            file = label_file(session, what, form)
+            file = session.label_file(form or "ecsv", what)  # type: ignore[arg-type]
             door.download(file.name, file.mime, file.data)
         except SpecvizError as error:
             session.tell(Notice("warning", "Nothing was exported", str(error)))
 
     return deliver
-
-
-def label_file(session: VetSession, what: str, form: str) -> Any:
-    raise SpecvizError("not yet")

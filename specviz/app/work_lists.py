@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class VetList:
         In which names are looked up first.
     left_out : tuple of str
         Names of files of a folder that cannot be spectra.
+    oddity : callable(report), optional
+        Why the star of a report is odd, compared with the stars that the scores are.
     source : Path, optional
         The file or folder that it was read from: its labels are kept beside it.
     """
@@ -46,6 +48,7 @@ class VetList:
     scores: NDArray[np.float64] | None = None
     locals: tuple[Archive, ...] = ()
     left_out: tuple[str, ...] = ()
+    oddity: Callable[[Any], Any] | None = None
     source: Path | None = None
 
 
@@ -68,7 +71,8 @@ def vet_list(x: Any) -> VetList:
         raise OptionError("No list to vet", expected=_EXPECTED)
     if hasattr(x, "targets") and hasattr(x, "scores"):  # a ranking
         scores = np.asarray(x.scores, np.float64).ravel()
-        return _sound(VetList(str(getattr(x, "name", "") or "ranking"), tuple(x.targets), scores))
+        why = getattr(getattr(x, "scorer", None), "of", None)
+        return _sound(VetList(_NAMELESS, tuple(x.targets), scores, oddity=why))
     if isinstance(x, str) and is_query(x):
         from specviz.archives.targets import query_targets
 

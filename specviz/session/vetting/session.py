@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from specviz.session.vetting.merging import Merging
+from specviz.session.vetting.ranked import Ranked
 
 
-class VetSession(Merging):
-    """Stars, labels, learning and merging; see :class:`specviz.session.vetting.writing.Writing`."""
+class VetSession(Ranked, Merging):
+    """Stars, labels, ranking, learning and merging; see :class:`specviz.session.vetting.writing.Writing`."""

@@ -257,6 +257,8 @@ class Vet:
         What was learned of this reviewer's labels (:mod:`specviz.session.vetting.learning`).
     agreement : object or None
         How reviewers agree (:mod:`specviz.session.vetting.agreement`).
+    doing : str
+        What goes on with the whole list behind the person ("Ranking the list: 64 of 600 stars"), "" if nothing does.
     """
 
     work_list: str
@@ -283,6 +285,7 @@ class Vet:
     can_redo: bool = False
     learned: Any = None
     agreement: Any = None
+    doing: str = ""
 
     def place(self, position: int | None) -> int | None:
         """Where a row stands in ``order``; None if it is filtered out."""

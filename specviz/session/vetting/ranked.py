@@ -1,0 +1,157 @@
+"""``Ranked``: how odd each star of the list is, found out behind the person who is labelling it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from specviz.errors import CancelledError, OptionError, SpecvizError
+from specviz.session.jobs import Job, Lane
+from specviz.session.resolve import resolve
+from specviz.session.state import Notice
+from specviz.session.telling import told
+from specviz.session.vetting.queueing import Queueing
+
+_log = logging.getLogger(__name__)
+#: Longest (s) that one batch of the ranking waits while the person waits for a star.
+YIELD = 5.0
+
+
+class Ranked(Queueing):
+    """The part of a vetting session that ranks its list."""
+
+    _ranking: Job | None = None  # the one that runs
+    _ranked_last: Job | None = None
+    _lane: Lane | None = None
+
+    @told
+    def set_order(self, by: str = "list") -> None:
+        """Go through them in the order of the list ("list"), or the oddest first ("odd").
+
+        Where it is not known how odd they are, the list is ranked first, on a thread of its own: the order changes when
+        that is done, ``state.vet.doing`` says how far it is, and :meth:`stop_ranking` stops it.
+
+        Raises
+        ------
+        OptionError
+            There is no such order.
+        """
+        if by == "odd" and not np.isfinite([r.score for r in self.vet.rows]).any():
+            self._rank_list()
+        else:
+            super().set_order(by)
+
+    def stop_ranking(self) -> None:
+        """Let the list be as it is."""
+        job, self._ranking = self._ranking, None
+        if job is not None:
+            job.cancel()
+            self._do(job, "")
+
+    def wait_ranked(self, timeout: float = 600.0) -> None:
+        """Block until no ranking runs (for scripts and tests).
+
+        Raises
+        ------
+        SpecvizError
+            It has not ended by then, or could not be done.
+        """
+        until = time.monotonic() + timeout
+        while self._ranking is not None:
+            if time.monotonic() > until:
+                raise SpecvizError(f"The list is not ranked after {timeout:.0f} s", remedy="Wait longer")
+            time.sleep(0.02)
+        if self._ranked_last is not None and self._ranked_last.error is not None:
+            raise self._ranked_last.error
+
+    def take_scores(self, scores: ArrayLike, oddity: Any = None) -> None:
+        """How odd each row is, larger = odder; ``oddity(report)`` says why, from now on.
+
+        Raises
+        ------
+        OptionError
+            They are not as many as the rows.
+        """
+        found = np.asarray(scores, np.float64).ravel()
+        with self._lock:
+            if oddity is not None:
+                self._oddity = oddity
+            known = list(self._odds.values())
+        again = {id(report): (report, oddity(report)) for report, _ in known} if oddity is not None else {}
+        with self._changing():
+            vet = self.vet
+            if found.size != len(vet.rows):
+                raise OptionError(f"{found.size} scores for {len(vet.rows)} stars", expected="one score a star")
+            rows = tuple(replace(r, score=float(s)) for r, s in zip(vet.rows, found, strict=True))
+            self._odds.update(again)
+            odd = self._odds.get(id(self._state.report))
+            self._update(vet=replace(vet, rows=rows, odd=vet.odd if odd is None else odd[1]))
+
+    # ------------------------------------------------------------------ how it is done
+    def _rank_list(self) -> None:
+        with self._lock:
+            if self._ranking is not None:
+                return
+            targets = [w.target for w in self._state.work]
+            job = self._ranking = self._ranked_last = Job("Ranking the list", lambda job: self._ranked(job, targets))
+            if self._lane is None:
+                self._lane = Lane("specviz-rank", self._rank_done)
+            lane = self._lane
+        self._do(job, "Ranking the list")
+        lane.put(job)
+
+    def _ranked(self, job: Job, targets: Sequence[Any]) -> Any:
+        from specviz.catalog.outliers import rank
+
+        def tell(fraction: float, words: str) -> None:
+            self._do(job, f"Ranking the list: {words[:1].lower()}{words[1:]}")
+            until = time.monotonic() + YIELD  # a person who waits for a star goes first
+            while self._jobs.current is not None and not job.cancelled and time.monotonic() < until:
+                time.sleep(0.02)
+            job.step(words, fraction)
+
+        self._idle.wait(YIELD)  # the first star first
+        return rank(
+            targets,
+            self.engine,
+            read=lambda target: resolve(target, sky=self.sky, allow_paths=self.allow_paths),
+            progress=tell,
+            cancel=lambda: job.cancelled,
+        )
+
+    def _do(self, job: Job, words: str) -> None:
+        """Say how far the ranking is, or that it is over; nothing of one that was stopped."""
+        with self._changing():
+            vet = self._state.vet
+            if vet is not None and vet.doing != words and (self._ranking is job or not words):
+                self._update(vet=replace(vet, doing=words))
+
+    def _rank_done(self, job: Job) -> None:
+        try:
+            if self._ranking is not job:  # stopped, or the session is closed
+                return
+            if job.error is None:
+                self.take_scores(job.result.scores, job.result.scorer.of)
+                super().set_order("odd")
+            elif not isinstance(job.error, CancelledError):
+                _log.warning("the list could not be ranked", exc_info=job.error)
+                self.tell(Notice("warning", "The list could not be ranked", str(job.error)))
+        except SpecvizError as error:
+            job.error = error
+            self.tell(Notice("warning", "The list could not be ranked", str(error)))
+        finally:
+            self._do(job, "")
+            if self._ranking is job:
+                self._ranking = None
+
+    def close(self) -> None:
+        self.stop_ranking()
+        if self._lane is not None:
+            self._lane.leave()
+        super().close()
