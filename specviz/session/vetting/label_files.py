@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ FORMATS = {".ecsv": "ascii.ecsv", ".vot": "votable", ".xml": "votable", ".csv": 
 MIMES = {**MIME, "json": "application/json"}
 #: Of the JSON file.
 JSON_FORMAT, JSON_VERSION = "specviz-labels", 1
+#: In the header of ECSV: comments have their line breaks escaped.
+ESCAPED = "comment_escaped"
 #: What a spreadsheet takes for the beginning of a formula.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -74,6 +77,8 @@ def any_table_bytes(table: Any, form: str) -> bytes:
     """A table of labels, conflicts, consensus or agreement as the bytes of a file; ``form`` as in :data:`FORMATS`."""
     if form == "ascii.csv":
         return _csv(table)
+    if form == "ascii.ecsv":
+        return table_bytes(_escaped(table), form)
     if form == "json":
         rows = [{name: _plain(row[name]) for name in table.colnames} for row in table]
         return json.dumps({**table.meta, "rows": rows}, ensure_ascii=False, indent=1).encode()
@@ -131,6 +136,27 @@ def event_to_dict(event: Event) -> dict[str, Any]:
     """As JSON holds it; its place in this journal, and whether it came from another, mean nothing elsewhere."""
     found = asdict(event)
     return {name: value for name, value in found.items() if name not in ("number", "imported")}
+
+
+# ------------------------------------------------------------------------------------------------ ECSV
+def _escaped(table: Any) -> Any:
+    """Where a comment has several lines: a copy with them on one. Readers of ECSV drop empty lines, or take each for a
+    row."""
+    if "comment" not in table.colnames or not any("\n" in str(c) for c in table["comment"]):
+        return table
+    table = table.copy()
+    info = table["comment"].info
+    words, meta = info.description, info.meta
+    table["comment"] = [str(c).replace("\\", "\\\\").replace("\n", "\\n") for c in table["comment"]]
+    table["comment"].info.description = f"{words}; a line break is written as \\n and a backslash as \\\\"
+    table["comment"].info.meta = meta
+    table.meta[ESCAPED] = True
+    return table
+
+
+def unescaped(comment: str) -> str:
+    """A comment with its line breaks, as it was before :data:`ESCAPED` was set."""
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], comment)
 
 
 # ------------------------------------------------------------------------------------------------ CSV

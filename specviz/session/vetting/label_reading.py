@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from specviz.errors import FileTooLargeError, NotFoundError, ReadError, SpecvizError
 from specviz.session.vetting.journal import LabelJournal
-from specviz.session.vetting.label_files import JSON_FORMAT, JSON_VERSION, unquoted
+from specviz.session.vetting.label_files import ESCAPED, JSON_FORMAT, JSON_VERSION, unescaped, unquoted
 from specviz.session.vetting.places import checked_reviewer
 from specviz.session.vetting.values import CHANGES, OTHERS, Context, Event
 
@@ -123,7 +123,7 @@ def labels_in(data: bytes, name: str, reviewer: str | None = None) -> Incoming:
 def is_journal(path: Path) -> bool:
     """Whether SQLite takes it for its own. Only SQLite may touch the file: it may be open in this process, too, and
     closing any other handle would let go of its locks."""
-    if path.stat().st_size == 0:
+    if path.stat().st_size < 512:  # smaller than any; SQLite would take a file of no or one byte for a new one
         return False
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
@@ -176,7 +176,7 @@ def _from_astropy(data: bytes, name: str, form: Form) -> list[dict[str, Any]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of files by other hands
             if form == "ecsv":
-                table = Table.read(io.StringIO(_text(data, name)), format="ascii.ecsv")
+                table = Table.read(_text(data, name) + "\n", format="ascii.ecsv")
             else:
                 table = Table.read(io.BytesIO(data), format="votable")
     except SpecvizError:
@@ -185,6 +185,8 @@ def _from_astropy(data: bytes, name: str, form: Form) -> list[dict[str, Any]]:
         reason = " ".join(str(error).split())[:160]
         raise ReadError(f"{name} is damaged or no table: {reason}", expected="ECSV or VOTable") from error
     columns = {str(n): table[n] for n in table.colnames}
+    if table.meta.get(ESCAPED) and "comment" in columns:
+        columns["comment"] = [None if (c := _cell(v)) is None else unescaped(str(c)) for v in columns["comment"]]
     rows = [{"#": i + 1, **{n: _cell(c[i]) for n, c in columns.items()}} for i in range(len(table))]
     return rows or [{"#": 0, **dict.fromkeys(columns)}]
 
