@@ -31,7 +31,7 @@ def _score(name: str, measures: Measures, reference: Reference) -> ScoreValue:
         return ScoreValue(name, absent=measures.absent.get(name, "it was not measured"))
     leading = min(parts, key=lambda part: _p(part, reference))
     tail = reference.tails.get(leading.key)
-    rarity = float("nan") if tail is None else tail.rarity(leading.value)
+    rarity = float("nan") if tail is None else tail.rarity(leading.value, leading.snr)
     said = leading.said[:1].upper() + leading.said[1:]
     how = "" if tail is None else f": {_rare(rarity, tail.n, reference.words)}"
     reasons = leading.reasons or next((part.reasons for part in parts if part.reasons), ())
@@ -39,8 +39,11 @@ def _score(name: str, measures: Measures, reference: Reference) -> ScoreValue:
 
 
 def _p(part: Part, reference: Reference) -> float:
+    """Tail probability of a part; one without a reference leads only where none has one."""
     tail = reference.tails.get(part.key)
-    return 2.0 if tail is None else tail.p(part.value)  # one without a reference leads only where none has one
+    return (
+        2.0 if tail is None else tail.p(part.value, part.snr)
+    )
 
 
 def _rare(rarity: float, n: int, words: str) -> str:

@@ -13,10 +13,13 @@ from specviz.analysis.anomaly import find_reasons, misfit
 from specviz.analysis.draft import SHOWN
 from specviz.analysis.quality import label_words, xp_residual
 from specviz.analysis.report import CORE_LABELS, LEADING, Reason, Report
+from specviz.catalog.outliers.fluxes import flux_shape
 from specviz.models.posterior import Posterior
 from specviz.models.protocol import Encoding
 from specviz.spectra.catalogue_values import CatalogueValues, catalogues_of
 
+#: Spectra whose arms may be masked, and where that is counted: what LAMOST sees without its noisy ends, Angstrom.
+_OPTICAL, _SEEN = ("lamost_lrs", "sdss"), (3900.0, 8900.0)
 #: A point of XP counts as at most this many sigma in the residual.
 _CLIP = 10.0
 
@@ -38,6 +41,9 @@ class Part:
         The first half of the sentence, with the number; what follows is how rare that is.
     reasons : tuple of Reason
         Where in the spectrum it shows.
+    snr : float
+        Signal to noise of the spectrum that it was measured in: noise hides or makes oddities, so that a star is
+        compared with stars of its own; NaN where that means nothing.
     """
 
     score: str
@@ -46,20 +52,20 @@ class Part:
     unit: str
     said: str
     reasons: tuple[Reason, ...] = ()
+    snr: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
     """Of one report: its parts, why a score has none, and what decides which reference it is compared with.
 
-    ``survey`` leads the report, ``simulated`` says whether its spectra are, ``snr`` is the leading spectrum's.
+    ``survey`` leads the report, ``simulated`` says whether its spectra are.
     """
 
     parts: tuple[Part, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     survey: str = ""
     simulated: bool = False
-    snr: float = float("nan")
 
     @property
     def values(self) -> dict[str, float]:
@@ -87,10 +93,8 @@ def measure(report: Report, model: Any = None) -> Measures:
         parts += found
         if not found:
             absent[score] = why(report)
-    spectrum = report.star.spectra.get(lead)
-    snr = None if spectrum is None else spectrum.snr
     made = [report.star.meta.get("simulated"), *(s.meta.get("simulated") for s in report.star.spectra.values())]
-    return Measures(tuple(parts), absent, lead, any(made), float("nan") if snr is None else float(snr))
+    return Measures(tuple(parts), absent, lead, any(made))
 
 
 # ---------------------------------------------------------------------------------------------- misfit
@@ -103,10 +107,15 @@ def _misfits(report: Report, model: Any) -> Iterator[Part]:
         else:
             seen, rebuilt = report.prepared[survey], report.reconstructions[survey]
             value, reasons = misfit(seen, rebuilt), find_reasons(seen, rebuilt, survey=survey)
-        said = f"{_shown(survey)} is off its reconstruction by {value:.2f} sigma rms"
-        if reasons:
-            said += f", most at {reasons[0].name}"
-        yield Part("misfit", f"misfit.{survey}", value, "sigma", said, reasons)
+        said = f"{_shown(survey)} is off its reconstruction by {value:.2f} σ rms{_most_at(reasons)}"
+        yield Part("misfit", f"misfit.{survey}", value, "σ", said, reasons, _snr(report, survey))
+    for survey in (s for s in _OPTICAL if s in report.star.spectra):
+        spectrum = report.star.spectra[survey]
+        inside = (spectrum.wavelength >= _SEEN[0]) & (spectrum.wavelength <= _SEEN[1])
+        if inside.any():
+            share = 1.0 - float(np.mean(spectrum.good[inside]))
+            said = f"{100 * share:.0f} % of {_shown(survey)} at {_SEEN[0]:.0f}-{_SEEN[1]:.0f} Å are masked"
+            yield Part("misfit", f"misfit.masked_{survey}", share, "", said)
 
 
 def _no_misfit(report: Report) -> str:
@@ -120,7 +129,7 @@ def _latents(report: Report, model: Any) -> Iterator[Part]:
         leads = survey == report.survey
         value = report.anomaly.ood if leads and report.anomaly is not None else _ood(report, survey, model)
         said = f"the embedding of {_shown(survey)} lies {value:.2f} from the nearest stars the model learned from"
-        yield Part("latent", f"latent.{survey}", value, "", said)
+        yield Part("latent", f"latent.{survey}", value, "", said, (), _snr(report, survey))
 
 
 def _ood(report: Report, survey: str, model: Any) -> float:
@@ -137,33 +146,35 @@ def _no_latent(report: Report) -> str:
 
 # ---------------------------------------------------------------------------------------------- LAMOST against XP
 def _cross(report: Report, model: Any) -> Iterator[Part]:
-    """XP against its prediction, and the labels and embeddings of the two spectra against each other."""
-    observed, predicted = report.prepared.get("gaia_xp"), report.predictions.get("gaia_xp")
+    """XP against its prediction; the labels, embeddings and fluxes of the two spectra against each other."""
     source = next((s for s in LEADING if s != "gaia_xp" and s in report.embeddings), None)
-    if observed is None or source is None:
+    if source is None or "gaia_xp" not in report.prepared:
         return
-    shown = _shown(source)
+    shown, observed, predicted = _shown(source), report.prepared["gaia_xp"], report.predictions.get("gaia_xp")
+    snr, snr_xp = _snr(report, source), _snr(report, "gaia_xp")
     residual = None if predicted is None else xp_residual(observed, predicted)
-    if predicted is not None and residual is not None:
+    if residual is not None:
         value = float(np.sqrt(np.nanmean(np.clip(residual, -_CLIP, _CLIP) ** 2)))
-        laid = _laid(observed, predicted)
-        reasons = find_reasons(observed, laid, survey="gaia_xp")
-        said = f"XP is off what {shown} predicts by {value:.2f} sigma rms"
-        if reasons:
-            said += f", most at {reasons[0].name}"
-        yield Part("cross_modal", "cross_modal.residual", value, "sigma", said, reasons)
+        reasons = find_reasons(observed, _laid(observed, predicted), survey="gaia_xp")
+        said = f"XP is off what {shown} predicts by {value:.2f} σ rms{_most_at(reasons)}"
+        yield Part("cross_modal", "cross_modal.residual", value, "σ", said, reasons, snr_xp)
     if source in report.posteriors and "gaia_xp" in report.posteriors:
         far = _farthest(report.posteriors[source], report.posteriors["gaia_xp"])
         if far is not None:
             name, sigma, one, two = far
-            said = f"{label_words(name)} is {one} by {shown} and {two} by XP, {sigma:.1f} sigma apart"
-            yield Part("cross_modal", "cross_modal.labels", sigma, "sigma", said)
-    a, b = (np.asarray(report.embeddings[s], np.float64) for s in (source, "gaia_xp") if s in report.embeddings)
-    if a.shape == b.shape:
-        length = float(np.linalg.norm(a) * np.linalg.norm(b))
-        value = 1.0 - float(a @ b) / length if length > 0 else float("nan")
-        said = f"the embeddings of {shown} and XP have a cosine of {1.0 - value:.3f}"
-        yield Part("cross_modal", "cross_modal.embedding", value, "", said)
+            said = f"{label_words(name)} is {one} by {shown} and {two} by XP, {sigma:.1f} σ apart"
+            yield Part("cross_modal", "cross_modal.labels", sigma, "σ", said)
+    a, b = (np.asarray(report.embeddings.get(s, ()), np.float64) for s in (source, "gaia_xp"))
+    length = float(np.linalg.norm(a) * np.linalg.norm(b))
+    if a.shape == b.shape and length > 0:
+        value = 1.0 - float(a @ b) / length
+        said = f"the embeddings of {shown} and XP have a cosine of {1.0 - value:.2f}"
+        yield Part("cross_modal", "cross_modal.embedding", value, "", said, (), snr)
+    shape = flux_shape(report.star.spectra[source], report.star.spectra["gaia_xp"])
+    if shape is not None:
+        value, reasons = shape
+        said = f"the flux of {shown} has another shape than XP's, by {100 * value:.0f} % rms"
+        yield Part("cross_modal", "cross_modal.flux", value, "", said, reasons, snr)
 
 
 def _laid(observed: Any, predicted: Any) -> Any:
@@ -217,9 +228,9 @@ def _conflicts(report: Report, model: Any) -> Iterator[Part]:
             value, name = max(found)
             said = (
                 f"{label_words(name)} is {_with_error(name, posterior.summary()[name], posterior)} here and "
-                f"{_theirs(catalogue, name)} in {catalogue.name}, {value:.1f} sigma apart"
+                f"{_theirs(catalogue, name)} in {catalogue.name}, {value:.1f} σ apart"
             )
-            yield Part("catalogue", f"catalogue.{catalogue.name.lower()}", value, "sigma", said)
+            yield Part("catalogue", f"catalogue.{catalogue.name.lower()}", value, "σ", said)
 
 
 def _catalogues(report: Report) -> list[CatalogueValues]:
@@ -245,6 +256,21 @@ def _theirs(catalogue: CatalogueValues, name: str) -> str:
     value, errors = catalogue.value(name), catalogue.errors(name)
     digits = 0 if name == "teff" else 2
     return f"{value:.{digits}f}" + ("" if errors is None else f" ± {sum(errors) / 2:.{digits}f}")
+
+
+def _most_at(reasons: tuple[Reason, ...]) -> str:
+    return f", most at {reasons[0].name}" if reasons else ""
+
+
+def _snr(report: Report, survey: str) -> float:
+    """Median signal to noise of a spectrum as the model saw it; NaN without errors."""
+    one = report.prepared.get(survey)
+    if one is None:
+        return float("nan")
+    known = np.asarray(one.ivar) > 0
+    if not known.any():
+        return float("nan")
+    return float(np.median(np.abs(np.asarray(one.values)[known]) * np.sqrt(np.asarray(one.ivar)[known])))
 
 
 def _shown(survey: str) -> str:

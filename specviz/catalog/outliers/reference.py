@@ -48,7 +48,7 @@ class Reference:
         by_score: dict[str, list[float]] = {}
         for part in measures.parts:
             tail = self.tails.get(part.key)
-            by_score.setdefault(part.score, []).append(float("nan") if tail is None else tail.p(part.value))
+            by_score.setdefault(part.score, []).append(float("nan") if tail is None else tail.p(part.value, part.snr))
         return {score: harmonic(values) for score, values in by_score.items()}
 
     def score(self, measures: Measures) -> float:
@@ -59,11 +59,12 @@ class Reference:
     @classmethod
     def of(cls, stars: Sequence[Measures], words: str = "stars of this list") -> Reference:
         """Made of the stars themselves; what fewer than :data:`OWN` of them have stays without a tail."""
-        columns: dict[str, list[float]] = {}
+        columns: dict[str, list[tuple[float, float]]] = {}
         for one in stars:
-            for key, value in one.values.items():
-                columns.setdefault(key, []).append(value)
-        tails = {k: tail for k, v in columns.items() if len(v) >= OWN and (tail := Tail.of(v)) is not None}
+            for part in one.parts:
+                columns.setdefault(part.key, []).append((part.value, part.snr))
+        enough_of = {key: np.array(pairs).T for key, pairs in columns.items() if len(pairs) >= OWN}
+        tails = {k: tail for k, (value, snr) in enough_of.items() if (tail := Tail.of(value, snr)) is not None}
         first = cls(tails, None, words)
         return cls(tails, Tail.of([first.score(one) for one in stars]), words)
 
@@ -109,8 +110,9 @@ def packaged_references() -> Mapping[tuple[str, str, str], Reference]:
     out = {}
     for group in header["groups"]:
         kind, survey, keys = group["kind"], group["survey"], group["parts"]
-        table: NDArray[Any] = arrays[f"{kind}.{survey}"]
-        tails = {k: Tail(row.astype(np.float64), int(n)) for k, row, n in zip(keys, table, group["n"], strict=True)}
+        table, knots = (arrays[f"{what}.{kind}.{survey}"].astype(np.float64) for what in ("quantiles", "knots"))
+        rows = zip(keys, table, knots, group["knots"], group["n"], strict=True)
+        tails = {key: Tail(row, at[:, :k], int(n)) for key, row, at, k, n in rows}
         combined = tails.pop(_COMBINED, None)
         out[header["model_sha256"], kind, survey] = Reference(tails, combined, f"{kind} stars")
     return out
@@ -124,8 +126,12 @@ def content(groups: Mapping[tuple[str, str], Sequence[Measures]], sha256: str) -
         tails = {**made.tails, **({} if made.combined is None else {_COMBINED: made.combined})}
         if not tails:
             continue
-        arrays[f"{kind}.{survey}"] = np.stack([tail.quantiles for tail in tails.values()]).astype(np.float32)
-        listed.append({"kind": kind, "survey": survey, "parts": list(tails), "n": [t.n for t in tails.values()]})
+        most = max(tail.knots.shape[1] for tail in tails.values())
+        padded = [np.pad(tail.knots, ((0, 0), (0, most - tail.knots.shape[1]))) for tail in tails.values()]
+        arrays[f"knots.{kind}.{survey}"] = np.stack(padded).astype(np.float32)
+        arrays[f"quantiles.{kind}.{survey}"] = np.stack([t.quantiles for t in tails.values()]).astype(np.float32)
+        sizes = {"knots": [t.knots.shape[1] for t in tails.values()], "n": [t.n for t in tails.values()]}
+        listed.append({"kind": kind, "survey": survey, "parts": list(tails), **sizes})
     header = {"format": _FORMAT, "model_sha256": sha256, "levels": len(LEVELS), "groups": listed}
     return {"header": np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays}
 
