@@ -21,6 +21,7 @@ from specviz.session.vetting.agreement import Agreement
 from specviz.session.vetting.conflicts import conflict_table
 from specviz.session.vetting.exchange import Imported
 from specviz.session.vetting.label_tables import history_table, label_table
+from specviz.session.vetting.learned import Learned
 from specviz.session.vetting.session import VetSession
 from specviz.session.vetting.values import Label, Progress
 from specviz.views.palette import PALETTES
@@ -175,6 +176,26 @@ class Vetting(DocHost):
     def stop_ranking(self) -> None:
         """Stop ranking the list; the order stays as it is."""
         self.session.stop_ranking()
+
+    def learn(self, by: str = "useful", klass: str = "", of: str = "mine") -> None:
+        """Order the stars by what my labels teach; none is hidden, and the star on screen stays.
+
+        ``by``: "useful" (first those whose label would teach most) or "like" (those most like the class ``klass``);
+        ``of``: "mine" or "consensus". It goes on behind you: :meth:`wait_for_learning`.
+        """
+        self.session.learn(by, klass, of)
+
+    def learn_now(self) -> None:
+        """Make the learned order at hand anew, with the labels that were given since."""
+        self.session.learn_now()
+
+    def set_learn_every(self, labels: int = 10) -> None:
+        """Make a learned order anew after so many more labels; 0: only when asked."""
+        self.session.set_learn_every(labels)
+
+    def wait_for_learning(self, timeout: float = 60.0) -> Learned:
+        """Block until nothing is being learned; what is returned says how many labels taught it, and how well."""
+        return self.session.wait_for_learning(timeout)
 
     def set_blind(self, blind: bool = True) -> None:
         """Hide what the model and others say until a label is saved, or show it at once."""

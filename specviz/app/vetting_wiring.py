@@ -72,7 +72,7 @@ def world_of(session: VetSession) -> Any:
 
 def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
     """Take up the list, at the star where this reviewer stopped."""
-    session.begin(listed.targets, listed.scores)
+    session.begin(listed.targets, listed.scores, listed.embeddings)
     if order == "odd":
         session.set_order("odd")
 

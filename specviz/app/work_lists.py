@@ -37,6 +37,8 @@ class VetList:
         In which names are looked up first.
     left_out : tuple of str
         Names of files of a folder that cannot be spectra.
+    embeddings : array, shape (n, D), optional
+        Of each star, NaN where there is none.
     oddity : callable(report), optional
         Why the star of a report is odd, compared with the stars that the scores are.
     source : Path, optional
@@ -48,6 +50,7 @@ class VetList:
     scores: NDArray[np.float64] | None = None
     locals: tuple[Archive, ...] = ()
     left_out: tuple[str, ...] = ()
+    embeddings: NDArray[np.float32] | None = None
     oddity: Callable[[Any], Any] | None = None
     source: Path | None = None
 
@@ -72,7 +75,9 @@ def vet_list(x: Any) -> VetList:
     if hasattr(x, "targets") and hasattr(x, "scores"):  # a ranking
         scores = np.asarray(x.scores, np.float64).ravel()
         why = getattr(getattr(x, "scorer", None), "of", None)
-        return _sound(VetList(_NAMELESS, tuple(x.targets), scores, oddity=why))
+        return _sound(
+            VetList(_NAMELESS, tuple(x.targets), scores, embeddings=getattr(x, "embeddings", None), oddity=why)
+        )
     if isinstance(x, str) and is_query(x):
         from specviz.archives.targets import query_targets
 
@@ -96,13 +101,14 @@ _EXPECTED = "names, paths, Stars, a table, a folder, or specviz.outliers(...)"
 def _sound(found: VetList) -> VetList:
     """A list that is not empty; files that many stars are in stand for all of them."""
     targets = tuple(t for target in found.targets for t in _stars_of(target))
-    scores = found.scores if len(targets) == len(found.targets) else None
     if not targets:
         raise OptionError(f"The list {found.name} is empty", expected="at least one star to look at")
     strange = next((t for t in targets if not _may_be_a_star(t)), None)
     if strange is not None:
         raise OptionError(f"A {type(strange).__name__} is no star", expected=_EXPECTED)
-    return replace(found, targets=targets, scores=scores)
+    if len(targets) != len(found.targets):
+        return replace(found, targets=targets, scores=None, embeddings=None)
+    return replace(found, targets=targets)
 
 
 def _may_be_a_star(target: Any) -> bool:
