@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from specviz import __version__
-from specviz.cli import analyse, archives, commands, doctor, embed, models, outliers, vet
+from specviz.cli import analyse, archives, commands, doctor, embed, labels, models, outliers, vet
 from specviz.cli.console import OK, TROUBLE, USAGE, complain
 from specviz.errors import SpecvizError, UnknownModelError
 
@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands.add_serve(commands_)
     outliers.add_parser(commands_)
     vet.add_parser(commands_)
+    labels.add_parser(commands_)
     models.add_models(commands_)
     models.add_catalog(commands_)
     doctor.add_parser(commands_)

@@ -348,8 +348,9 @@ def checked_event(event: Event, where: str) -> Event:
         raise ReadError(f"{where}: specviz does not know this kind", remedy="Install a newer jupyter-specviz")
     if not fits.get(kind, True):
         raise ReadError(f"{where}: {str(value)[:60]!r} cannot be its value")
-    if not event.uuid or (kind in CHANGES and not (event.star and event.step)) or not event.reviewer.strip():
-        raise ReadError(f"{where}: no uuid, star, step or reviewer")
+    if not event.uuid or (kind in CHANGES and not (event.star and event.step)):
+        raise ReadError(f"{where}: no uuid, star or step")
+    checked_reviewer(event.reviewer)
     try:
         json.dumps([event.star, event.reviewer, event.uuid, event.step, value], ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
