@@ -202,7 +202,7 @@ def patiently(ask: Callable[[], T], patience: float = PATIENCE) -> T:
         except sqlite3.OperationalError as error:
             if primary(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or time.monotonic() >= until:
                 raise
-        time.sleep(random.uniform(0.001, 0.012))
+        time.sleep(random.uniform(0.0005, 0.004))
 
 
 @contextmanager
