@@ -7,13 +7,18 @@ from typing import Any
 
 from specviz.errors import SpecvizError
 from specviz.views import stylesheet
-from specviz.views.controls import button, column, html, row, search
+from specviz.views.controls import button, column, html, row, search, sheet
 from specviz.views.formats import text
 
 _FRAME = """
 :host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; padding:
 40px 24px; box-sizing: border-box; }
 .sv-middle { max-width: 520px; width: 100%; margin: 0 auto !important; }
+"""
+#: A search field without its icons.
+_NO_SEARCH = """
+.bk-input-group::before, .bk-input-group::after { display: none !important; }
+input.bk-input { padding: 0 12px !important; }
 """
 
 
@@ -34,6 +39,8 @@ class ReviewerQuestion:
         self._answer = answer
         self.field = search("Your name or initials", self._asked, height=44)
         self.field.name = "reviewer"
+        self.field.html_attributes = {"autocomplete": "name"}  # no search: "/" is a letter here
+        self.field.stylesheets = [*self.field.stylesheets, sheet(_NO_SEARCH)]
         self.words = html(css=":host { padding-top: 8px; } .sv-warn { color: " + stylesheet.WARN_TEXT + "; }")
         stars = "1 star" if total == 1 else f"{total:,} stars".replace(",", "\u202f")
         middle = column(
