@@ -42,6 +42,7 @@ class Learning(Labelling):
     _lesson: Job | None = None
     _lessons: Lane | None = None
     _since = 0  # labels finished since the order was made
+    _compared: tuple[Any, int, Any] = (None, -1, None)  # embeddings, their version, and what was made of them
     _failed: frozenset[int] = frozenset()  # rows that cannot be embedded
 
     def begin(
@@ -160,12 +161,20 @@ class Learning(Labelling):
 
     def _order(self, job: Job, by: str, klass: str, of: str) -> None:
         with self._lock:
-            vet, blocks, self._since = self.vet, self._vectors.blocks(), 0
+            vet, vectors, self._since = self.vet, self._vectors, 0
+            version, blocks = (
+                vectors.version,
+                [] if self._compared[:2] == (vectors, vectors.version) else vectors.blocks(),
+            )
         labels = self._labels(vet.rows, of)
         scores = np.array([row.score for row in vet.rows])
         finished = np.array([row.label.done for row in vet.rows])
         self._say(job, "Learning")
-        known = features(blocks or [np.full((len(vet.rows), 1), np.nan)], [scores] if np.isfinite(scores).any() else [])
+        if self._compared[:2] != (vectors, version):  # whitening 20,000 stars takes seconds
+            blocks = blocks or [np.full((len(vet.rows), 1), np.nan, np.float32)]
+            made = features(blocks, [scores] if np.isfinite(scores).any() else [])
+            self._compared = vectors, version, made
+        known = self._compared[2]
         lesson = teach(known, labels, step=lambda words, at: self._say(job, words, 0.5 * at))
         order = useful(lesson, seen=finished) if by == "useful" else like(lesson, klass, seen=finished)
         honest = honesty(lesson, finished=finished, step=lambda words, at: self._say(job, words, 0.5 + 0.5 * at))

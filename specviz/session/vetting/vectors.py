@@ -37,6 +37,8 @@ class Vectors:
 
     def __init__(self, n: int, given: ArrayLike | Mapping[str, ArrayLike] | None = None) -> None:
         self._n, self._weights = n, ""
+        self.version = 0
+        """Another number whenever something is added."""
         held = {} if given is None else given if isinstance(given, Mapping) else {LEADING: given}
         self._blocks = {name: np.array(block, np.float32) for name, block in held.items()}
         for block in self._blocks.values():
@@ -52,6 +54,7 @@ class Vectors:
         if others or any(n in self._blocks and self._blocks[n].shape[1] != np.size(v) for n, v in told.items()):
             self._blocks = {}
         self._weights = weights
+        self.version += 1
         for name, vector in told.items():
             if name not in self._blocks:
                 self._blocks[name] = np.full((self._n, np.size(vector)), np.nan, np.float32)
