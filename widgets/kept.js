@@ -49,3 +49,23 @@ export function listenKept(holder, send) {
     globalThis.removeEventListener("pagehide", keepAll);
   };
 }
+
+// Text of ours is swapped whole. What had the focus is gone then, and the keyboard with it: its like in the new text gets it, else
+// the whole view.
+const MARKS = ["data-sv-act", "data-sv-row", "data-sv-set", "data-sv-toggle", "popovertarget"];
+const holds = (el, place) => el.contains(place);                      // JupyterLab gives it to what is around a cell
+export function keepFocus(place, change) {
+  let el = document.activeElement;
+  while (el?.shadowRoot?.activeElement != null) el = el.shadowRoot.activeElement;
+  const root = el?.getRootNode();
+  const within = root instanceof ShadowRoot && place.contains(document.activeElement);
+  change();
+  if (within) setTimeout(() => refocus(place, el, root), 0);          // Bokeh writes the new text a few microtasks later
+}
+
+function refocus(place, el, root) {
+  if (el.isConnected || (document.activeElement !== document.body && document.activeElement != null && !holds(document.activeElement, place))) return;
+  const mark = MARKS.find((name) => el.hasAttribute(name));
+  const again = mark && root.querySelector(`[${mark}="${CSS.escape(el.getAttribute(mark))}"]`);
+  (again ?? place.closest(".sv-host"))?.focus({ preventScroll: true });
+}

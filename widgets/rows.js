@@ -1,6 +1,7 @@
 // Rows of a table in our HTML (specviz/views/similar_rows.py): pressed, opened, pointed at, walked through with the keys.
 //   <table data-sv-rows="choose" data-sv-peek="peek" data-sv-open="open-similar"> <tr data-sv-row="3" tabindex="-1">
-//   <input data-sv-typed="filter-similar">     what is typed is an act, after a pause or at Enter; Escape empties it
+//   <input data-sv-typed="filter-similar">     what is typed is an act, after a pause or at Enter; Escape empties it; with
+//                                              data-sv-leave both give the keyboard back to the view
 // Each becomes one "act" message: "choose 3"; "peek" alone when the pointer has left.
 
 import { copyText } from "./copying.js";
@@ -83,7 +84,11 @@ export function listenRows(holder, send) {
     clearTimeout(typing);
     const tell = () => { if (field.dataset.svTold !== field.value) { field.dataset.svTold = field.value; act(word, field.value.trim()); } };
     if (event.type === "input") typing = setTimeout(tell, TYPING_PAUSE);
-    else { tell(); event.stopImmediatePropagation(); }
+    else {
+      tell();
+      event.stopImmediatePropagation();
+      if (field.dataset.svLeave != null) holder.focus({ preventScroll: true });      // the keys are wanted again
+    }
   };
   const listeners = [["pointermove", onMove], ["pointerleave", onLeave], ["click", onClick], ["dblclick", onDouble], ["keydown", onKey],
     ["input", onTyped], ["keydown", onTyped]];

@@ -1,4 +1,5 @@
 // One view of one kernel-side Bokeh document: built from JSON, kept in step by patches, one message a batch each way.
+import { keepFocus } from "./kept.js";
 import { quicken } from "./quicken.js";
 import { bytes, freshId, sharedPage } from "./runtime.js";
 import { startSettings } from "./settings.js";
@@ -70,6 +71,9 @@ export class View {
       this.building = false;
     }
     if (this.closed) { this.clear(); return; }
+    // JupyterLab's commands take any key at an element in focus that does not refuse them itself, and it hears of no move of the
+    // focus within the view: without this "m" typed into a field that was reached from a button made the cell Markdown.
+    for (const el of this.el.querySelectorAll("*")) el.dataset.lmSuppressShortcuts = "true";
     startSettings(this.document);
     this.document.on_change(this.listener, true);
     for (const args of this.early.splice(0)) this.patch(...args);
@@ -101,7 +105,7 @@ export class View {
     if (content.json.includes('"Figure"')) setTimeout(trackViewport(this.ending.signal), BUILT_BY);
     try {
       const patch = this.theme.incoming(inlineCss(JSON.parse(content.json), { ...this.css, ...content.css }));
-      this.document.apply_json_patch(patch, join(content.ids, buffers));
+      keepFocus(this.el, () => this.document.apply_json_patch(patch, join(content.ids, buffers)));
     } catch (error) {
       this.failed(error);
       this.resync();

@@ -55,6 +55,7 @@ _ENDS = (
 .sv-menu > summary .sv-icon, .ends .sv-button .sv-icon { vertical-align: 0; }
 .sv-menu > div { top: 34px; min-width: 250px; }
 .sv-menu b, .sv-menu p { display: block; padding: 2px 8px; margin: 0; font-size: 12px; line-height: 20px; white-space: normal; }
+.sv-menu > div { max-width: 340px; } .sv-menu .agree { max-height: 220px; overflow-y: auto; }
 .sv-menu .forms { display: flex; gap: 4px; padding: 2px 8px 4px; }
 .ends .help { padding: 0 7px; display: inline-flex; align-items: center; }
 @container (max-width: 699px) { .word { display: none; } }
@@ -208,6 +209,8 @@ def _item(act: str, label: str, *, pressed: bool | None = None) -> str:
 
 
 def _agreement(vet: Vet) -> str:
-    """How reviewers agree, in a sentence; nothing where there is only one."""
-    words = "" if vet.agreement is None else str(getattr(vet.agreement, "words", "") or "")
-    return f'<p class="sv-quiet">{text(words, 300)}</p>' if words else ""
+    """How reviewers agree, in words; before that was asked for, how to ask."""
+    found = vet.agreement
+    ask = _item("vet-agree", "Compare reviewers" if found is None else "Compare reviewers again")
+    lines = "" if found is None else "".join(f"<p>{text(line, 300)}</p>" for line in found.text.splitlines()[:12])
+    return ask + (f'<div class="agree sv-quiet" role="status">{lines}</div>' if lines else "")

@@ -35,7 +35,7 @@ _CHOICES = (
 .grid {{ display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 4px; }}
 .quality {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 4px; }}
 button.c {{ font: inherit; color: var(--jp-ui-font-color1); background: var(--jp-layout-color1); border: 1px solid var(--jp-border-color1); border-radius: 2px; box-sizing: border-box;
-  cursor: pointer; height: 32px; display: flex; align-items: center; gap: 8px; padding: 0 4px; text-align: left; min-width: 0; }}
+  cursor: pointer; height: 32px; display: flex; align-items: center; gap: 6px; padding: 0 3px 0 4px; text-align: left; min-width: 0; }}
 button.c > span {{ overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-size: 12px; line-height: 30px; }}
 button.c > kbd {{ flex: none; line-height: 18px; min-width: 20px; color: {QUIET}; }}
 .quality button.c {{ height: 34px; justify-content: center; font-size: 16px; font-weight: 600; padding: 0; }}
@@ -212,10 +212,11 @@ def others_html(vet: Vet) -> str:
 def _other(vet: Vet, who: str, label: Label) -> str:
     unlike = " class='unlike'" if label.klass != vet.label.klass else ""
     plain = Label(label.quality, label.klass, label.flags)
+    said_by = f"Decide as {text(who, 40)} says" if vet.adjudicating else f"Say what {text(who, 40)} says"
     comment = f"<p>{text(label.comment, 300)}</p>" if label.comment else ""
     return (
         f'<div class="who"><span><b>{text(who, 40)}</b> <span{unlike}>{text(said(plain, vet.vocabulary), 200)}</span></span>'
-        f'<button class="sv-button" data-sv-act="vet-take {text(who, 300)}" aria-label="Say what {text(who, 40)} says">Take</button>{comment}</div>'
+        f'<button class="sv-button" data-sv-act="vet-take {text(who, 300)}" aria-label="{said_by}">{"Decide so" if vet.adjudicating else "Take"}</button>{comment}</div>'
     )
 
 

@@ -127,7 +127,7 @@ class VettingKeys(ExplorerKeys):
         vet: Vet = self._session.vet
         return vet
 
-    def _do(self, act: Callable[[], Any]) -> Any:
+    def attempt(self, act: Callable[[], Any]) -> Any:
         """Do something; why it cannot be done is said, and nothing is written then."""
         try:
             return act()
@@ -136,37 +136,37 @@ class VettingKeys(ExplorerKeys):
             return None
 
     def quality(self, name: str) -> None:
-        self._do(lambda: self._session.label(quality=int(name)))
+        self.attempt(lambda: self._session.label(quality=int(name)))
 
     def klass(self, name: str) -> None:
-        self._do(lambda: self._session.label(klass=name))
+        self.attempt(lambda: self._session.label(klass=name))
 
     def flag(self, name: str) -> None:
-        self._do(lambda: self._session.flag(name))
+        self.attempt(lambda: self._session.flag(name))
 
     def finish(self) -> None:
-        self._do(self._session.finish)
+        self.attempt(self._session.finish)
 
     def clear(self) -> None:
-        self._do(self._session.clear)
+        self.attempt(self._session.clear)
 
     def undo(self) -> None:
-        if self._do(self._session.undo_label) is False and not self._vet.problem:
+        if self.attempt(self._session.undo_label) is False and not self._vet.problem:
             self._say("Nothing to undo")
 
     def redo(self) -> None:
-        if self._do(self._session.redo_label) is False and not self._vet.problem:
+        if self.attempt(self._session.redo_label) is False and not self._vet.problem:
             self._say("Nothing to redo")
 
     def back(self) -> None:
-        self._do(self._session.back)
+        self.attempt(self._session.back)
 
     def forward(self) -> None:
-        self._do(self._session.forward)
+        self.attempt(self._session.forward)
 
     def jump(self, row: str) -> None:
         """Show a row of the list, counted from 1, as it was typed."""
-        self._do(lambda: self._session.jump(int(row) if row.isdecimal() else 0))
+        self.attempt(lambda: self._session.jump(int(row) if row.isdecimal() else 0))
 
     def next_window(self) -> None:
         self._step(1)

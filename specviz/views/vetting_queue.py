@@ -8,7 +8,7 @@ from typing import Any
 
 from specviz.session.state import Label, State, Vet, VetRow
 from specviz.views import formats, icons, option_controls
-from specviz.views.controls import Html, column, html
+from specviz.views.controls import SPOKEN, Html, column, html
 from specviz.views.formats import text
 from specviz.views.stylesheet import HIDE, QUIET
 from specviz.views.vetting_counts import FilterCounts
@@ -32,8 +32,8 @@ _PANEL = (
     + """
 :host { border: 1px solid var(--jp-border-color2); background: var(--jp-layout-color1); border-radius: 2px; box-sizing: border-box; position: relative;
   gap: 0 !important; overflow: visible; min-height: 240px; }
-:host > .rows { position: absolute !important; inset: 71px 0 0 0; overflow: hidden; height: auto !important; }
-@container (max-width: 899px) { :host { min-height: 0; } :host > .rows { display: none !important; } :host > .find { display: none !important; } }
+:host > .rows { flex: 1 1 0 !important; min-height: 0 !important; height: auto !important; overflow: hidden; }
+@container (max-width: 899px) { :host { min-height: 0; } :host > .rows { display: none !important; } :host > .find, :host > .learned { display: none !important; } }
 """
 )
 _HEAD = (
@@ -42,6 +42,7 @@ _HEAD = (
 :host {{ position: relative; z-index: 15; }}
 .head {{ display: flex; align-items: center; gap: 8px; height: 36px; padding: 0 8px 0 12px; white-space: nowrap; }}
 .head > b {{ flex: none; }} .head > .n {{ flex: 1 1 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; font-size: 12px; color: {QUIET}; }}
+.head .at {{ display: none; }} @container (max-width: 899px) {{ .head .at {{ display: inline; }} }}
 .sv-menu > summary {{ max-width: 96px; overflow: hidden; text-overflow: ellipsis; }}
 .sv-menu > div {{ max-height: 460px; overflow-y: auto; min-width: 190px; z-index: 41; }}
 .sv-menu .sv-item > span {{ overflow: hidden; text-overflow: ellipsis; flex: 1 1 auto; }} .sv-menu .sv-item > i {{ font-style: normal; color: {QUIET}; }}
@@ -55,6 +56,11 @@ input {{ font: inherit; font-size: 12px; height: 26px; width: 100%; box-sizing: 
   color: var(--jp-ui-font-color1); border: 1px solid var(--jp-border-color2); text-overflow: ellipsis; }}
 input::placeholder {{ color: {QUIET}; opacity: 1; }}
 input:focus {{ border-color: var(--jp-brand-color1); outline: 1px solid var(--jp-brand-color1); }}
+"""
+_LEARNED = f"""
+:host {{ border-bottom: 1px solid var(--jp-border-color2); box-sizing: border-box; }}
+.learned {{ padding: 6px 12px; font-size: 12px; line-height: 17px; color: {QUIET}; max-height: 128px; overflow-y: auto; overflow-wrap: anywhere; }}
+.learned p {{ margin: 0 0 4px; }} .learned .sv-button {{ margin: 2px 4px 0 0; }}
 """
 _ROWS = f"""
 :host {{ width: 100%; }}
@@ -76,6 +82,7 @@ li[aria-selected="true"] span {{ font-weight: 600; color: var(--jp-ui-font-color
 li.more {{ justify-content: center; font-size: 12px; color: {QUIET}; cursor: default; }}
 .none {{ padding: 10px 12px; }} .none .sv-button {{ margin-top: 6px; }}
 @container (min-width: 1400px) {{ li s {{ display: block; }} }}
+@container (max-width: 1099px) {{ li em {{ display: none; }} }}
 """
 
 
@@ -93,11 +100,19 @@ class VettingQueue:
         self._counts = FilterCounts()
         self.head = html("", css=_HEAD)
         self.find = html(_find("", 0), css=_FIND, classes=["find"])
+        self.learned = html("", css=_LEARNED, classes=["learned"], html_attributes=dict(SPOKEN))
+        self.learned.visible = False
         self.rows: Html = html("", css=_ROWS, classes=["rows"])
         self.root: Any = column(
-            self.head, self.find, self.rows, css=_PANEL, classes=["sv-vet-queue"], html_attributes={"data-sv-hold": ""}
+            self.head,
+            self.find,
+            self.learned,
+            self.rows,
+            css=_PANEL,
+            classes=["sv-vet-queue"],
+            html_attributes={"data-sv-hold": ""},
         )
-        self.menu = _Menu(self.head, self._counts)
+        self.menu = _Menu(self.head, self.learned, self._counts)
 
     def typed(self, words: str) -> str:
         """What was typed into the field, as a filter."""
@@ -123,14 +138,17 @@ class VettingQueue:
 class _Menu:
     """Head and menu of the queue, which are written after the star is on screen: counting and a long list take time."""
 
-    def __init__(self, head: Html, counts: FilterCounts) -> None:
-        self._head, self._counts = head, counts
+    def __init__(self, head: Html, learned: Html, counts: FilterCounts) -> None:
+        self._head, self._learned, self._counts = head, learned, counts
 
     def update(self, old: State, new: State) -> None:
         vet = new.vet
         if vet is not None:
             self._counts.update(vet.rows, vet.vocabulary.unsure)
-            self._head.object = head_html(vet, self._counts)
+            self._head.object = head_html(vet, self._counts, new.position)
+            words = learned_html(vet)
+            self._learned.object = words or self._learned.object
+            self._learned.visible = bool(words)
 
 
 def is_search(which: str) -> bool:
@@ -223,7 +241,7 @@ def filter_words(vet: Vet) -> str:
     return FILTERS.get(vet.filter, vet.filter)
 
 
-def head_html(vet: Vet, counts: FilterCounts) -> str:
+def head_html(vet: Vet, counts: FilterCounts, position: int | None = None) -> str:
     """Title, how many rows there are, and the menu of filters and orders."""
     items = "".join(
         _filter(vet, which, label, counts[which] if which != "conflicts" else None) for which, label in FILTERS.items()
@@ -237,7 +255,7 @@ def head_html(vet: Vet, counts: FilterCounts) -> str:
     ranked = any(math.isfinite(r.score) for r in vet.rows[:1000])
     order = "".join(
         f'<button class="sv-item" data-sv-act="vet-order {text(by, 200)}" aria-pressed="{str(vet.order_by == by).lower()}"'
-        f"{' disabled' if by == 'odd' and not ranked else ''}><span>{text(label, 60)}</span></button>"
+        f"><span>{text(label, 60)}{'' if by != 'odd' or ranked else ' (ranks the list)'}</span></button>"
         for by, label in orders.items()
         if not by.startswith("like:") or counts[by.replace("like", "class")] or vet.order_by == by
     )
@@ -247,7 +265,22 @@ def head_html(vet: Vet, counts: FilterCounts) -> str:
     shown = formats.count(len(vet.order)) if vet.filter != "all" else ""
     by = "" if vet.order_by == "list" else orders.get(vet.order_by, vet.order_by).lower()
     note = " · ".join(filter(None, (shown, by)))
-    return f'<div class="head"><b>Queue</b><span class="n" title="{text(note)}">{text(note)}</span>{menu}</div>'
+    at = "" if position is None else f"row {formats.count(position + 1)} of {formats.count(len(vet.rows))}"
+    return f'<div class="head"><b>Queue</b><span class="n" title="{text(note)}"><span class="at">{at} </span>{text(note)}</span>{menu}</div>'
+
+
+def learned_html(vet: Vet) -> str:
+    """How far a learned order can be trusted, or what is being learned; "" where the order is another."""
+    known = vet.learned
+    if known is None or not (known.running or known.problem or vet.order_by == known.order):
+        return ""
+    lines = [known.problem] if known.problem else list(known.text)
+    if known.running:
+        share = "" if known.progress is None else f", {100 * known.progress:.0f} %"
+        lines.insert(0, f"{known.running}{share}")
+    button = ("vet-stop-learning", "Stop") if known.running else ("vet-learn", "Learn again")
+    said_ = "".join(f"<p>{text(line, 300)}</p>" for line in lines)
+    return f'<div class="learned">{said_}<button class="sv-button" data-sv-act="{button[0]}">{button[1]}</button></div>'
 
 
 def _filter(vet: Vet, which: str, label: str, count: int | None) -> str:
@@ -262,6 +295,6 @@ def _find(words: str, serial: int) -> str:
     """The field; ``serial`` makes it another text, so that it is written again."""
     value = text(words, 200)
     return (
-        f'<div class="find" data-n="{serial}">{icons.svg("search", 14)}<input data-sv-typed="vet-find" data-sv-told="{value}" value="{value}" aria-keyshortcuts="/" '
+        f'<div class="find" data-n="{serial}">{icons.svg("search", 14)}<input data-sv-typed="vet-find" data-sv-leave data-sv-told="{value}" value="{value}" aria-keyshortcuts="/" '
         'placeholder="Name, class or comment" aria-label="Find rows" spellcheck="false" maxlength="200" autocomplete="off"></div>'
     )

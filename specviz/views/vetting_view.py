@@ -18,6 +18,7 @@ from specviz.views.notice import BusyLine, NoticeBar
 from specviz.views.odd_panel import OddPanel
 from specviz.views.settings import Settings
 from specviz.views.vetting_bar import VettingBar
+from specviz.views.vetting_doing import DoingLine
 from specviz.views.vetting_form import VettingForm
 from specviz.views.vetting_keys import HELD, VettingKeys, said, vetting_keys
 from specviz.views.vetting_queue import VettingQueue
@@ -27,14 +28,14 @@ _log = logging.getLogger(__name__)
 Dispatch = Callable[..., None]  # (draw, later=False)
 
 _ROOT = """
-:host { display: grid !important; grid-template-columns: 216px minmax(0, 1fr) 252px; gap: 8px 12px; width: 100%; font-family: var(--jp-ui-font-family);
+:host { display: grid !important; grid-template-columns: 216px minmax(0, 1fr) 260px; gap: 8px 12px; width: 100%; padding: 6px 8px 4px; font-family: var(--jp-ui-font-family);
   color: var(--jp-ui-font-color1); box-sizing: border-box; align-items: stretch; }
 :host > * { grid-column: 1 / -1; min-width: 0; margin: 0 !important; }
 :host > .sv-vet-queue { grid-column: 1; align-self: stretch !important; height: auto !important; width: auto !important; }
 :host > .sv-vet-centre { grid-column: 2; align-self: stretch !important; height: auto !important; width: auto !important; }
 :host > .sv-vet-form { grid-column: 3; align-self: stretch !important; height: auto !important; width: auto !important; }
-@container (min-width: 1400px) { :host { grid-template-columns: 264px minmax(0, 1fr) 264px; } }
-@container (max-width: 1099px) { :host { grid-template-columns: 180px minmax(0, 1fr) 228px; } }
+@container (min-width: 1400px) { :host { grid-template-columns: 264px minmax(0, 1fr) 276px; } }
+@container (max-width: 1099px) { :host { grid-template-columns: 164px minmax(0, 1fr) 256px; column-gap: 8px; } }
 @container (max-width: 899px) { :host > .sv-vet-queue, :host > .sv-vet-centre, :host > .sv-vet-form { grid-column: 1 / -1; } }
 """
 
@@ -76,6 +77,7 @@ class VettingView:
         session = self.session
         self.busy, self.notice, self.hints = BusyLine(), NoticeBar(), HintBar(self.table)
         self.bar, self.queue, self.form = VettingBar(), VettingQueue(), VettingForm()
+        self.doing = DoingLine()
         self.settings = Settings(session)
         self.spectrum = VettingSpectrum(self.settings, session.state.view)
         self.windows, self.odd = LineWindows(session), OddPanel(session)
@@ -89,13 +91,14 @@ class VettingView:
         self._panels: list[Any] = [
             self.busy, self.notice, self.bar, self.queue, self.form, self.spectrum, self.settings, self.hints,
         ]  # fmt: skip
-        self._later: list[Any] = [self.windows, self.odd, self.queue.menu]
+        self._later: list[Any] = [self.doing, self.windows, self.odd, self.queue.menu]
         self.layout = column(css=stylesheet.HIDE + _ROOT, classes=["sv-root", "sv-vet"])
         self.layout.children = models(
             [
                 self.bar.root,
                 self.busy.root,
                 self.bar.trouble,
+                self.doing.root,
                 self.notice.root,
                 self.queue.root,
                 centre,
@@ -190,12 +193,21 @@ class VettingView:
 
     def _refuse(self, words: str) -> None:
         """Say why something was not written."""
-        with self._drawing:
-            self._dispatch(lambda: self._say_refused(words))
+        self._dispatch(lambda: self._say_refused(words))
+
+    def _say(self, words: str) -> None:
+        """Tell what was done, in the hint bar."""
+
+        def draw() -> None:
+            with self._drawing:
+                self.hints.say(" ".join(words.split()))
+
+        self._dispatch(draw)
 
     def _say_refused(self, words: str) -> None:
-        self.bar.refuse(words)
-        self.hints.say(words)
+        with self._drawing:
+            self.bar.refuse(words)
+            self.hints.say(words)
 
     def _step_window(self, by: int) -> None:
         (self.windows.next if by > 0 else self.windows.previous)()
@@ -220,8 +232,12 @@ class VettingView:
             "vet-filter": lambda: self._try(lambda: session.set_filter(about)),
             "vet-order": lambda: self._try(lambda: session.set_order(about)),
             "vet-decide": lambda: self._try(lambda: session.adjudicate(not session.vet.adjudicating)),
+            "vet-agree": lambda: self._try(session.agree),
+            "vet-learn": lambda: self._try(session.learn_now),
+            "vet-stop-learning": session.stop_learning,
             "vet-blind": lambda: self._try(lambda: session.set_blind(not session.vet.blind)),
             "vet-move-on": lambda: session.set_move_on(not session.vet.move_on),
+            "vet-stop-ranking": session.stop_ranking,
             "vet-close": lambda: self.leave(),
             "export": lambda: self.export(about),
             "window": lambda: self.windows.act(act),
@@ -255,14 +271,13 @@ class VettingView:
             self.form.unsaved.pop(int(row), None)
 
     def _take(self, who: str) -> None:
-        """Say what another reviewer says."""
+        """Say what another reviewer says; of a conflict: decide so, and go on to the next."""
+        if self.session.vet.adjudicating:
+            self.keys.attempt(lambda: self.session.decide_as(who))
+            return
         label = next((label for name, label in self.session.vet.others if name == who), None)
         if label is not None:
-            self.keys._do(
-                lambda: self.session.label(
-                    quality=label.quality, klass=label.klass, flags=label.flags, comment=label.comment
-                )
-            )
+            self.keys.attempt(lambda: self.session.label(quality=label.quality, klass=label.klass, flags=label.flags))
 
     def _try(self, ask: Callable[[], Any]) -> None:
         """Ask for something that may not be had; why not is said in a notice."""
@@ -274,7 +289,7 @@ class VettingView:
     def attach(self, to: str, name: str, data: bytes) -> None:
         """Take in a file of labels that was chosen."""
         if to == "labels":
-            self._try(lambda: self.session.import_bytes(name, data))
+            self._try(lambda: self._say(self.session.import_bytes(name, data).text))
 
     def close(self) -> None:
         """Stop listening and let everything go."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,13 @@ class Merging(Learning):
         if self.vet.agreement is not None:
             self._agree_anew()
         return report
+
+    def import_bytes(self, name: str, data: bytes) -> Imported:
+        """The same for a file that a person has given to the browser; see :meth:`import_labels`."""
+        with tempfile.TemporaryDirectory(prefix="specviz") as folder:
+            path = Path(folder) / (Path(name).name or "labels")
+            path.write_bytes(data)
+            return self.import_labels(path)
 
     # ------------------------------------------------------------------ agreement
     @told
