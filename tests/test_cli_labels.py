@@ -57,7 +57,7 @@ def test_merge_agree_conflicts_consensus(
     assert main(["labels", "agree", everyone]) == 0
     said = words(capsys)
     assert "class, bob and eve: κ = 1.00 ± 0.00, 100 % alike, 3 stars" in said
-    assert "1 conflicts, 0 decided" in said
+    assert "1 conflict, 0 decided" in said
     assert main(["labels", "agree", *map(str, journals)]) == 0  # without merging, too
     assert words(capsys) == said
     out = tmp_path / "kappa.ecsv"

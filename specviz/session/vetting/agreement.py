@@ -12,7 +12,7 @@ import numpy as np
 from specviz import __version__
 from specviz.errors import OptionError
 from specviz.session.vetting.conflicts import Apart, Conflict, Said, conflicts, finished
-from specviz.session.vetting.kappa import Kappa, Weights, cohen, fleiss
+from specviz.session.vetting.kappa import Kappa, Weights, cohen, fleiss, weights_of
 from specviz.session.vetting.vocabulary import DEFAULT, Vocabulary
 
 #: What to do with "not sure": as if the reviewer had not seen the star, or a class like the others.
@@ -46,7 +46,7 @@ class Between:
         if not k.n:
             return f"{self.of}, {who}: no star rated by two"
         error = f" ± {k.error:.2f}" if np.isfinite(k.error) else ""
-        value = f"κ = {k.value:.2f}{error}" if np.isfinite(k.value) else "κ not defined, one answer only"
+        value = f"κ = {_signed(k.value)}{error}" if np.isfinite(k.value) else "κ not defined, one answer only"
         alike = "alike" if not k.weights else f"alike ({k.weights} weights)"
         return f"{self.of}, {who}: {value}, {100 * k.agreement:.0f} % {alike}, {k.n} star{'s' * (k.n != 1)}"
 
@@ -104,10 +104,11 @@ class Agreement:
         if len(self.reviewers) < 2:
             return "Agreement needs finished labels of two reviewers."
         names = ", ".join(f"{name} ({n})" for name, n in self.reviewers)
-        lines = [f"{names}; {self.stars} stars finished by two or more."]
+        lines = [f"{names}; {self.stars} star{'s' * (self.stars != 1)} finished by two or more."]
         lines += [k.text for k in self.kappas if k.of in ("class", "quality")]
         decided = len(self.conflicts) - len(self.open)
-        lines.append(f"{len(self.conflicts)} conflicts, {decided} decided.")
+        many = len(self.conflicts)
+        lines.append(f"{many} conflict{'s' * (many != 1)}, {decided} decided.")
         return "\n".join(lines)
 
     def table(self) -> Any:
@@ -163,6 +164,7 @@ def agreement(
     """
     if unsure not in ("missing", "category"):
         raise OptionError(f"unsure={unsure!r}", expected='"missing" or "category"')
+    weights_of((), weights)  # refuses unknown ones, whether or not there is anything to weigh
     vocabulary = vocabulary or DEFAULT
     said = finished(labels)
     counted: dict[str, int] = {}
@@ -193,6 +195,11 @@ def agreement(
         conflicts(labels, vocabulary.unsure, apart),
         unsure,
     )
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a true minus, and none before nought."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _known(first: Iterable[str], seen: Iterable[str]) -> list[str]:
