@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from specviz import __version__
 from specviz.errors import JournalError
 from specviz.session.vetting.journal_file import COLUMNS, explained, open_file, patiently, writing
-from specviz.session.vetting.journal_trouble import damaged
+from specviz.session.vetting.journal_trouble import damaged, primary
 from specviz.session.vetting.places import checked_reviewer
 from specviz.session.vetting.values import ADJUDICATOR, Context, Event
 
@@ -174,14 +174,18 @@ class LabelJournal:
         with self._lock, explained(self.path, doing):
             if self._closed:
                 raise sqlite3.ProgrammingError
-            if self._db is None:
-                self._db = self._open_again()
-            try:
-                return ask(self._db)
-            except sqlite3.Error:
-                # A file that was opened when it could only be read, or before its folder came back, stays so.
-                self._let_go()
-                raise
+            while True:
+                fresh = self._db is None
+                if self._db is None:
+                    self._db = self._open_again()
+                try:
+                    return ask(self._db)
+                except sqlite3.Error as error:
+                    # What was opened while it could only be read, or before it was moved or its folder went away, stays
+                    # so. Nothing can have been written to what is read-only, so that this may be tried again at once.
+                    self._let_go()
+                    if fresh or primary(error) != sqlite3.SQLITE_READONLY:
+                        raise
 
     def _open_again(self) -> sqlite3.Connection:
         db = open_file(self.path, create=False)
@@ -190,9 +194,9 @@ class LabelJournal:
             if db.execute("SELECT 1 FROM events WHERE number = ? AND uuid = ?", (number, name)).fetchone() is None:
                 db.close()
                 raise JournalError(
-                    f"{self.path} is not the file that it was: labels that were in it are missing",
+                    f"{self.path} is not the file that it was: labels that were in it are missing; nothing was written",
                     expected="the file that the labels were written to until now",
-                    remedy="Put that one back, or open the list again to go on with this one",
+                    remedy="Put that one back and do the last thing again, or open the list anew to go on with it",
                 )
         return db
 

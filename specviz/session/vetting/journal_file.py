@@ -70,8 +70,9 @@ def open_file(path: Path, *, create: bool = True) -> sqlite3.Connection:
             )  # fmt: skip
         if not create and not path.exists():
             raise JournalError(
-                f"{path} is no longer there", expected="the file that the labels were written to until now",
-                remedy="Put it back and go on, or open the list again to begin another file",
+                f"{path} is no longer there; nothing was written",
+                expected="the file that the labels were written to until now",
+                remedy="Put it back and do the last thing again, or open the list anew to begin another file",
             )  # fmt: skip
         interrupted = _left_over(path)
         db = sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)

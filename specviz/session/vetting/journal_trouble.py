@@ -53,12 +53,6 @@ def explain(path: Path, doing: str, error: BaseException, patience: float) -> Jo
             expected="writes of some milliseconds",
             remedy=f"Close what else has it open (a database browser, a backup). {_AGAIN}",
         )
-    if detail == sqlite3.SQLITE_READONLY_DBMOVED:
-        return JournalError(
-            f"{path} was moved, replaced or removed while it was open{nothing}",
-            expected="the file that the labels were written to until now",
-            remedy=f"Put it back. {_AGAIN}",
-        )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) or isinstance(error, PermissionError):
         which = f"the folder {path.parent}" if detail == sqlite3.SQLITE_READONLY_DIRECTORY else "it"
         return JournalError(
