@@ -19,7 +19,7 @@ from .browser import WAIT, Guard, Jupyter, Notebook, chromium_path, open_browser
 
 STARS = 60
 LOOK = 0.6  # seconds between two stars: the quickest that a person judged anything in our trials
-AIM = 120.0  # ms, median, of "next star"
+AIM = 120  # ms, median, of "next star"
 #: Labels of three in turn; every third star gets a flag too.
 QUALITIES, CLASSES, FLAG = "34210", "sbeg", "8"
 
@@ -156,7 +156,7 @@ def measure(jupyter: Jupyter, browser: Any, stars: int = STARS, look: float = LO
     context.set_default_timeout(WAIT * 1000)
     page = context.new_page()
     try:
-        labels = jupyter.folder / f"timed{id(page)}.labels"
+        labels = jupyter.folder / f"timed{id(page)}.sqlite"
         notebook = Notebook(page, Guard(page), jupyter, [SETUP, show_cell(labels, stars + 2)])
         notebook.run_cell(0)
         notebook.run_cell(1)

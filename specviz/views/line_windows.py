@@ -51,6 +51,11 @@ class LineWindow:
         span = self.high - self.low
         return tuple(10.0 * round((self.low + share * span) / 10.0) for share in (0.25, 0.75))
 
+    @property
+    def middle_tick(self) -> float:
+        """The one tick where there is no room for two."""
+        return 10.0 * round((self.low + self.high) / 20.0)
+
 
 #: The windows, in the order in which they stand. Wavelengths: NIST Atomic Spectra Database, in vacuum.
 WINDOWS = (
@@ -64,7 +69,7 @@ WINDOWS = (
 )
 _CSS = f"""
 :host {{ display: block; width: 100%; border-top: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding-top: 4px; margin-top: 4px !important; }}
-.sv-windows {{ display: grid; grid-template-columns: repeat({len(WINDOWS)}, minmax(0, 1fr)); gap: 4px 10px; padding: 0 0 2px 8px; }}
+.sv-windows {{ display: grid; grid-template-columns: repeat({len(WINDOWS)}, minmax(0, 1fr)); gap: 4px 8px; padding: 0 0 2px; }}
 @container (max-width: 699px) {{ .sv-windows {{ grid-template-columns: repeat(4, minmax(0, 1fr)); }} }}
 .sv-win {{ display: block; font: inherit; font-size: 12px; line-height: 18px; padding: 1px 4px 0; margin: 0; border: 1px solid transparent; border-radius: 2px;
   background: none; color: inherit; text-align: left; cursor: pointer; min-width: 0; }}
@@ -81,8 +86,9 @@ _CSS = f"""
 .sv-win .l {{ stroke: var(--sv-tick); stroke-width: 1; stroke-dasharray: 2 2; }}
 .sv-win .x {{ fill: var(--sv-masked); fill-opacity: 0.16; }} .sv-win .n {{ fill: var(--sv-telluric); }}
 .sv-win i {{ display: block; position: relative; height: 16px; font-style: normal; font-size: 11px; line-height: 16px; color: {stylesheet.QUIET}; }}
-.sv-win i b {{ position: absolute; transform: translateX(-50%); font-weight: 400; }}
+.sv-win i b {{ position: absolute; transform: translateX(-50%); font-weight: 400; }} .sv-win i b.one {{ display: none; }}
 .sv-win i b::before {{ content: ""; position: absolute; left: 50%; top: -2px; height: 3px; border-left: 1px solid var(--sv-tick); }}
+@container (max-width: 1199px) {{ .sv-windows {{ column-gap: 2px; }} .sv-win i b {{ display: none; }} .sv-win i b.one {{ display: block; }} }}
 """
 
 
@@ -194,9 +200,7 @@ def _window(
     factor = doppler_factor(rv)
     at = [(line * factor - window.low) / span * SIZE for line in window.lines]
     lines = "".join(f'<line class="l" x1="{x:.0f}" x2="{x:.0f}" y1="0" y2="{SIZE}"/>' for x in at if 0 <= x <= SIZE)
-    ticks = "".join(
-        f'<b style="left:{100 * (t - window.low) / span:.1f}%">{formats.number(t)}</b>' for t in window.ticks
-    )
+    ticks = "".join(_tick(t, window) for t in window.ticks) + _tick(window.middle_tick, window, " class=one")
     said = f"{window.name}, {formats.number(window.low)} to {formats.number(window.high)} Å"
     if curves is not None:
         said += ", no data" if not seen else ""
@@ -207,6 +211,11 @@ def _window(
         f"<span{' class=sv-bold' if bold else ''}>{title}</span>"
         f'<svg viewBox="0 0 {SIZE} {SIZE}" preserveAspectRatio="none" aria-hidden="true">{lines}{body}</svg><i>{ticks}</i></button>'
     )
+
+
+def _tick(at: float, window: LineWindow, klass: str = "") -> str:
+    left = 100 * (at - window.low) / (window.high - window.low)
+    return f'<b{klass} style="left:{left:.1f}%">{formats.number(at)}</b>'
 
 
 def _drawing(window: LineWindow, curves: OpticalCurves, *, model: bool) -> tuple[str, bool]:

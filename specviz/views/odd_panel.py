@@ -102,11 +102,11 @@ def score_line(vet: Vet | None) -> str:
     if vet is None:
         return ""
     if not vet.revealed:
-        return f"{icons.svg('hidden', 14)} {HIDDEN}"
+        return f'<span title="{HIDDEN}">{icons.svg("hidden", 14)} <span class="long">{HIDDEN}</span><span class="short">Score hidden</span></span>'
     if vet.odd is None:
         return ""
     best = leading(vet)
-    led = "" if best is None else f" · {text(best.title, 40)}"
+    led = "" if best is None else f'<span class="long"> · {text(best.title, 40)}</span>'
     return f"<b>{_percentile(vet.odd)}</b>{led}"
 
 

@@ -28,6 +28,9 @@ _HEAD = f"""
 .sv-who b {{ flex: 0 1 auto; min-width: 80px; overflow: hidden; text-overflow: ellipsis; }}
 .sv-who span {{ flex: 0 0 auto; font-size: 12px; color: {stylesheet.QUIET}; }}
 .sv-who span:last-child {{ flex: 0 1 auto; overflow: hidden; text-overflow: ellipsis; }}
+/* Little room: always two lines, also for a short name, so that nothing moves from star to star. */
+@container (max-width: 1199px) {{ :host {{ min-height: 40px; }} .sv-who {{ flex-wrap: wrap; line-height: 20px; min-height: 40px; }} .sv-who b {{ flex-basis: 100%; }}
+  .sv-who span:last-child {{ flex: 1 1 0; }} }}
 """
 _CONTROLS = f"{option_controls.CSS} :host {{ overflow: visible !important; }} .sv-controls {{ gap: 6px; }}"
 _PLOT = ":host { position: relative; overflow: visible; }"
@@ -37,7 +40,10 @@ _MESSAGE = f"""
 .sv-problem > :first-child {{ color: {stylesheet.WARN_TEXT}; }}
 .sv-problem p {{ margin: 2px 0 6px; font-size: 12px; line-height: 17px; color: {stylesheet.QUIET}; overflow-wrap: anywhere; }}
 """
-_SCORE = f":host {{ font-size: 12px; color: {stylesheet.QUIET}; white-space: nowrap; }} b {{ color: var(--jp-ui-font-color1); }}"
+_SCORE = f"""
+:host {{ font-size: 12px; color: {stylesheet.QUIET}; white-space: nowrap; }} b {{ color: var(--jp-ui-font-color1); }} .short {{ display: none; }}
+@container (max-width: 1199px) {{ .short {{ display: inline; }} .long {{ display: none; }} }}
+"""
 ROW = ":host { min-height: 28px; }"
 
 
