@@ -16,7 +16,6 @@ from specviz.errors import OptionError, SpecvizError
 from specviz.session.vetting.conflicts import labels_of
 from specviz.session.vetting.journal import LabelJournal
 from specviz.session.vetting.label_reading import Form, Incoming, LabelRow, read_labels, tidy
-from specviz.session.vetting.places import checked_reviewer
 from specviz.session.vetting.values import ADJUDICATOR, DECISION, Event, Label, voice
 from specviz.session.vetting.vocabulary import Vocabulary
 
@@ -132,7 +131,18 @@ def import_labels(
     """
     if Path(path).expanduser().absolute() == journal.path:
         raise OptionError(f"{journal.path.name} is the journal itself", expected="another file")
-    incoming = read_labels(path, None if reviewer is None else checked_reviewer(reviewer))
+    return take_in(read_labels(path, reviewer), journal, vocabulary=vocabulary, unknown=unknown, listed=listed)
+
+
+def take_in(
+    incoming: Incoming,
+    journal: LabelJournal,
+    *,
+    vocabulary: Vocabulary | None = None,
+    unknown: Unknown = "refuse",
+    listed: Iterable[str] | None = None,
+) -> Imported:
+    """The same of a file that was read already."""
     events, report = new_events(incoming, journal.events(), vocabulary, unknown, listed)
     journal.add(events)
     return report
@@ -170,7 +180,7 @@ def merge(
     others = [p for p in map(Path, paths) if p.expanduser().absolute() != into]
     if not others:
         raise OptionError("There is nothing to merge", expected="at least one journal or file besides the one to fill")
-    incoming = [read_labels(p, None if reviewer is None else checked_reviewer(reviewer)) for p in others]
+    incoming = [read_labels(p, reviewer) for p in others]
     known: list[Event] = []
     if into.exists():
         known = list(read_labels(into).events)

@@ -7,9 +7,10 @@ import hashlib
 import io
 import json
 import sqlite3
+import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -109,7 +110,14 @@ def read_labels(path: str | Path, reviewer: str | None = None) -> Incoming:
 
 
 def labels_in(data: bytes, name: str, reviewer: str | None = None) -> Incoming:
-    """The same of the bytes of a file that is no journal."""
+    """The same of the bytes of a file; ``name`` is only said, nothing is opened by it."""
+    if data.startswith(b"SQLite format 3\0"):
+        with tempfile.TemporaryDirectory(prefix="specviz") as folder:
+            path = Path(folder) / "journal.sqlite"
+            path.write_bytes(data)
+            if not is_journal(path):
+                raise ReadError(f"{name} is damaged", expected="a journal of specviz vet")
+            return replace(read_labels(path), name=name)
     start = data[:400].lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         raise ReadError(f"{name} is empty", expected="labels that specviz exported, or a table of them")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,10 @@ from specviz.session.jobs import Job
 from specviz.session.telling import call_line, told
 from specviz.session.vetting.agreement import Agreement, Unsure, agreement
 from specviz.session.vetting.conflicts import Apart, Conflict, conflicts, consensus, differences, labels_of
-from specviz.session.vetting.exchange import Imported, Unknown, import_labels
+from specviz.session.vetting.exchange import Imported, Unknown, take_in
 from specviz.session.vetting.kappa import Weights
 from specviz.session.vetting.label_files import FORMATS, MIMES, What, label_bytes, write_labels
+from specviz.session.vetting.label_reading import Incoming, labels_in, read_labels
 from specviz.session.vetting.learning import Learning
 from specviz.session.vetting.values import ADJUDICATOR, Label
 
@@ -107,21 +107,23 @@ class Merging(Learning):
         SpecvizError
             It cannot be read, or holds an unknown word: nothing was written then.
         """
-        report = import_labels(
-            path, self.journal, reviewer=reviewer, vocabulary=self.vet.vocabulary, unknown=unknown,
-            listed=[row.key for row in self.vet.rows],
-        )  # fmt: skip
+        if Path(path).expanduser().absolute() == self.journal.path:
+            raise OptionError(f"{self.journal.path.name} is the journal itself", expected="another file")
+        return self._take_in(read_labels(path, reviewer), unknown)
+
+    def import_bytes(self, name: str, data: bytes) -> Imported:
+        """The same for a file that a person has given to the browser; see :meth:`import_labels`."""
+        report = self._take_in(labels_in(data, name), "refuse")
+        self._told(call_line("import_labels", (name,), None, self.widget))
+        return report
+
+    def _take_in(self, incoming: Incoming, unknown: Unknown) -> Imported:
+        listed = [row.key for row in self.vet.rows]
+        report = take_in(incoming, self.journal, vocabulary=self.vet.vocabulary, unknown=unknown, listed=listed)
         self.refresh()
         if self.vet.agreement is not None:
             self._agree_anew()
         return report
-
-    def import_bytes(self, name: str, data: bytes) -> Imported:
-        """The same for a file that a person has given to the browser; see :meth:`import_labels`."""
-        with tempfile.TemporaryDirectory(prefix="specviz") as folder:
-            path = Path(folder) / (Path(name).name or "labels")
-            path.write_bytes(data)
-            return self.import_labels(path)
 
     # ------------------------------------------------------------------ agreement
     @told

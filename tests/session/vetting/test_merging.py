@@ -232,6 +232,20 @@ class TestFiles:
         with pytest.raises(SpecvizError, match="the journal itself"):
             theirs.import_labels(theirs.journal.path)
 
+    @pytest.mark.parametrize("name", ["bob.sqlite", "../../bob.sqlite", "", ".."])
+    def test_a_file_given_to_the_browser(self, torn: VetSession, make: Callable[..., VetSession], name: str) -> None:
+        theirs = make("theirs", "zoe")
+        torn.journal.close()
+        report = theirs.import_bytes(name, torn.journal.path.read_bytes())
+        assert (report.name, report.form, dict(report.labels)["bob"]) == (name, "journal", 4)
+        assert theirs.state.call == f"vetting.import_labels({name!r})"
+        theirs.import_bytes(name, b"star,reviewer,class\ndemo 5,bob,hot\n")
+        with pytest.raises(SpecvizError):
+            theirs.import_bytes(name, b"SQLite format 3\0 and then nothing of the kind" * 40)
+        with pytest.raises(SpecvizError):
+            theirs.import_bytes(name, b"\x89PNG\r\n")
+        assert theirs.adjudicate() == 2
+
     def test_what_will_not_do_changes_nothing(self, torn: VetSession, tmp_path: Path) -> None:
         before, events = torn.state, torn.journal.events()
         bad = tmp_path / "bad.csv"
