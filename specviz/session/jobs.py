@@ -20,7 +20,7 @@ from specviz.archives.transport.monitor import Monitor, Step, watching
 from specviz.errors import CancelledError, SpecvizError
 
 _log = logging.getLogger(__name__)
-AT_EXIT = 3.0  # seconds that the end of the process waits for what is at work
+AT_EXIT = 15.0  # longest (s) that the end of the process waits for what is at work, such as the import of the model
 
 
 class Job:

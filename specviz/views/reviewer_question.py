@@ -49,7 +49,7 @@ class ReviewerQuestion:
                 css=":host { font-size: 22px; line-height: 28px; font-weight: 600; padding-bottom: 4px; }",
             ),
             html(
-                f"{text(work_list, 80)}: {stars}. Your name stands beside each label that you give; others who work on "
+                f"<b>{text(work_list, 80)}</b>, {stars}. Your name stands beside each label that you give; others who work on "
                 "this list can read it.",
                 css=":host { padding-bottom: 12px; }",
             ),

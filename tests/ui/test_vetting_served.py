@@ -37,7 +37,7 @@ def test_a_visitor_is_asked_labels_reloads_and_closes(
     page = open_page("served")
     page.goto(address)
     expect(page.get_by_text("Who is labelling?")).to_be_visible()
-    expect(page.get_by_text("list: 3 stars")).to_be_visible()
+    expect(page.get_by_text("list, 3 stars")).to_be_visible()
     shot(page, "asked")
     page.get_by_placeholder("Your name or initials").fill("A\u200bB")
     page.get_by_role("button", name="Begin").click()
