@@ -95,12 +95,7 @@ def read_labels(path: str | Path, reviewer: str | None = None) -> Incoming:
     if not path.is_file():
         raise NotFoundError(f"There is no file {path}", remedy="Check its name and folder")
     if is_journal(path):
-        journal = LabelJournal(path, "reader")
-        try:
-            events = tuple(checked_event(e, path.name) for e in journal.events())
-        finally:
-            journal.close()
-        return Incoming(path.name, "journal", events)
+        return Incoming(path.name, "journal", _events_of(path))
     try:
         if path.stat().st_size > LARGEST:
             raise FileTooLargeError(f"{path.name} is larger than {LARGEST // 2**20} MB", expected="a file of labels")
@@ -141,7 +136,20 @@ def is_journal(path: Path) -> bool:
             db.close()
     except sqlite3.Error as error:
         return getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_NOTADB
+    except UnicodeDecodeError:  # in its complaint about what is written in a damaged one
+        return True
     return True
+
+
+def _events_of(path: Path) -> tuple[Event, ...]:
+    try:
+        journal = LabelJournal(path, "reader")
+        try:
+            return tuple(checked_event(e, path.name) for e in journal.events())
+        finally:
+            journal.close()
+    except UnicodeDecodeError as error:  # in SQLite's own complaint about a damaged file
+        raise ReadError(f"{path.name} is damaged", expected="a journal of specviz vet") from error
 
 
 # ------------------------------------------------------------------------------------------------ tables
