@@ -74,3 +74,30 @@ def make_view(fake_model_class: Any, world: Surroundings) -> Iterator[Callable[.
     for view in made:
         view.close()
         view.session.close()
+
+
+@pytest.fixture
+def make_vetting(fake_model_class: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """``make_vetting(targets=6, reviewer="MK", **options) -> VettingView`` on the fake model, a star on screen."""
+    from specviz.session.vetting.journal import LabelJournal
+    from specviz.session.vetting.session import VetSession
+    from specviz.session.vetting.vocabulary import DEFAULT
+    from specviz.views.vetting_view import VettingView
+
+    made: list[Any] = []
+    engine = Engine(fake_model_class(), samples=20)
+
+    def make(
+        targets: Any = 6, reviewer: str = "MK", scores: Any = None, vocabulary: Any = DEFAULT, **options: Any
+    ) -> Any:
+        journal = LabelJournal(tmp_path / "labels.sqlite", reviewer)
+        session = VetSession(engine, journal=journal, vocabulary=vocabulary, work_list="sample.csv", **options)
+        session.begin([f"demo {i + 1}" for i in range(targets)] if isinstance(targets, int) else targets, scores)
+        session.wait()
+        made.append(VettingView(session))
+        return made[-1]
+
+    yield make
+    for view in made:
+        view.close()
+        view.session.close()
