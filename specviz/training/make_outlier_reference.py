@@ -3,23 +3,31 @@
 ``python -m specviz.training.make_outlier_reference`` after every change of the weights, of the demo stars or of what is
 measured. Simulated stars are those of the demo sky that are not planted; real ones the LAMOST spectra of plates held
 out from training and the Gaia XP spectra held out with them (``--shared`` or ``SPECVIZ_SHARED``). Without the shared
-material only simulated stars are measured.
+material the real ones of the file that is replaced would be lost: it stops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from specviz.spectra.spectrum import Spectrum
+from specviz.analysis.engine import Engine
+from specviz.catalog.demo import write
+from specviz.catalog.outliers.measure import Measures, measure
+from specviz.catalog.outliers.reference import PACKAGED, REAL, SIMULATED, content
 from specviz.spectra.star import Star
+from specviz.training.real_stars import held_out_stars
 
-#: Posterior samples a star: quantiles of 2,000 are good to 3 % of a width.
+#: Posterior samples a star, as :func:`specviz.catalog.outliers.rank.rank` takes them.
 SAMPLES = 2000
 _BATCH = 64
-_SEED = 0
 
 
 def ordinary_demo_stars(n: int, seed: int = 5) -> Iterator[Star]:
@@ -34,59 +42,53 @@ def ordinary_demo_stars(n: int, seed: int = 5) -> Iterator[Star]:
         yield from archive.fetch_many([plain[i] for i in chosen[start : start + _BATCH]])
 
 
-def training_file_stars(shared: Path, rows: Iterable[int] | None = None) -> Iterator[Star]:
-    """The real LAMOST spectra of ``lamost_dr10_afg_train.npz`` as a reader gives them, with LASP's values beside them.
-
-    Parameters
-    ----------
-    shared : Path
-    rows : iterable of int, optional
-        All by default.
-    """
-    from specviz.training.data import find_material
-
-    with np.load(find_material(shared, "data/lamost_dr10_afg_train.npz")) as f:
-        d = {k: f[k] for k in f.files}
-    for i in range(len(d["obsid"])) if rows is None else rows:
-        spectrum = Spectrum(
-            d["wave_vac"].astype(np.float64),
-            d["flux"][i].astype(np.float64),
-            d["ivar"][i].astype(np.float64),
-            d["ivar"][i] <= 0,
-            survey="lamost_lrs",
-            meta={
-                "object_id": str(d["designation"][i]), "obsid": int(d["obsid"][i]), "snr": float(d["snrg"][i]),
-                "class": "STAR", "subclass": str(d["subclass"][i]), "z": float(d["z"][i]), "release": "LAMOST DR10",
-            },
-        )  # fmt: skip
-        lasp = {k: float(d[c][i]) for k, c in (("teff", "teff"), ("logg", "logg"), ("fe_h", "feh"))}
-        yield Star(
-            f"obsid {d['obsid'][i]}",
-            spectra={"lamost_lrs": spectrum},
-            ra=float(d["ra"][i]),
-            dec=float(d["dec"][i]),
-            catalogue={**lasp, "source": "LASP, DR10 v2.0"},
-        )
+def measured(engine: Engine, stars: Iterable[Star], say: Callable[[str], None]) -> list[Measures]:
+    """What is measured of each star that the model can use."""
+    out: list[Measures] = []
+    stars = iter(stars)
+    while batch := list(islice(stars, _BATCH)):
+        reports = engine.analyse(batch, samples=SAMPLES)
+        out += [measure(report, engine.model) for report in reports if not report.problem]
+        say(f"{len(out)} stars")
+    return out
 
 
-def held_out_stars(shared: Path) -> Iterator[Star]:
-    """Real stars that no training has seen: LAMOST of held-out plates, and XP of the held-out sources."""
-    from specviz.training.data import TRAIN, RealLamost, find_material
+def only(measures: Measures, survey: str) -> Measures:
+    """What is known of a star when only this spectrum of it is there."""
+    parts = tuple(part for part in measures.parts if part.key.endswith(f".{survey}"))
+    return replace(measures, parts=parts, survey=survey)
 
-    split = RealLamost.load(shared).split
-    yield from training_file_stars(shared, np.flatnonzero(split != TRAIN))
-    with np.load(find_material(shared, "data/gaia_xp_sampled_2010.npz")) as f:
-        wave, flux, error, source = (np.asarray(f[k]) for k in ("wave_nm", "flux", "flux_error", "source_id"))
-    from specviz.spectra.grids import XP_REFERENCE_INDEX
-    from specviz.training.data import XP_TEST_FRACTION
 
-    good = (flux[:, XP_REFERENCE_INDEX] > 3 * error[:, XP_REFERENCE_INDEX]) & np.isfinite(flux).all(axis=1)
-    good &= (error > 0).all(axis=1)
-    rows = np.flatnonzero(good)
-    rows = rows[np.random.default_rng(_SEED).random(rows.size) < XP_TEST_FRACTION]  # as RealXp draws them
-    for i in rows:
-        spectrum = Spectrum(
-            wave.astype(np.float64), flux[i].astype(np.float64), error[i].astype(np.float64) ** -2.0,
-            survey="gaia_xp", flux_unit="W m-2 nm-1", meta={"source_id": int(source[i]), "release": "DR3"},
-        )  # fmt: skip
-        yield Star(f"Gaia DR3 {source[i]}", spectra={"gaia_xp": spectrum})
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the file and say how large it is, of how many stars, and how long it took."""
+    from specviz.training.recipe import DEFAULT_RECIPE, read_recipe
+
+    parser = argparse.ArgumentParser(prog="python -m specviz.training.make_outlier_reference", description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path(os.environ.get("SPECVIZ_SHARED") or "../shared"))
+    parser.add_argument("--stars", type=int, default=3000, help="simulated stars (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="default: %(default)s")
+    parser.add_argument("-o", "--output", type=Path, default=PACKAGED, help="default: the package's own file")
+    arguments = parser.parse_args(argv)
+    began = time.perf_counter()
+    engine = Engine(device=arguments.device)
+    say = lambda text: print(text, end="\r", flush=True)  # noqa: E731
+    seed = int(read_recipe(DEFAULT_RECIPE)["seed"])
+    real = measured(engine, held_out_stars(arguments.shared, seed), say)
+    simulated = measured(engine, ordinary_demo_stars(arguments.stars), say)
+    groups: dict[tuple[str, str], list[Measures]] = {}
+    for kind, stars in ((SIMULATED, simulated), (REAL, real)):
+        for one in stars:
+            groups.setdefault((kind, one.survey), []).append(one)
+    # A star of which only XP was seen is compared by those parts of the stars of which both were.
+    groups[SIMULATED, "gaia_xp"] = [only(one, "gaia_xp") for one in simulated]
+    made = content(groups, engine.describe().weights_sha256)
+    write(arguments.output, made)
+    for (kind, survey), stars in groups.items():
+        print(f"{kind} {survey}: {len(stars)} stars")
+    size = arguments.output.stat().st_size / 1e3
+    print(f"{size:.1f} kB, {time.perf_counter() - began:.0f} s -> {arguments.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -79,8 +79,8 @@ def _stretches(d: NDArray[np.float64], inverse: NDArray[np.float64], use: NDArra
         peak = first + int(np.argmax(np.abs(d[part])))
         strength = float(np.mean(d[part] * inverse[part]))
         how = "LAMOST brighter than XP" if side[first] > 0 else "LAMOST fainter than XP"
-        ends = 10.0 * POINTS[first], 10.0 * POINTS[last]
-        found.append(Reason(how, "detector", 10.0 * POINTS[peak], *ends, strength, "lamost_lrs"))
+        at, low, high = (10.0 * float(POINTS[i]) for i in (peak, first, last))
+        found.append(Reason(how, "detector", at, low, high, strength, "lamost_lrs"))
     return tuple(sorted(found, key=lambda r: -abs(r.mean_sigma) * (r.high - r.low))[:3])
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from specviz.catalog.outliers.measure import Measures, Part
 from specviz.catalog.outliers.oddity import NAMES, Oddity, ScoreValue
 from specviz.catalog.outliers.reference import Reference
@@ -30,30 +28,28 @@ def _score(name: str, measures: Measures, reference: Reference) -> ScoreValue:
     if not parts:
         return ScoreValue(name, absent=measures.absent.get(name, "it was not measured"))
     leading = min(parts, key=lambda part: _p(part, reference))
-    tail = reference.tails.get(leading.key)
+    tail, words = reference.tails.get(leading.key), reference.words
+    if tail is None and leading.key in reference.borrowed:
+        tail, words = reference.borrowed[leading.key], reference.borrowed_words
     rarity = float("nan") if tail is None else tail.rarity(leading.value, leading.snr)
-    said = leading.said[:1].upper() + leading.said[1:]
-    how = "" if tail is None else f": {_rare(rarity, tail.n, reference.words)}"
-    reasons = leading.reasons or next((part.reasons for part in parts if part.reasons), ())
-    return ScoreValue(name, leading.value, leading.unit, rarity, f"{said}{how}.", reasons)
+    said = leading.said[:1].upper() + leading.said[1:].rstrip(".")
+    how = "" if tail is None else f"; {_rare(rarity, tail.n, words)}"
+    return ScoreValue(name, leading.value, leading.unit, rarity, f"{said}{how}.", leading.reasons)
 
 
 def _p(part: Part, reference: Reference) -> float:
-    """Tail probability of a part; one without a reference leads only where none has one."""
-    tail = reference.tails.get(part.key)
-    return (
-        2.0 if tail is None else tail.p(part.value, part.snr)
-    )
+    """Tail probability of a part; one that does not count leads only where none does."""
+    if part.key in reference.tails:
+        return reference.tails[part.key].p(part.value, part.snr)
+    if part.key in reference.borrowed:
+        return 2.0 + reference.borrowed[part.key].p(part.value, part.snr)
+    return 4.0
 
 
 def _rare(rarity: float, n: int, words: str) -> str:
     """A rarity as a person says it."""
-    if not np.isfinite(rarity):
-        return "how rare that is is not known"
     if rarity * (n + 1) <= 1.0 + 1e-6:
-        return f"more than all {n:,} {words}"
+        return f"none of {n:,} {words} has as much"
     if rarity < 0.001:
-        return f"1 in {round(1 / rarity):,} {words}"
-    if rarity < 0.1:
-        return f"so much or more in {100 * rarity:.1f} % of {n:,} {words}"
-    return f"so much or more in {100 * rarity:.0f} % of {n:,} {words}"
+        return f"1 in {round(1 / rarity):,} {words} has as much or more"
+    return f"{100 * rarity:.{1 if rarity < 0.1 else 0}f} % of {n:,} {words} have as much or more"

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from specviz.analysis.anomaly import find_reasons, misfit
+from specviz.analysis.double_lines import double_lines
 from specviz.analysis.draft import SHOWN
+from specviz.analysis.emission import emission
 from specviz.analysis.quality import label_words, xp_residual
 from specviz.analysis.report import CORE_LABELS, LEADING, Reason, Report
 from specviz.catalog.outliers.fluxes import flux_shape
@@ -89,10 +91,11 @@ def measure(report: Report, model: Any = None) -> Measures:
     parts: list[Part] = []
     absent: dict[str, str] = {}
     for score, (parts_of, why) in _MEASURED.items():
-        found = [part for part in parts_of(report, model) if math.isfinite(part.value)]
+        every = list(parts_of(report, model))
+        found = [part for part in every if math.isfinite(part.value)]
         parts += found
         if not found:
-            absent[score] = why(report)
+            absent[score] = why(report) if why is not None else every[0].said or "the detector gives no value"
     made = [report.star.meta.get("simulated"), *(s.meta.get("simulated") for s in report.star.spectra.values())]
     return Measures(tuple(parts), absent, lead, any(made))
 
@@ -129,7 +132,7 @@ def _latents(report: Report, model: Any) -> Iterator[Part]:
         leads = survey == report.survey
         value = report.anomaly.ood if leads and report.anomaly is not None else _ood(report, survey, model)
         said = f"the embedding of {_shown(survey)} lies {value:.2f} from the nearest stars the model learned from"
-        yield Part("latent", f"latent.{survey}", value, "", said, (), _snr(report, survey))
+        yield Part("latent", f"latent.{survey}", value, "", said)
 
 
 def _ood(report: Report, survey: str, model: Any) -> float:
@@ -169,7 +172,7 @@ def _cross(report: Report, model: Any) -> Iterator[Part]:
     if a.shape == b.shape and length > 0:
         value = 1.0 - float(a @ b) / length
         said = f"the embeddings of {shown} and XP have a cosine of {1.0 - value:.2f}"
-        yield Part("cross_modal", "cross_modal.embedding", value, "", said, (), snr)
+        yield Part("cross_modal", "cross_modal.embedding", value, "", said)
     shape = flux_shape(report.star.spectra[source], report.star.spectra["gaia_xp"])
     if shape is not None:
         value, reasons = shape
@@ -210,6 +213,19 @@ def _no_cross(report: Report) -> str:
     if held == ["gaia_xp"]:
         return "there is no LAMOST spectrum to compare with"
     return "the model could not use both spectra"
+
+
+# ---------------------------------------------------------------------------------------------- detectors
+def _detected(name: str, detector: Any) -> Any:
+    """The part of a detector; where it has no value, what is said is why."""
+
+    def parts(report: Report, model: Any) -> Iterator[Part]:
+        found = detector(report)
+        lead = next((s for s in LEADING if s in report.prepared and s != "gaia_xp"), "")
+        value, said = (float("nan"), found.absent) if found.absent else (float(found.value), found.text)
+        yield Part(name, name, value, found.unit, said, found.reasons, _snr(report, lead))
+
+    return parts
 
 
 # ---------------------------------------------------------------------------------------------- catalogues
@@ -282,6 +298,8 @@ _MEASURED: Mapping[str, Any] = {
     "latent": (_latents, _no_latent),
     "cross_modal": (_cross, _no_cross),
     "catalogue": (_conflicts, _no_conflict),
+    "double_lines": (_detected("double_lines", double_lines), None),
+    "emission": (_detected("emission", emission), None),
 }
 
 __all__ = ["Measures", "Part", "measure"]

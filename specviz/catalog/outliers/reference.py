@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,16 @@ class Reference:
         Of the combined score, for the percentile.
     words : str
         Who the stars are: "simulated stars", "stars of this list".
+    borrowed, borrowed_words
+        Tails of other stars, for parts that are known of these ones too seldom: they tell how rare a value is, but do
+        not count in the combined score, since it is not known how these stars differ from those.
     """
 
     tails: Mapping[str, Tail] = field(default_factory=dict)
     combined: Tail | None = None
     words: str = "reference stars"
+    borrowed: Mapping[str, Tail] = field(default_factory=dict)
+    borrowed_words: str = ""
 
     def probabilities(self, measures: Measures) -> dict[str, float]:
         """Tail probability of each score: the harmonic mean of its parts' (NaN where nothing is comparable)."""
@@ -75,11 +80,19 @@ class Reference:
         For other weights, what the model brings of reference stars of its own.
         """
         packaged = packaged_references()
-        kind = SIMULATED if measures.simulated else REAL
-        found = packaged.get((sha256, kind, measures.survey))
-        return found if found is not None else of_model(model, measures.survey)
+        kinds = (SIMULATED, REAL) if measures.simulated else (REAL, SIMULATED)
+        found, other = (packaged.get((sha256, kind, measures.survey)) for kind in kinds)
+        if found is None:
+            return of_model(model, measures.survey)
+        return found if other is None else found.borrowing(other)
+
+    def borrowing(self, other: Reference) -> Reference:
+        """With the tails of ``other`` for what these stars do not tell."""
+        missing = {key: tail for key, tail in other.tails.items() if key not in self.tails}
+        return replace(self, borrowed=missing, borrowed_words=other.words)
 
 
+@lru_cache(maxsize=8)
 def of_model(model: Any, survey: str) -> Reference:
     """What a model tells of its reference stars: their misfit and their distance in the embedding."""
     from specviz.analysis.anomaly import ReferenceScores

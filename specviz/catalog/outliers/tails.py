@@ -28,6 +28,8 @@ ENOUGH = 50
 _BINS, _IN_BIN = 6, 100
 #: Signal to noise beyond which it makes no difference.
 _SNR = (0.1, 1e4)
+#: Stars of the very same value (nothing found) are at least as odd as each other.
+_TIE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ class Tail:
         """:meth:`p` of each of ``x`` (m,)."""
         x = np.asarray(x, np.float64)
         z = _standardised(x, np.full(x.shape, np.nan) if snr is None else snr, self.knots)
-        counted = 1.0 - np.interp(z, self.quantiles, LEVELS)
+        counted = 1.0 - np.interp(z - _TIE, self.quantiles, LEVELS)
         beyond = (1.0 - _TAIL) * np.exp(-np.maximum(np.log1p(np.maximum(z, 0.0)) - self._start, 0.0) / self._steep)
         out = np.where(counted > 1.0 - _TAIL, counted, np.minimum(beyond, 1.0 - _TAIL))
         return np.asarray(np.where(np.isfinite(x), out, np.nan))
@@ -94,7 +96,7 @@ class Tail:
         if not math.isfinite(x):
             return float("nan")
         z = float(_standardised(np.array([x]), np.array([snr]), self.knots)[0])
-        below = float(np.interp(z, self.quantiles, LEVELS)) if z <= self.quantiles[-1] else 1.0
+        below = float(np.interp(z - _TIE, self.quantiles, LEVELS)) if z <= self.quantiles[-1] else 1.0
         return max(1.0 - below, 1.0 / (self.n + 1))
 
 
