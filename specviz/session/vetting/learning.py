@@ -139,6 +139,10 @@ class Learning(Labelling):
 
     # ------------------------------------------------------------------ how it is done
     def _learn(self, by: str, klass: str, of: str) -> Job:
+        if self.vet.adjudicating:
+            raise SpecvizError(
+                "Conflicts are being decided; they keep their order", remedy="Call adjudicate(False) first"
+            )
         job = Job("Learning from labels", lambda job: self._learning(job, by, klass, of))
         with self._changing():
             old, self._lesson = self._lesson, job
@@ -229,7 +233,8 @@ class Learning(Labelling):
             with self._changing():
                 self._since += 1
                 known = self.vet.learned
-                due = known is not None and 0 < known.every <= self._since and self.vet.order_by == known.order
+                mine = known is not None and not self.vet.adjudicating  # decisions are no labels of mine
+                due = mine and known is not None and 0 < known.every <= self._since and self.vet.order_by == known.order
                 idle = self._lesson is None  # one at work looks itself
             if due and idle and known is not None:
                 self._learn(known.by, known.klass, known.of)

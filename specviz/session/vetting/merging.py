@@ -196,6 +196,8 @@ class Merging(Learning):
         SpecvizError
             There are none: nothing changes then.
         """
+        if on:
+            self.stop_learning()  # of my labels; what is on screen then is none of mine
         with self._saying():
             self.refresh()
             found = len(self._conflicts())

@@ -199,6 +199,14 @@ class TestDecisions:
         session.label(klass="hot")
         assert session.vet.label.blind
 
+    def test_teach_nothing(self, torn: VetSession) -> None:
+        torn.adjudicate()
+        torn.wait()
+        with pytest.raises(SpecvizError, match="Conflicts are being decided"):
+            torn.learn()
+        assert torn.set_filter("all") == 5
+        assert torn.vet.progress.total == 5
+
     def test_without_conflicts(self, make: Callable[..., VetSession]) -> None:
         session = make()
         with pytest.raises(SpecvizError, match="no conflict"):
