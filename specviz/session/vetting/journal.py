@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -250,7 +250,7 @@ def row_of(event: Event) -> tuple[Any, ...]:
         ) from error
     return (
         event.uuid, event.step, event.star, event.reviewer, event.time, event.kind, value, event.undoes,
-        json.dumps(asdict(event.context)), event.specviz, int(event.imported),
+        json.dumps(vars(event.context)), event.specviz, int(event.imported),
     )  # fmt: skip
 
 

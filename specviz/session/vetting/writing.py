@@ -261,7 +261,9 @@ class Writing(Session):
 
     def _wanted_ahead(self, position: int) -> tuple[int, ...]:
         """The next rows that a person will see from ``position`` on, without the finished ones."""
-        vet = self.vet
+        vet = self._state.vet
+        if vet is None:  # closed meanwhile
+            return ()
         place = vet.place(position)
         behind = vet.order if place is None else vet.order[place + 1 :]
         return tuple(p for p in behind if not vet.rows[p].label.done)[:AHEAD]
