@@ -190,7 +190,7 @@ def test_a_row_that_cannot_be_read_says_so_and_the_list_goes_on(vet: Callable[..
 def test_a_ranking_is_gone_through_oddest_first(vet: Callable[..., Vetting]) -> None:
     ranking = SimpleNamespace(targets=["demo 1", "demo 2", "demo 3"], scores=[0.1, np.nan, 0.9])
     vetting = vet(ranking, order="odd")
-    vetting.wait()
+    assert vetting.wait().position == 2  # the oddest is the first
     assert vetting.session.vet.order == (2, 0, 1) and vetting.session.vet.rows[2].score == 0.9
 
 

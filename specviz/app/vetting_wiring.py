@@ -72,8 +72,9 @@ def world_of(session: VetSession) -> Any:
 
 def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
     """Take up the list, at the star where this reviewer stopped."""
+    session.order_first = "odd" if order == "odd" else "list"
     session.begin(listed.targets, listed.scores, listed.embeddings)
-    if order == "odd":
+    if order == "odd" and session.vet.order_by != "odd":  # nobody knows yet how odd they are
         session.set_order("odd")
 
 

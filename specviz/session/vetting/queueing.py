@@ -53,9 +53,13 @@ class Queueing(Writing):
                 self._at, self._rank = None, None
                 vet = replace(self.vet, rows=rows, order=tuple(range(len(rows))), filter="all", order_by="list")
                 self._update(work=work.rows_of(targets), position=None, vet=self._told_of(vet, None))
+                self._order_at_start()
             place = self._record.last_open
             first = keys.index(place) if place in keys else self._next_undone(-1)
             return self.go(0 if first is None else first)
+
+    def _order_at_start(self) -> None:
+        """Another order than the list's, before its first star is shown."""
 
     # The list that is vetted is one with its labels: nothing else may take its place under them.
     def set_work(self, targets: Sequence[Any]) -> None:
@@ -129,7 +133,8 @@ class Queueing(Writing):
         with self._changing():
             vet = self.vet
             found = members(vet, which, self._conflicts())
-            self._update(vet=replace(vet, filter=which, order=in_order(found, vet, self._rank)))
+            vet = replace(vet, filter=which, order=in_order(found, vet, self._rank))
+            self._update(vet=self._told_of(vet))  # while conflicts are decided, the progress is that of these rows
             return len(found)
 
     @told

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +26,8 @@ YIELD = 5.0
 class Ranked(Queueing):
     """The part of a vetting session that ranks its list."""
 
+    order_first: Literal["list", "odd"] = "list"
+    """The order in which :meth:`begin` takes a list up."""
     _ranking: Job | None = None  # the one that runs
     _ranked_last: Job | None = None
     _lane: Lane | None = None
@@ -94,6 +96,11 @@ class Ranked(Queueing):
             self._update(vet=replace(vet, rows=rows, odd=vet.odd if odd is None else odd[1]))
 
     # ------------------------------------------------------------------ how it is done
+    def _order_at_start(self) -> None:
+        scores = np.array([r.score for r in self.vet.rows])
+        if self.order_first == "odd" and np.isfinite(scores).any():
+            self.rank(scores, "odd")
+
     def _rank_list(self) -> None:
         with self._lock:
             if self._ranking is not None:
