@@ -47,6 +47,7 @@ COLUMNS: Mapping[str, tuple[Kind, str, str]] = {
     "how": ("text", "meta.code", "decided, unanimous, majority, single, conflict or undecided"),
     "votes": ("whole", "meta.number", "reviewers who named a class"),
     "unsure": ("whole", "meta.number", "reviewers who were not sure"),
+    "n_reviewers": ("whole", "meta.number", "reviewers who finished the star"),
     "quality_median": ("real", "meta.code.qual;stat.median", "decided quality, or the median of the reviewers'"),
     "quality_min": ("whole", "meta.code.qual;stat.min", "lowest quality that a reviewer gave"),
     "quality_max": ("whole", "meta.code.qual;stat.max", "highest quality that a reviewer gave"),
@@ -74,8 +75,6 @@ def table_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str], meta: Mapp
     for name in names:
         kind, ucd, words = COLUMNS[name]
         cells = [row.get(name) for row in rows]
-        if name == "reviewers" and any(isinstance(c, int) for c in cells):
-            kind, words, ucd = "whole", "reviewers who finished the star", "meta.number"
         facts = {"name": name, "description": words, "unit": _UNITS.get(name), "meta": {"ucd": ucd}}
         if kind == "text":
             texts = ["" if c is None else str(c) for c in cells]

@@ -151,7 +151,7 @@ def consensus(events: Iterable[Event], vocabulary: Vocabulary | None = None) -> 
         if any(label.done for label in said.values())
     ]
     names = (
-        "star", "class", "how", "agreement", "votes", "unsure", "reviewers", "quality_median", "quality_min",
+        "star", "class", "how", "agreement", "votes", "unsure", "n_reviewers", "quality_median", "quality_min",
         "quality_max", "flags", "comment", "decided_by", "time",
     )  # fmt: skip
     return table_of(rows, names, {"content": "consensus"})
@@ -179,7 +179,7 @@ def _agreed(star: str, everyone: Mapping[str, Label], decider: str, unsure: str)
     middle = float(np.median(qualities)) if qualities else None
     return {
         "star": star, "class": klass, "how": how, "agreement": votes[klass] / total if total and klass else None,
-        "votes": total, "unsure": sum(label.klass == unsure != "" for label in said), "reviewers": len(said),
+        "votes": total, "unsure": sum(label.klass == unsure != "" for label in said), "n_reviewers": len(said),
         "quality_median": middle if decided_quality is None else float(decided_quality),
         "quality_min": min(qualities, default=None), "quality_max": max(qualities, default=None),
         "flags": ";".join(kept), "comment": "" if decision is None else decision.comment,
