@@ -17,22 +17,25 @@ _UNITS = {"sigma": "σ", "km / s": "km s⁻¹", "km/s": "km s⁻¹", "Angstrom":
 HALF = 100.0
 #: A bar is full at this rarity (1 in 10 000) and empty at 1 in 1.
 _FULL = 4.0
+#: A score this rare or rarer has its sentence on screen, the others in the tooltip.
+_TOLD = 0.05
 HIDDEN = "Model’s score hidden until you save"
 _CSS = f"""
 :host {{ border-top: 1px solid var(--jp-border-color3, var(--jp-border-color2)); padding: 6px 0 0; margin-top: 6px !important; }}
-.sv-odd {{ font-size: 12px; line-height: 18px; }}
-.sv-odd h4 {{ margin: 0 0 2px; font-size: 13px; line-height: 20px; font-weight: 600; display: flex; gap: 8px; align-items: baseline; }}
-.sv-odd h4 span {{ font-size: 12px; font-weight: 400; color: {stylesheet.QUIET}; }}
+.sv-odd {{ font-size: 12px; line-height: 18px; height: 204px; overflow: hidden auto; scrollbar-width: thin; }}
+.sv-odd h4 {{ margin: 0 0 2px; font-size: 13px; line-height: 20px; font-weight: 600; display: flex; gap: 8px; align-items: baseline; white-space: nowrap; }}
+.sv-odd h4 span {{ font-size: 12px; font-weight: 400; color: {stylesheet.QUIET}; overflow: hidden; text-overflow: ellipsis; }}
 .sv-odd ul {{ list-style: none; margin: 0; padding: 0; }}
-.sv-odd li {{ display: grid; grid-template-columns: 148px 84px 60px 112px minmax(0, 1fr); gap: 0 8px; align-items: baseline; padding: 2px 0 2px 7px;
-  border-left: 3px solid transparent; }}
+.sv-odd li {{ display: grid; grid-template-columns: minmax(0, 1fr) 56px 84px 92px; gap: 0 8px; align-items: baseline; padding: 2px 6px 2px 7px; border-left: 3px solid transparent; }}
 .sv-odd li.sv-leads {{ border-left-color: var(--jp-brand-color1); background: var(--sv-selected); }}
 .sv-odd li.sv-leads > :first-child {{ font-weight: 600; }}
-.sv-odd .v {{ text-align: right; white-space: nowrap; }} .sv-odd .q {{ color: {stylesheet.QUIET}; }}
+.sv-odd li > span {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+.sv-odd .v {{ text-align: right; }} .sv-odd .q {{ color: {stylesheet.QUIET}; }}
+.sv-odd li.sv-absent > :last-child {{ grid-column: 2 / -1; color: {stylesheet.QUIET}; }}
 .sv-odd svg {{ display: block; align-self: center; }}
-.sv-odd p {{ margin: 0; min-width: 0; overflow-wrap: anywhere; }}
-.sv-odd .sv-button {{ height: 20px; line-height: 18px; padding: 0 6px; margin: 0 4px 2px 0; }}
-@container (max-width: 699px) {{ .sv-odd li {{ grid-template-columns: 1fr 84px 112px; }} .sv-odd li > svg {{ display: none; }} .sv-odd li > p {{ grid-column: 1 / -1; }} }}
+.sv-odd p {{ margin: 0 0 1px; grid-column: 1 / -1; overflow-wrap: anywhere; color: {stylesheet.QUIET}; }}
+.sv-odd .sv-leads p {{ color: inherit; }}
+.sv-odd .sv-button {{ height: 20px; line-height: 18px; padding: 0 6px; margin: 1px 4px 1px 0; }}
 """
 
 
@@ -119,7 +122,8 @@ def _percentile(odd: Any) -> str:
         return f"Odder than all {formats.count(n)}"
     decimals = 1 if odd.percentile >= 99.0 else 0
     below = math.floor(odd.percentile * 10**decimals) / 10**decimals  # 99.96 is not 100.0: somebody is odder
-    return f"Odder than {formats.number(below, decimals)}\u00a0%"
+    word = "Typical: odder" if odd.percentile < 90 else "Unusual: odder" if odd.percentile <= 99 else "Odder"
+    return f"{word} than {formats.number(below, decimals)}\u00a0%"
 
 
 def rarity_words(rarity: float) -> str:
@@ -151,25 +155,23 @@ def odd_html(odd: Any) -> str:
 
 
 def _row(score: Any, first: int, *, leads: bool) -> str:
-    """Name, value with unit, how rare, a bar of that, and the sentence with its reasons as buttons."""
+    """Name, a bar of how rare it is, that in words, and the value; below it what is worth a sentence, with its reasons."""
     name = text(score.title, 40)
+    said = text(score.text or score.absent, 240)
     if score.absent:
-        return f'<li class="q"><span>{name}</span><span class="v">{formats.DASH}</span><span></span><span></span><p>{text(score.absent, 200)}</p></li>'
+        return f'<li class="sv-absent" title="{said}"><span>{name}</span><span>{text(score.absent, 90)}</span></li>'
     unit = text(_UNITS.get(score.unit, score.unit), 16)
-    value = (
-        f"{formats.number(score.value, _decimals(score.value))}\u00a0{unit}"
-        if unit
-        else formats.number(score.value, _decimals(score.value))
-    )
+    value = formats.number(score.value, _decimals(score.value)) + (f"\u00a0{unit}" if unit else "")
     zoom = "".join(
         f'<button class="sv-button" data-sv-act="odd-zoom {first + i}" title="Zoom there">{text(r.name, 30)} {formats.number(r.wavelength)}\u00a0Å</button>'
         for i, r in enumerate(score.reasons)
     )
-    said = text(score.text, 240)
+    told = leads or score.rarity <= _TOLD or bool(zoom)  # of an ordinary value the number is enough
+    more = f"<p>{said} {zoom}</p>" if told else ""
     marked = ' class="sv-leads" aria-current="true"' if leads else ""
     return (
-        f'<li{marked}><span>{name}</span><span class="v">{value}</span>{_bar(score.rarity)}'
-        f'<span class="q">{rarity_words(score.rarity)}</span><p>{said} {zoom}</p></li>'
+        f'<li{marked} title="{said}"><span>{name}</span>{_bar(score.rarity)}<span class="q">{rarity_words(score.rarity)}</span>'
+        f'<span class="v">{value}</span>{more}</li>'
     )
 
 

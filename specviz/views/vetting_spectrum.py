@@ -30,9 +30,12 @@ _HEAD = f"""
 .sv-who span:last-child {{ flex: 0 1 auto; overflow: hidden; text-overflow: ellipsis; }}
 /* Little room: always two lines, also for a short name, so that nothing moves from star to star. */
 @container (max-width: 1199px) {{ :host {{ min-height: 40px; }} .sv-who {{ flex-wrap: wrap; line-height: 20px; min-height: 40px; }} .sv-who b {{ flex-basis: 100%; }}
-  .sv-who span:last-child {{ flex: 1 1 0; }} }}
+  .sv-who span:last-child {{ flex: 1 1 0; }} .sv-who {{ gap: 0 8px; }} }}
 """
-_CONTROLS = f"{option_controls.CSS} :host {{ overflow: visible !important; }} .sv-controls {{ gap: 6px; }}"
+_CONTROLS = f"""{option_controls.CSS}
+:host {{ overflow: visible !important; }} .sv-controls {{ gap: 6px; }}
+@container (max-width: 1199px) {{ .sv-seg button {{ padding: 0 6px; }} }}
+"""
 _PLOT = ":host { position: relative; overflow: visible; }"
 _MESSAGE = f"""
 :host {{ position: absolute !important; z-index: 3; left: 81px; right: 20px; top: 56px; }}

@@ -60,8 +60,11 @@ def test_rows_are_in_order_with_units_and_absent_ones_say_why() -> None:
     assert "Emission lines" in rows[0] and "sv-leads" in rows[0] and 'aria-current="true"' in rows[0]
     assert [sum("sv-leads" in r for r in rows), "sv-leads" in rows[1]] == [1, False]
     assert "Misfit" in rows[1] and "2.40\u00a0σ" in rows[1] and "1 in 50" in rows[1]
+    assert "<p>The spectrum differs" in rows[1]  # rare enough for words
+    ordinary = next(r for r in rows if "Against" in r and "catalog" in r)
+    assert "<p>" not in ordinary and 'title="Catalogues agree."' in ordinary
     assert "12.0\u00a0km s⁻¹" in written
-    assert "LAMOST against XP" in rows[-1] and "no Gaia XP spectrum" in rows[-1] and "–" in rows[-1]
+    assert "LAMOST against XP" in rows[-1] and "no Gaia XP spectrum" in rows[-1] and "<p>" not in rows[-1]
     assert "&lt;i&gt;in emission" in written and "<i>in emission" not in written and "<b> 6585" not in written
     assert "2\u202f000 simulated stars" in written
 
@@ -77,6 +80,8 @@ def test_a_reason_zooms_to_at_least_a_hundred_angstrom_on_either_side() -> None:
 
 def test_beyond_all_reference_stars_is_said_in_words() -> None:
     assert "Odder than 99.9\u00a0%" in score_line(_vet(revealed=True))
+    ordinary = replace(make_oddity(), percentile=2.4)
+    assert "Typical: odder than 2\u00a0%" in score_line(_vet(revealed=True, odd=ordinary))
     beyond = replace(make_oddity(), percentile=100.0)
     assert "Odder than all 2\u202f000" in score_line(_vet(revealed=True, odd=beyond))
     nothing = Oddity(reference="")
