@@ -24,6 +24,7 @@ def outliers(
     device: str = "auto",
     online: bool = True,
     locals: Sequence[Archive] = (),
+    scores: Sequence[str] | None = None,
     samples: int | None = None,
     progress: Callable[[float, str], None] | None = None,
     cancel: Any = None,
@@ -41,6 +42,9 @@ def outliers(
         False: no archive is asked; files, the demo sky and what was fetched before answer.
     locals : sequence of Archive
         Asked first for a name.
+    scores : sequence of str, optional
+        Which scores are made, of misfit, latent, cross_modal, catalogue, double_lines, emission: all by default. A long
+        list takes a third of the time without the last two.
     samples : int, optional
         Posterior samples a star, 2,000 by default.
     progress : callable(fraction, text), optional
@@ -66,13 +70,14 @@ def outliers(
     >>> specviz.vet(ranking)                                          # doctest: +SKIP
     """
     from specviz.analysis.report import Report
-    from specviz.catalog.outliers import rank
+    from specviz.catalog.outliers import NAMES, rank
     from specviz.catalog.outliers.rank import SAMPLES
 
     if samples is not None and (isinstance(samples, bool) or not isinstance(samples, int) or samples < 1):
         raise OptionError(f"samples={samples!r}", expected="a whole number of at least 1")
     engine = api.default_engine(model, device)
     options: dict[str, Any] = {"samples": samples or SAMPLES, "progress": progress, "cancel": cancel}
+    options["scores"] = NAMES if scores is None else scores
     if isinstance(x, (list, tuple)) and x and all(isinstance(one, Report) for one in x):
         return rank(x, engine, **options)  # nothing is analysed twice
     found = vet_list(x)

@@ -26,7 +26,7 @@ def judge(measures: Measures, reference: Reference) -> Oddity:
 def _score(name: str, measures: Measures, reference: Reference) -> ScoreValue:
     parts = [part for part in measures.parts if part.score == name]
     if not parts:
-        return ScoreValue(name, absent=measures.absent.get(name, "it was not measured"))
+        return ScoreValue(name, absent=measures.absent.get(name, "it was not asked for"))
     leading = min(parts, key=lambda part: _p(part, reference))
     tail, words = reference.tails.get(leading.key), reference.words
     if tail is None and leading.key in reference.borrowed:

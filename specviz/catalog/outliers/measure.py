@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from specviz.analysis.emission import emission
 from specviz.analysis.quality import label_words, xp_residual
 from specviz.analysis.report import CORE_LABELS, LEADING, Reason, Report
 from specviz.catalog.outliers.fluxes import flux_shape
+from specviz.catalog.outliers.oddity import NAMES
 from specviz.models.posterior import Posterior
 from specviz.models.protocol import Encoding
 from specviz.spectra.catalogue_values import CatalogueValues, catalogues_of
@@ -75,7 +76,7 @@ class Measures:
         return {part.key: part.value for part in self.parts}
 
 
-def measure(report: Report, model: Any = None) -> Measures:
+def measure(report: Report, model: Any = None, scores: Sequence[str] = NAMES) -> Measures:
     """All that can be measured of a report; nothing is encoded again.
 
     Parameters
@@ -83,14 +84,18 @@ def measure(report: Report, model: Any = None) -> Measures:
     report : Report
     model : StellarModel, optional
         The model that made it; tells the distance of the other spectrum's embedding, where it can.
+    scores : sequence of str
+        Which are measured; the detectors take ten times as long as all others.
     """
     if report.problem or (not report.survey and not report.embeddings):
         why = report.problem or "the model had nothing to say of this star"
-        return Measures(absent=dict.fromkeys(_MEASURED, why))
+        return Measures(absent=dict.fromkeys(NAMES, why))
     lead = report.survey or next(iter(report.embeddings))
     parts: list[Part] = []
     absent: dict[str, str] = {}
     for score, (parts_of, why) in _MEASURED.items():
+        if score not in scores:
+            continue
         every = list(parts_of(report, model))
         found = [part for part in every if math.isfinite(part.value)]
         parts += found

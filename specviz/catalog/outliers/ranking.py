@@ -79,9 +79,9 @@ class Ranking:
             raise OptionError(f"There is no score {name!r}", expected="one of " + ", ".join(NAMES))
         return np.array([_value(one, name, "value") for one in self.oddities], np.float64)
 
-    @property
+    @cached_property
     def table(self) -> Any:
-        """One row a star, the oddest first (astropy); see :meth:`to_table`."""
+        """One row a star, the oddest first (astropy); see :meth:`to_table`, which makes a new one at every call."""
         return self.to_table()
 
     def to_table(self) -> Any:
@@ -113,10 +113,11 @@ class Ranking:
         table["leading"] = _texts([o.leading for o in ranked])
         table["reason"] = _texts([o.text if o.leading else "" for o in ranked])
         for name in NAMES:
-            units = {_value(o, name, "unit") for o in ranked if _finite(_value(o, name, "value"))}
+            units = {str(_value(o, name, "unit")) for o in ranked if _finite(_value(o, name, "value"))}
             unit = units.pop() if len(units) == 1 else ""
-            unit = "" if unit in ("sigma", "") else unit  # sigma is no unit of astropy's
-            number(name, [_value(o, name, "value") for o in ranked], unit, TITLES[name])
+            # σ is no unit of astropy's, and where stars lead by different parts, each sentence says its own.
+            number(name, [_value(o, name, "value") for o in ranked], "" if unit == "σ" else unit,
+                   TITLES[name] + (", in sigma" if unit == "σ" else ""))  # fmt: skip
             words = "fraction of reference stars at least as odd"
             number(f"{name}_rarity", [_value(o, name, "rarity") for o in ranked], "", words)
         table["problem"] = _texts([self.problems[i] for i in order])
