@@ -111,6 +111,7 @@ def _settle(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA fullfsync=ON")  # macOS: fsync alone leaves the data in the drive's cache
     db.execute("PRAGMA trusted_schema=OFF")  # a journal may come from someone else, and a schema can hold code
     db.execute("PRAGMA cell_size_check=ON")
+    db.execute("PRAGMA mmap_size=0")  # a mapped file whose network home goes away would end the program
 
 
 def _bring_up_to_date(db: sqlite3.Connection, path: Path) -> None:

@@ -16,6 +16,10 @@ from specviz.spectra.star import Star
 
 def star_key(target: Any) -> str:
     """What a target is called in a journal: its name, or the text that finds it; of a file its name without folders."""
+    return _as_text(_called(target))
+
+
+def _called(target: Any) -> str:
     if isinstance(target, Path):
         return target.name
     if isinstance(target, (Star, Candidate)):
@@ -23,6 +27,11 @@ def star_key(target: Any) -> str:
     text = str(getattr(target, "text", "") or describe(target)).strip()
     looks_like_path = "/" in text or "\\" in text
     return text.replace("\\", "/").rsplit("/", 1)[-1] if looks_like_path else " ".join(text.split())
+
+
+def _as_text(name: str) -> str:
+    """A name that can be written: bytes of a file's name that are no text are spelled out."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def star_keys(targets: Sequence[Any]) -> tuple[str, ...]:
@@ -35,7 +44,7 @@ def star_keys(targets: Sequence[Any]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     for target, key in zip(targets, keys, strict=True):
         if taken[key] > 1 and isinstance(target, (str, Path)) and len(Path(target).parts) > 1:
-            key = "/".join(Path(target).parts[-2:])
+            key = _as_text("/".join(Path(target).parts[-2:]))
         seen[key] = seen.get(key, 0) + 1
         found.append(key if seen[key] == 1 else f"{key} #{seen[key]}")
     return tuple(found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from typing import Any
 from specviz.errors import JournalError
 from specviz.session.vetting.journal import EventReader
 from specviz.session.vetting.journal_file import COLUMNS, explained, open_file, writing
+from specviz.session.vetting.salvage import rows_of_pages
 from specviz.session.vetting.values import CHANGES, OTHERS
-
-#: The smallest row that an event can be, bytes: bounds how many a file holds whose own count cannot be read.
-_SMALLEST = 100
 
 
 @dataclass(frozen=True)
@@ -83,52 +80,29 @@ def _free(path: Path) -> Path:
 
 def _readable(copy: Path) -> tuple[list[tuple[Any, ...]], int]:
     """The sound rows of a file, and how many numbers up to the last one have none."""
-    db = sqlite3.connect(copy, isolation_level=None)
-    db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+    last = _last(copy)
     rows: dict[int, tuple[Any, ...]] = {}
     seen: set[str] = set()
+    # Each page by itself: a query would not come past the first damaged one on its way to a row. An event that is found
+    # is one, wherever it lies, for none is ever changed or removed.
+    for number, values in rows_of_pages(copy.read_bytes(), (len(COLUMNS), len(COLUMNS) + 1)):
+        row = (number, *values[1:], *(() if len(values) > len(COLUMNS) else (0,)))
+        if row[1] not in seen and number not in rows and _sound(row):
+            seen.add(row[1])
+            rows[number] = row
+    return [rows[number] for number in sorted(rows)], max((last, *rows)) - len(rows)
+
+
+def _last(copy: Path) -> int:
+    """The largest number that the file has given, 0 if it cannot tell. Rolls back what was cut off."""
+    db = sqlite3.connect(copy, isolation_level=None)
     try:
-        held = {str(row[1]) for row in db.execute("PRAGMA table_info(events)")}
-        if not held >= set(COLUMNS) - {"imported"}:
-            return [], 0
-        columns = ", ".join(c if c in held else f"0 AS {c}" for c in COLUMNS)
-        last = _last(db)
-        for row in _between(db, columns, 1, last or copy.stat().st_size // _SMALLEST):
-            if row[1] not in seen and _sound(row):
-                seen.add(row[1])
-                rows[row[0]] = row
-    except sqlite3.DatabaseError:  # not even its first page
-        return [], 0
+        found = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    except sqlite3.DatabaseError:
+        return 0
     finally:
         db.close()
-    return [rows[number] for number in sorted(rows)], max((last or 0, *rows)) - len(rows)
-
-
-def _last(db: sqlite3.Connection) -> int | None:
-    """The largest number that the file has given, if it can tell."""
-    for question in ("SELECT seq FROM sqlite_sequence WHERE name = 'events'", "SELECT max(number) FROM events"):
-        try:
-            found = db.execute(question).fetchone()
-        except sqlite3.DatabaseError:
-            continue
-        if found and isinstance(found[0], int) and 0 < found[0] < 1 << 40:
-            return found[0]
-    return None
-
-
-def _between(db: sqlite3.Connection, columns: str, low: int, high: int) -> Iterator[tuple[Any, ...]]:
-    """The rows with numbers from ``low`` to ``high`` that can be read: where one cannot, the halves are tried."""
-    try:
-        found = db.execute(
-            f"SELECT number, {columns} FROM events WHERE number BETWEEN ? AND ? ORDER BY number", (low, high)
-        ).fetchall()
-    except sqlite3.DatabaseError:
-        if low < high:
-            middle = (low + high) // 2
-            yield from _between(db, columns, low, middle)
-            yield from _between(db, columns, middle + 1, high)
-        return
-    yield from found
+    return found[0] if found and isinstance(found[0], int) and 0 < found[0] < 1 << 40 else 0
 
 
 def _sound(row: tuple[Any, ...]) -> bool:

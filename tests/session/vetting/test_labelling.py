@@ -13,8 +13,9 @@ import pytest
 
 from specviz.errors import OptionError, SpecvizError
 from specviz.session.vetting import journal_file
+from specviz.session.vetting.keys import star_keys
 from specviz.session.vetting.session import VetSession
-from specviz.session.vetting.values import Label
+from specviz.session.vetting.values import Context, Label
 
 Open = Callable[..., VetSession]
 
@@ -71,6 +72,14 @@ def test_a_word_that_is_not_in_the_vocabulary_writes_nothing(open_list: Open, wh
     with pytest.raises(OptionError):
         session.label(comment="with it", **what)
     assert kinds(session) == before and session.vet.label.empty
+
+
+def test_a_file_whose_name_is_no_text_can_be_labelled(open_list: Open, tmp_path: Path) -> None:
+    session = open_list(["demo 1", "demo 2"])
+    names = star_keys([tmp_path / "a" / "odd\udcff.fits", tmp_path / "b" / "odd\udcff.fits", "x/\udcfe.fits"])
+    assert names == ("a/odd\\udcff.fits", "b/odd\\udcff.fits", "\\udcfe.fits")
+    session.journal.record([(name, "done", True) for name in names], Context())
+    assert [e.star for e in session.journal.events()[-3:]] == list(names)
 
 
 def test_finish_goes_to_the_next_without_a_label_in_one_write(open_list: Open) -> None:
@@ -168,23 +177,22 @@ def test_two_windows_of_one_reviewer_take_back_what_was_said_last(open_list: Ope
 
 # ---------------------------------------------------------------------------------------------- only what was seen
 def test_nothing_is_said_of_a_star_that_is_still_on_its_way(open_list: Open) -> None:
-    session = open_list(3)
+    session = open_list(6)  # the next three are made ready, no more
     release, analyse = threading.Event(), session.engine.analyse
 
     def slow(star: Any, **options: Any) -> Any:
         release.wait(20.0)
         return analyse(star, **options)
 
-    session._ready.clear()
     session.engine.analyse = slow
     try:
-        session.go(2)
+        session.go(5)
         before = kinds(session)
         for act in (
             lambda: session.label(quality=1), lambda: session.flag("nebula"), session.clear, session.finish,
             lambda: session.comment("x"),
         ):  # fmt: skip
-            with pytest.raises(SpecvizError, match=r"demo 3 is still on its way; nothing was written"):
+            with pytest.raises(SpecvizError, match=r"demo 6 is still on its way; nothing was written"):
                 act()
         assert kinds(session) == before
         session.comment("typed before", row=1)  # of a row that is named
@@ -193,17 +201,16 @@ def test_nothing_is_said_of_a_star_that_is_still_on_its_way(open_list: Open) -> 
         release.set()
     session.wait()
     session.label(quality=1)
-    assert session.vet.rows[2].label.quality == 1
+    assert session.vet.rows[5].label.quality == 1
     release.clear()
     try:
-        session._ready.clear()
-        session.go(1)
+        session.go(4)
         session.cancel()  # the person gave it up: what is on screen is that from before
         session.label(klass="star")
     finally:
         release.set()
         session.engine.analyse = analyse
-    assert session.vet.rows[2].label.klass == "star" and session.vet.rows[1].label.empty
+    assert session.vet.rows[5].label.klass == "star" and session.vet.rows[4].label.empty
 
 
 def test_a_row_that_cannot_be_opened_leaves_no_other_star_on_screen(open_list: Open, tmp_path: Path) -> None:
