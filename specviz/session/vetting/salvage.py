@@ -1,8 +1,8 @@
 """Rows of a table read from the pages of an SQLite file one by one, without what leads to them.
 
 A query comes to a row through the pages above it; where one of those is damaged, all rows below it are out of reach,
-though they are there. The layout is that of https://www.sqlite.org/fileformat.html: sections 1.3 (header), 1.6 (pages of
-a table, type 13; overflow), 2.1 (records; serial types). No code of SQLite or of its tools was taken.
+though they are there. The layout is that of https://www.sqlite.org/fileformat.html: sections 1.3 (header), 1.6 (pages
+of a table, type 13; overflow), 2.1 (records; serial types). No code of SQLite or of its tools was taken.
 """
 
 from __future__ import annotations

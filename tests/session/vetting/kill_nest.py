@@ -101,6 +101,9 @@ def child(path: Path, stars: list[Any], engine: Engine, seed: int, pipe: int, pr
         assert not session.vet.problem, session.vet.problem
         tell(said="pressed", key=key)
         session.wait()
+        at = session.state.position
+        assert at is not None
+        tell(said="on", star=session.vet.rows[at].key)
     session.close()
 
 
@@ -190,6 +193,8 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         for word in words:
             if word["said"] == "kept":
                 acknowledged.update({e[0]: e[1:] for e in word["events"]})
+        shown = [w for w in words if w["said"] in ("begun", "on", "try")]
+        on = shown[-1].get("star") if shown else None  # on screen when it was killed, unless a write was under way
         tries = [w for w in words if w["said"] in ("try", "kept")]
         open_try = tries[-1]["n"] if tries and tries[-1]["said"] == "try" else 0
         found["within"] += bool(open_try)
@@ -208,8 +213,8 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         record = Record(journal)
         record.take_up(names)
         resume = record.last_open or None
-        shown = [e.star for e in events if e.kind in ("open", "undo", "redo", "quality", "class", "flag", "done")]
-        assert resume == (shown[-1] if shown else None)
+        looks = [e.star for e in events if e.kind in ("open", "undo", "redo", "quality", "class", "flag", "done")]
+        assert resume == (looks[-1] if looks else None) and on in (None, resume)
         labels = [[n, repr(record.label(n))] for n in names if not record.label(n).empty]
         journal.close()
         db = sqlite3.connect(path)
