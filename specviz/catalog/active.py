@@ -1,10 +1,10 @@
 """Active learning: from the labels of some stars to an order in which all of them are looked at. Pure functions.
 
-A logistic regression for each class on the whitened embeddings. It was chosen by measurement among k nearest
-neighbours, support vectors, extremely randomised trees and other whitenings (``docs/active.md``): with five examples of
-a class among ten thousand stars a plane is all that can be learned.
+A logistic regression for each class on the whitened embeddings and the outlier scores. It was chosen by measurement
+among k nearest neighbours, support vectors, extremely randomised trees and other whitenings (``docs/active.md``): with
+five examples of a class among ten thousand stars a plane is all that can be learned.
 
-No order hides a star: each has a place, and every tenth place goes to a star that the order would not have brought.
+No order hides a star: each has a place, and some places in front go to stars that the order would not have brought.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ from numpy.typing import ArrayLike, NDArray
 from specviz.errors import CatalogError, OptionError
 
 #: Labels that it takes to learn anything, and of how many classes; a class that stars are to be like needs so many.
-LEAST, LEAST_CLASSES, LEAST_OF_CLASS = 10, 2, 2
+LEAST, LEAST_CLASSES, LEAST_OF_CLASS = 10, 2, 1
 #: Directions of the embedding that are kept, and stars that each must be backed by.
 DIRECTIONS, STARS_A_DIRECTION = 64, 10
 #: Inverse strength of the regression's penalty on whitened directions.
 INVERSE_PENALTY = 0.01
-#: Every so many places of an order one is given to exploration.
-EXPLORE_EVERY = 10
+#: Weight of an outlier score beside a direction of the embedding, each of unit variance. What is seen in a few pixels
+#: (a cosmic ray, an emission line) hardly moves an embedding; weights of 1 lose it among the directions.
+SCORE_WEIGHT = 3.0
+#: Every so many places of an order one is drawn at random, and one is the oddest that is left.
+BY_CHANCE, BY_ODDITY = 10, 5
 #: Uncertain stars among which those that are put first are chosen to be unlike each other, and how many are.
 _POOL, _DIVERSE = 400, 40
 _EXTRA = "pip install 'jupyter-specviz[vet]'"
@@ -38,7 +41,7 @@ Step = Callable[[str, float], None]
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What stars are compared by: ``values`` (n, F) of unit variance, and for which stars they are ``known`` (n,)."""
+    """What stars are compared by: ``values`` (n, F), and for which stars they are ``known`` (n,)."""
 
     values: Floats
     known: NDArray[np.bool_]
@@ -48,7 +51,8 @@ class Features:
 
 
 def features(embeddings: Sequence[ArrayLike] | NDArray[Any], scores: Sequence[ArrayLike] = ()) -> Features:
-    """Embeddings, whitened, and outlier scores, made normal deviates by their ranks.
+    """Embeddings, whitened, and outlier scores, made normal deviates by their ranks and then :data:`SCORE_WEIGHT` as
+    large.
 
     Parameters
     ----------
@@ -69,8 +73,19 @@ def features(embeddings: Sequence[ArrayLike] | NDArray[Any], scores: Sequence[Ar
     known = np.logical_or.reduce(there)
     joined = np.hstack([_standard(b, rows) for b, rows in zip(blocks, there, strict=True)])
     columns = [_white(joined, known)]
-    columns += [_deviates(np.asarray(s, np.float64), known)[:, None] for s in scores]
+    columns += [SCORE_WEIGHT * _deviates(np.asarray(s, np.float64), known)[:, None] for s in scores]
     return Features(np.hstack(columns), known)
+
+
+def rarities(oddities: Sequence[Any]) -> list[Floats]:
+    """The scores of some :class:`~specviz.catalog.outliers.oddity.Oddity` as :func:`features` takes them.
+
+    One array (n,) for each name: minus the rarity, since values of a score are of several quantities and its rarity is
+    of one kind; NaN where there is none. Scores that no star has are left out.
+    """
+    said = [{one.name: -float(one.rarity) for one in getattr(oddity, "scores", ())} for oddity in oddities]
+    names = sorted({name for each in said for name, value in each.items() if np.isfinite(value)})
+    return [np.array([each.get(name, np.nan) for each in said]) for name in names]
 
 
 def _standard(block: NDArray[Any], rows: NDArray[np.bool_]) -> Floats:
@@ -218,11 +233,11 @@ def counted(labels: Mapping[int, str]) -> dict[str, int]:
 
 
 # ---------------------------------------------------------------------------------------------- orders
-def like(lesson: Lesson, klass: str, *, seen: ArrayLike | None = None) -> Floats:
+def like(lesson: Lesson, klass: str, *, seen: ArrayLike | None = None, odd: ArrayLike | None = None) -> Floats:
     """Scores (n,) that put the stars first that are most like a class; the larger, the earlier; NaN: unknown.
 
-    Every tenth place is for another star: by turns one drawn at random (:func:`drawn`) and one whose class is least
-    sure.
+    Every tenth place is for a star drawn at random (:func:`drawn`), every fifth for the oddest: where the class cannot
+    be seen in the embeddings, that keeps the order from being much worse than the one by oddity.
 
     Parameters
     ----------
@@ -230,14 +245,16 @@ def like(lesson: Lesson, klass: str, *, seen: ArrayLike | None = None) -> Floats
     klass : str
     seen : array of bool, shape (n,), optional
         Finished stars: they take no place in front (they come last, with a place all the same).
+    odd : array of float, shape (n,), optional
+        How odd each star is, larger = odder.
     """
-    return _with_exploration(lesson, lesson.margin(klass), _finished(lesson, seen))
+    return _explored(lesson, lesson.margin(klass), _finished(lesson, seen), odd)
 
 
 def useful(lesson: Lesson, *, seen: ArrayLike | None = None) -> Floats:
     """Scores (n,) that put the stars first whose label would teach most: those between classes, unlike each other.
 
-    Parameters and exploration are those of :func:`like` (every tenth place is one drawn at random).
+    ``seen`` as in :func:`like`. Every tenth place is for a star drawn at random.
     """
     done = _finished(lesson, seen)
     unsure = lesson.unsure if len(lesson.classes) > 1 else -np.abs(lesson.margins[:, 0])
@@ -248,7 +265,7 @@ def useful(lesson: Lesson, *, seen: ArrayLike | None = None) -> Floats:
     ranked = unsure.copy()
     top = np.nanmax(unsure) if np.isfinite(unsure).any() else 0.0
     ranked[first] = top + 1.0 + np.arange(len(first), 0, -1)
-    return _with_exploration(lesson, ranked, done, only_chance=True)
+    return _explored(lesson, ranked, done)
 
 
 def _unlike(values: Floats, pool: NDArray[np.intp], worth: Floats) -> NDArray[np.intp]:
@@ -271,30 +288,25 @@ def _finished(lesson: Lesson, seen: ArrayLike | None) -> NDArray[np.bool_]:
     return done
 
 
-def _with_exploration(lesson: Lesson, value: Floats, done: NDArray[np.bool_], *, only_chance: bool = False) -> Floats:
-    """Places (n,), n the first: by ``value``, every tenth by chance or where the lesson is least sure; NaN unknown."""
+def _explored(lesson: Lesson, value: Floats, done: NDArray[np.bool_], odd: ArrayLike | None = None) -> Floats:
+    """Places (n,), n the first: by ``value``, some by chance and by oddity; NaN where unknown."""
     known = lesson.features.known
-    open_ = np.flatnonzero(known & ~done)
-    by_value = list(open_[np.argsort(-value[open_], kind="stable")])
-    chance = [row for row in drawn(len(known), lesson.seed) if known[row] and not done[row]]
-    unsure = [] if only_chance else list(open_[np.argsort(np.abs(value[open_]), kind="stable")])
-    sources = [chance] if only_chance else [chance, unsure]
-    turn = int(done.sum()) // EXPLORE_EVERY  # the first tenth place of each new order is another one's turn
-    queues = [iter(source) for source in (by_value, *sources)]
-    taken = np.zeros(len(known), bool)
-    order: list[int] = []
-    for place in range(len(open_)):
-        which = 0
-        if place % EXPLORE_EVERY == EXPLORE_EVERY - 1:
-            which = 1 + turn % len(sources)
-            turn += 1
-        row = next(row for row in queues[which] if not taken[row])
-        taken[row] = True
-        order.append(int(row))
-    order += list(np.flatnonzero(known & done))
-    scores = np.full(len(known), np.nan)
-    scores[order] = np.arange(len(known), len(known) - len(order), -1)
-    return scores
+    open_ = known & ~done
+    queues = [(BY_CHANCE, drawn(len(known), lesson.seed), 0.5)]
+    if odd is not None and np.isfinite(odd).any():
+        scores = np.asarray(odd, np.float64)
+        queues.append((BY_ODDITY, np.argsort(np.where(np.isfinite(scores), -scores, np.inf), kind="stable"), 2.5))
+    place = np.full(len(known), np.inf)
+    rows = np.flatnonzero(open_)
+    left = 1.0 - sum(1.0 / every for every, _, _ in queues)
+    place[rows[np.argsort(-value[rows], kind="stable")]] = np.arange(len(rows)) / left
+    for every, order, before in queues:
+        rows = order[open_[order]]
+        place[rows] = np.minimum(place[rows], every * (1.0 + np.arange(len(rows))) - before)
+    order = np.argsort(np.where(known & done, np.finfo(float).max, place), kind="stable")[: int(known.sum())]
+    out = np.full(len(known), np.nan)
+    out[order] = np.arange(len(known), len(known) - len(order), -1)
+    return out
 
 
 def drawn(n: int, seed: int = 0) -> NDArray[np.intp]:

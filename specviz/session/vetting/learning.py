@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.analysis.report import LEADING
-from specviz.catalog.active import check_order, features, like, teach, useful
+from specviz.catalog.active import check_order, features, like, rarities, teach, useful
 from specviz.catalog.honesty import honesty
 from specviz.errors import OptionError, SpecvizError
 from specviz.session.jobs import Job, Lane
@@ -43,6 +43,7 @@ class Learning(Labelling):
     _lessons: Lane | None = None
     _since = 0  # labels finished since the order was made
     _compared: tuple[Any, int, Any] = (None, -1, None)  # embeddings, their version, and what was made of them
+    _rarities: Sequence[NDArray[np.float64]] = ()
     _failed: frozenset[int] = frozenset()  # rows that cannot be embedded
 
     def begin(
@@ -50,6 +51,7 @@ class Learning(Labelling):
         targets: Sequence[Any],
         scores: ArrayLike | None = None,
         embeddings: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        oddities: Sequence[Any] = (),
     ) -> Job | None:
         """Take up a list; see :meth:`Queueing.begin`.
 
@@ -59,11 +61,16 @@ class Learning(Labelling):
             As there.
         embeddings : array, shape (n, D), or mapping of survey to such, optional
             Those that are known beforehand (``Ranking.embeddings``); NaN where there is none.
+        oddities : sequence of Oddity, optional
+            Why each is odd (``Ranking.oddities``): what shows in a few pixels is learned from these.
         """
+        if len(oddities) not in (0, len(targets)):
+            raise OptionError(f"{len(oddities)} oddities for {len(targets)} stars", expected="one a star, or none")
         vectors = Vectors(len(targets), embeddings)
         self.stop_learning()
         with self._changing():
             self._vectors, self._since, self._failed = vectors, 0, frozenset()
+            self._rarities = rarities(oddities)
             self._update(vet=replace(self.vet, learned=None))
         return super().begin(targets, scores)
 
@@ -176,11 +183,14 @@ class Learning(Labelling):
         self._say(job, "Learning")
         if self._compared[:2] != (vectors, version):  # whitening 20,000 stars takes seconds
             blocks = blocks or [np.full((len(vet.rows), 1), np.nan, np.float32)]
-            made = features(blocks, [scores] if np.isfinite(scores).any() else [])
+            made = features(blocks, [*self._rarities, *([scores] if np.isfinite(scores).any() else [])])
             self._compared = vectors, version, made
         known = self._compared[2]
         lesson = teach(known, labels, step=lambda words, at: self._say(job, words, 0.5 * at))
-        order = useful(lesson, seen=finished) if by == "useful" else like(lesson, klass, seen=finished)
+        if by == "useful":
+            order = useful(lesson, seen=finished)
+        else:
+            order = like(lesson, klass, seen=finished, odd=scores)
         honest = honesty(lesson, finished=finished, step=lambda words, at: self._say(job, words, 0.5 + 0.5 * at))
         order = np.where(np.isfinite(order), order, _last(scores))
         with self._changing():

@@ -88,6 +88,8 @@ def test_orders_that_are_none_are_refused_at_once(vetted: Callable[..., VetSessi
             session.learn(*arguments)
     with pytest.raises(OptionError, match="for 60 stars"):
         session.begin(TARGETS, embeddings=np.zeros((59, 4)))
+    with pytest.raises(OptionError, match="2 oddities for 60 stars"):
+        session.begin(TARGETS, oddities=[None, None])
     assert session.vet.learned is None
 
 

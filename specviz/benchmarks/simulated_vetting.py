@@ -1,0 +1,155 @@
+"""A reviewer who knows the truth goes through a list: how many stars must be looked at until a class is found?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from specviz.catalog.active import LEAST, LEAST_OF_CLASS, Features, like, teach
+
+#: Labels between two orders, as in a vetting session.
+EVERY = 10
+#: What the reviewer says of a star that is nothing special.
+ORDINARY = "star"
+Names = NDArray[np.str_]
+Order = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Looks that it takes to find ``need`` of the ``n`` stars of a class, in different orders; NaN: not run.
+
+    ``chance`` is expected of an order drawn at random, ``chance_low`` and ``chance_high`` hold 90 % of such orders.
+    """
+
+    klass: str
+    n: int
+    need: int
+    static: int
+    active: float
+    active_wrong: float
+    chance: float
+    chance_low: float
+    chance_high: float
+
+    @property
+    def gain(self) -> float:
+        """Looks in the static order for one in the active one."""
+        return self.static / self.active
+
+    @property
+    def gain_wrong(self) -> float:
+        """The same with a reviewer who is wrong at times."""
+        return self.static / self.active_wrong
+
+
+def compare(
+    known: Features,
+    truth: Names,
+    score: ArrayLike,
+    klass: str,
+    *,
+    share: float = 0.8,
+    wrong: float = 0.05,
+    seed: int = 0,
+) -> Found:
+    """Static, active and random order for one class.
+
+    Parameters
+    ----------
+    known : Features
+    truth : array of str, shape (n,)
+        Class of each star.
+    score : array of float, shape (n,)
+        What the static order goes by, larger = earlier.
+    share : float
+        Part of the class that shall be found.
+    wrong : float
+        Share of wrong answers of the reviewer who is wrong at times.
+    """
+    static = static_order(score)
+    n = int((truth == klass).sum())
+    need = math.ceil(share * n)
+    perfect = active_looks(known, truth, score, klass, need, seed=seed)
+    at_times = active_looks(known, truth, score, klass, need, wrong=wrong, seed=seed)
+    low, high = random_range(len(truth), n, need, seed=seed)
+    return Found(klass, n, need, looks(static, truth == klass, need), perfect, at_times,
+                 need * (len(truth) + 1) / (n + 1), low, high)  # fmt: skip
+
+
+def static_order(score: ArrayLike) -> Order:
+    """Rows, the largest score first; unknown ones last."""
+    values = np.asarray(score, np.float64)
+    return np.argsort(np.where(np.isfinite(values), -values, np.inf), kind="stable")
+
+
+def looks(order: Order, wanted: NDArray[np.bool_], need: int) -> int:
+    """Stars looked at in ``order`` until ``need`` of the wanted ones are found."""
+    return int(np.flatnonzero(wanted[order])[need - 1]) + 1
+
+
+def random_range(n: int, of_class: int, need: int, *, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
+    """5th and 95th percentile of the looks in an order drawn at random."""
+    rng = np.random.default_rng(seed)
+    places = [np.sort(rng.choice(n, of_class, replace=False))[need - 1] + 1 for _ in range(draws)]
+    low, high = np.percentile(places, (5.0, 95.0))
+    return float(low), float(high)
+
+
+def active_looks(
+    known: Features, truth: Names, score: ArrayLike, klass: str, need: int, *, wrong: float = 0.0, seed: int = 0
+) -> float:
+    """Looks of a reviewer who starts in the static order and, as soon as it can be learned, goes on in "like:CLASS",
+    made anew every ten labels. What was wrongly named is not found.
+    """
+    rng = np.random.default_rng(seed)
+    kinds = np.unique(truth)
+    labels: dict[int, str] = {}
+    order, found = static_order(score), 0
+    while found < need:
+        batch = _next(order, labels)
+        if not batch:
+            return math.nan  # so many were wrongly named that the rest is not enough
+        for row in batch:
+            said = str(truth[row])
+            if wrong and rng.random() < wrong:
+                said = str(rng.choice(kinds[kinds != said]))
+            labels[row] = said
+            found += said == klass == truth[row]
+            if found == need:
+                return float(len(labels))
+        held = list(labels.values())
+        if len(held) >= LEAST and held.count(klass) >= LEAST_OF_CLASS and len(set(held)) > 1:
+            order = static_order(like(teach_one(known, labels, klass, seed), klass, odd=score))
+    return float(len(labels))
+
+
+def teach_one(known: Features, labels: dict[int, str], klass: str, seed: int) -> Any:
+    """What a session learns, of one class alone (each has a regression of its own): the same order, sooner."""
+    return teach(known, {row: said if said == klass else f"not {klass}" for row, said in labels.items()}, seed=seed)
+
+
+def _next(order: Order, labels: dict[int, str]) -> list[int]:
+    batch: list[int] = []
+    for row in order:
+        if int(row) not in labels:
+            batch.append(int(row))
+            if len(batch) == EVERY:
+                break
+    return batch
+
+
+# ---------------------------------------------------------------------------------------------- the static order
+def purity(order: Order, truth: Names, top: int) -> float:
+    """Share of planted stars among the first ``top``."""
+    return float(np.mean(truth[order[:top]] != ORDINARY))
+
+
+def recall(order: Order, truth: Names, klass: str, top: int) -> float:
+    """Share of a class that is among the first ``top``."""
+    wanted = truth == klass
+    return float(wanted[order[:top]].sum() / max(1, wanted.sum()))
