@@ -29,6 +29,7 @@ h2 {{ font-size: 18px; font-weight: 600; margin: 0; line-height: 32px; }}
 @container (max-width: 1099px) {{ .bar {{ margin-left: 4px; flex-basis: 90px; }} }}
 @container (max-width: 899px) {{ .pace, .bar {{ display: none; }} }}
 @container (max-width: 599px) {{ .list {{ display: none; }} }}
+@container (max-width: 479px) {{ h2 {{ display: none; }} }}
 """
 _STATE = (
     KEYCAP

@@ -24,8 +24,8 @@ _PANEL = (
 _HEAD = (
     GUIDELINES_CSS
     + f"""
-.top {{ display: flex; align-items: center; justify-content: space-between; height: 22px; font-size: 12px; color: {QUIET}; margin-bottom: 2px; }}
-.top .sv-link {{ height: 20px; line-height: 20px; }}
+.top {{ display: flex; align-items: center; justify-content: space-between; height: 24px; font-size: 12px; color: {QUIET}; }}
+.top .sv-link {{ line-height: 22px; }}
 """
 )
 _CHOICES = (
@@ -67,7 +67,7 @@ _SAVE = (
   border: 1px solid transparent; background: var(--jp-brand-color1); background: light-dark(var(--jp-brand-color1), var(--jp-brand-color0)); }}
 .save:hover {{ filter: brightness(0.94); }} .save:focus-visible {{ outline: 2px solid var(--jp-brand-color1); outline-offset: 2px; }}
 .save kbd {{ background: none; color: inherit; border-color: color-mix(in srgb, white 60%, transparent); line-height: 18px; padding: 0 6px; font-weight: 400; }}
-.on {{ font: inherit; font-size: 12px; line-height: 20px; display: flex; gap: 8px; align-items: center; margin: 8px 0 0; padding: 0 2px; border: none; background: none; color: {QUIET}; cursor: pointer; }}
+.on {{ font: inherit; font-size: 12px; line-height: 24px; height: 24px; display: flex; gap: 8px; align-items: center; margin: 8px 0 0; padding: 0 2px; border: none; background: none; color: {QUIET}; cursor: pointer; }}
 .on::before {{ content: ""; width: 12px; height: 12px; flex: none; border: 1px solid var(--jp-border-color1); border-radius: 2px; line-height: 12px; text-align: center; font-size: 11px; }}
 .on[aria-checked="true"]::before {{ content: "✓"; content: "✓" / ""; background: var(--jp-brand-color1); border-color: var(--jp-brand-color1); color: white; }}
 .on:hover {{ color: var(--jp-ui-font-color1); }} .on:focus-visible {{ outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }}
@@ -185,7 +185,7 @@ def comment_html(row: int | None, words: str, serial: int) -> str:
 
 def save_html(vet: Vet) -> str:
     """On to the next star; a star that nothing was said of is put aside as undecided."""
-    words = "Put aside, next" if vet.label.empty and not vet.label.done else "Save and next"
+    words = "Next" if vet.label.done else "Put aside, next" if vet.label.empty else "Save and next"
     title = "Nothing is said of it: it is kept as undecided" if vet.label.empty else "Finished with this star"
     return (
         f'<button class="save" data-sv-act="vet-finish" title="{title}">{words} <kbd aria-hidden="true">Enter</kbd></button>'

@@ -63,8 +63,8 @@ _LEARNED = f"""
 .learned p {{ margin: 0 0 4px; }} .learned .sv-button {{ margin: 2px 4px 0 0; }}
 """
 _ROWS = f"""
-:host {{ width: 100%; }}
-ol {{ list-style: none; margin: 0; padding: 0; height: 100%; overflow-y: auto; scrollbar-width: thin; outline: none; }}
+:host {{ width: 100%; position: relative; }}
+ol {{ list-style: none; margin: 0; padding: 0; position: absolute; inset: 0; overflow-y: auto; scrollbar-width: thin; outline: none; }}
 li {{ display: flex; align-items: center; gap: 6px; height: 36px; box-sizing: border-box; padding: 0 8px 0 8px; border-left: 3px solid transparent; white-space: nowrap; cursor: pointer;
   border-bottom: 1px solid var(--jp-border-color3, var(--jp-border-color2)); outline: none; }}
 li:hover {{ background: var(--jp-layout-color2); }}

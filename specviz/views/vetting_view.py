@@ -36,7 +36,7 @@ _ROOT = """
 :host > .sv-vet-form { grid-column: 3; align-self: stretch !important; height: auto !important; width: auto !important; }
 @container (min-width: 1400px) { :host { grid-template-columns: 264px minmax(0, 1fr) 276px; } }
 @container (max-width: 1099px) { :host { grid-template-columns: 164px minmax(0, 1fr) 256px; column-gap: 8px; } }
-@container (max-width: 899px) { :host > .sv-vet-queue, :host > .sv-vet-centre, :host > .sv-vet-form { grid-column: 1 / -1; } }
+@container (max-width: 899px) { :host { grid-template-columns: minmax(0, 1fr); } :host > .sv-vet-queue, :host > .sv-vet-centre, :host > .sv-vet-form { grid-column: 1 / -1; } }
 """
 
 
