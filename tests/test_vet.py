@@ -179,6 +179,8 @@ def test_two_windows_on_one_journal_and_two_reviewers(vet: Callable[..., Vetting
 def test_a_row_that_cannot_be_read_says_so_and_the_list_goes_on(vet: Callable[..., Vetting], folder: Path) -> None:
     vetting = vet(folder)
     assert vetting.wait().position == 0 and vetting.star is not None
+    notice = vetting.session.state.notice
+    assert notice is not None and notice.title == "1 file was left out" and "notes.md" in notice.text
     vetting.forward()
     state = vetting.wait()
     assert state.position == 1 and state.notice is not None and state.work[1].status == "failed"
@@ -303,7 +305,7 @@ def test_a_ranking_can_be_stopped_and_its_fault_is_told(
 
 def test_labels_leave_and_another_reviewers_come_in(vet: Callable[..., Vetting], tmp_path: Path) -> None:
     stars = ["demo 1", "demo 2", "demo 3"]
-    mine, theirs = vet(stars), vet(stars, reviewer="CD", labels=tmp_path / "theirs.sqlite")
+    mine, theirs = vet(stars), vet([*stars, "demo 4"], reviewer="CD", labels=tmp_path / "theirs.sqlite")
     for vetting, classes in ((mine, ("star", "binary", "hot")), (theirs, ("star", "emission", "hot"))):
         for klass in classes:
             vetting.wait()
@@ -312,7 +314,9 @@ def test_labels_leave_and_another_reviewers_come_in(vet: Callable[..., Vetting],
     table = mine.labels()
     assert list(table["class"]) == ["star", "binary", "hot"] and set(table["reviewer"]) == {"AB"}
     assert len(mine.labels("history")) > 6
-    assert "2 stars" not in mine.import_labels(theirs.export_labels(tmp_path / "cd.json")).text
+    theirs.jump(1)  # to look at a star is to say nothing of it
+    theirs.wait()
+    assert "labels of 3 stars by CD" in mine.import_labels(theirs.export_labels(tmp_path / "cd.json")).text
     found = mine.agree()
     kappa = 1 - (1 / 3) / (1 - 2 / 9)  # of three stars one is told apart; 2/9 would be alike by chance
     assert "CD" in found.text and found.of("class", "AB", "CD").value == pytest.approx(kappa)

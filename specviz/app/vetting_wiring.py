@@ -13,7 +13,7 @@ from specviz.app.work_lists import VetList
 from specviz.archives.finder import Sky
 from specviz.catalog.outliers import OutlierScorer
 from specviz.errors import OptionError, SpecvizError
-from specviz.session.state import Notice
+from specviz.session.state import Notice, State
 from specviz.session.vetting.journal import LabelJournal
 from specviz.session.vetting.places import journal_path, reviewer_name
 from specviz.session.vetting.session import VetSession
@@ -72,10 +72,25 @@ def world_of(session: VetSession) -> Any:
 
 def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
     """Take up the list, at the star where this reviewer stopped."""
+    _tell_left_out(session, listed.left_out)
     session.order_first = "odd" if order == "odd" else "list"
     session.begin(listed.targets, listed.scores, listed.embeddings)
     if order == "odd" and session.vet.order_by != "odd":  # nobody knows yet how odd they are
         session.set_order("odd")
+
+
+def _tell_left_out(session: VetSession, names: Sequence[str]) -> None:
+    """Say which files of a folder are not in the list, once a star is there: it takes notices away."""
+    waiting = [names] if names else []
+
+    def say(_old: State, new: State) -> None:
+        if waiting and new.source is not None and not new.busy:
+            left = waiting.pop()
+            files = "1 file was" if len(left) == 1 else f"{len(left)} files were"
+            shown = ", ".join(left[:3]) + (" ..." if len(left) > 3 else "")
+            session.tell(Notice("info", f"{files} left out", f"Not named like spectra: {shown[:200]}"))
+
+    session.subscribe(say)
 
 
 def listen(door: Any, view: VettingView, session: VetSession, leave: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from specviz.errors import OptionError, SpecvizError
 from specviz.session.vetting.conflicts import labels_of
 from specviz.session.vetting.journal import LabelJournal
 from specviz.session.vetting.label_reading import Form, Incoming, LabelRow, read_labels, tidy
-from specviz.session.vetting.values import ADJUDICATOR, DECISION, Event, Label, voice
+from specviz.session.vetting.values import ADJUDICATOR, CHANGES, DECISION, Event, Label, voice
 from specviz.session.vetting.vocabulary import Vocabulary
 
 #: What becomes of a word that is not in the vocabulary.
@@ -232,7 +232,8 @@ def new_events(
         same, older = len(incoming.events) - len(new), 0
     else:
         new, same, older = _events_of_rows(incoming, known)
-    changed = Counter(who for who, _ in {(e.reviewer, e.star) for e in new if e.star})
+    said = (*CHANGES, "undo", "redo")  # not: which star was on screen
+    changed = Counter(who for who, _ in {(e.reviewer, e.star) for e in new if e.star and e.kind in said})
     stars = {e.star for e in new if e.star}
     report = Imported(
         incoming.name, incoming.form, len(new), tuple(sorted(changed.items())), same, older,
