@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from specviz.spectra.frames import doppler_factor
 from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.controls import html
 from specviz.views.formats import text
-from specviz.views.on_screen import on_screen
+from specviz.views.on_screen import OnScreen, on_screen
 from specviz.views.spectrum_data import OpticalCurves
 
 Array = NDArray[np.float64]
@@ -111,19 +112,25 @@ class LineWindows:
         """Draw what changed between two states."""
         self._draw(new)
 
+    def prepare(self, star: Any, report: Any, view: ViewOptions) -> None:
+        """Work out what a star will look like here; may be called from any thread."""
+        self._written(OnScreen(star.name, star, report), view.for_another_star())
+
     def _draw(self, state: State) -> None:
         now, view = on_screen(state), state.view
-        rv = view.rv if view.rv is not None else spectrum_data.own_velocity(now.star) or 0.0
-        model = "model" not in view.hidden
-        drawn = (now.star, now.report, rv, model, chosen(view), view.flux)
-        if drawn == self._drawn:
-            return
-        self._drawn = drawn
+        drawn = (now.star, now.report, view.rv, view.hidden, chosen(view), view.flux)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.root.object = self._written(now, view)
+
+    @staticmethod
+    def _written(now: OnScreen, view: ViewOptions) -> str:
         curves = None
         if spectrum_data.optical(now.star) is not None:
             # with the same arguments as the main spectrum, so that it is worked out once
             curves = spectrum_data.optical_curves(now.star, now.report, normalised=view.flux == "normalised")
-        self.root.object = windows_html(curves, rv, chosen=chosen(view), model=model)
+        rv = view.rv if view.rv is not None else spectrum_data.own_velocity(now.star) or 0.0
+        return windows_html(curves, rv, chosen=chosen(view), model="model" not in view.hidden)
 
     # ------------------------------------------------------------------ going there
     def go(self, window: int) -> None:
@@ -170,10 +177,11 @@ def differs(curves: OpticalCurves, window: LineWindow) -> float:
     return float(inside.max()) if inside.size else float("nan")
 
 
+@lru_cache(maxsize=8)
 def windows_html(
     curves: OpticalCurves | None, rv: float = 0.0, *, chosen: int | None = None, model: bool = True
 ) -> str:
-    """All windows.
+    """All windows. The latest are kept: those of the next star are written before it is asked for.
 
     Parameters
     ----------

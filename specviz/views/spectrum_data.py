@@ -31,7 +31,7 @@ def _empty(*names: str) -> Columns:
     return {n: np.empty(0) for n in names}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OpticalCurves:
     """Everything the LAMOST panel draws: flux ``y`` with its error ``e``, and the ``level`` that it is normalised by.
 
@@ -76,7 +76,7 @@ def optical(star: Star | None) -> Spectrum | None:
     return None if star is None else next((star.spectra[s] for s in OPTICAL if s in star.spectra), None)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def optical_curves(star: Star | None, report: Report | None, *, normalised: bool) -> OpticalCurves | None:
     """Columns of the LAMOST panel; None if the star has no optical spectrum and none is predicted.
 

@@ -71,6 +71,7 @@ class VettingView:
         with shared_sheets():
             self._build()
         self._unsubscribe = session.subscribe(self._changed)
+        session.prepared = self._prepare
         self._draw(session.state)  # after subscribing: a job may have ended while the panels were built
 
     def _build(self) -> None:
@@ -153,6 +154,13 @@ class VettingView:
                 part.update(old, new)
             except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
                 _log.exception("%s failed to draw", type(part).__name__)
+
+    def _prepare(self, star: Any, report: Any) -> None:
+        """Work out what the next star will look like while a person looks at this one; on a worker's thread."""
+        try:
+            self.windows.prepare(star, report, self.session.state.view)
+        except Exception:  # noqa: BLE001 - it will be met, and told, when the star is drawn
+            _log.exception("%s could not be worked out ahead", star.name)
 
     def _tell_saved(self, old: State, new: State) -> None:
         """Say in the hint bar, and to a screen reader, what is on disk now; once more when the next star is there."""
@@ -294,6 +302,7 @@ class VettingView:
     def close(self) -> None:
         """Stop listening and let everything go."""
         self._unsubscribe()
+        self.session.prepared = lambda _star, _report: None
         self._panels, self._later = [], []
         self.layout.children = []
         self._drawn = self._drawn_later = State()

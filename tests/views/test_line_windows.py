@@ -212,3 +212,15 @@ def test_the_spectrum_of_the_frame_and_of_the_windows_is_worked_out_once(fake_mo
     windows = LineWindows(Told(state))
     windows.update(state, state)
     assert spectrum_data.optical_curves.cache_info().misses == before + 1
+
+
+def test_the_next_star_is_worked_out_before_it_is_shown(fake_model_class: Any) -> None:
+    state = state_of(fake_model_class(), 3)
+    session = Told(state)
+    windows = LineWindows(session)
+    windows.prepare(state.star, state.report, session.state.view.with_(rv=80.0))  # which is not the next star's
+    curves, written = spectrum_data.optical_curves.cache_info().misses, windows_html.cache_info().misses
+    windows.update(state, state)
+    assert 'class="o"' in windows.root.object
+    assert spectrum_data.optical_curves.cache_info().misses == curves
+    assert windows_html.cache_info().misses == written

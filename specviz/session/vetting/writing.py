@@ -65,6 +65,8 @@ class Writing(Session):
         oddity: Callable[[Any], Any] | None = None,
         **options: Any,
     ) -> None:
+        #: Told on a worker's thread of a star that will be shown; a view works out there what it will draw.
+        self.prepared: Callable[[Any, Any], None] = lambda _star, _report: None
         # Of the thread that says something: how deep, and the state before (the first state is told of right below).
         self._held = threading.local()
         super().__init__(engine, **options)
@@ -242,6 +244,7 @@ class Writing(Session):
 
     def _analysed(self, star: Any, report: Any) -> None:
         """A worker has a report: why its star is odd belongs to it."""
+        self.prepared(star, report)
         if self._oddity is None or report.problem:
             return
         try:
