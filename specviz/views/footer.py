@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from specviz.session.sharing import DEFAULT_MODEL, code_line
@@ -31,10 +32,18 @@ _ROW = """
 
 
 class Footer:
-    """Provenance left, code right; where there is no room for both, the code is in the bar's Code menu alone."""
+    """Provenance left, code right; where there is no room for both, the code is in the bar's Code menu alone.
 
-    def __init__(self, version: str) -> None:
-        self._version = version
+    Parameters
+    ----------
+    version : str
+        Of specviz.
+    line : callable(state, short=False)
+        The line of Python for a star of which nothing was done yet.
+    """
+
+    def __init__(self, version: str, line: Callable[..., str] = code_line) -> None:
+        self._version, self._line = version, line
         self.provenance = html("", classes=["sv-shrink"], css=_SOURCES_CSS)
         self.links = html("", css=cite_page.CSS)
         self.code = html("", classes=["sv-line-of-code"], css=_CODE_CSS)
@@ -62,7 +71,7 @@ class Footer:
             ]
         self.provenance.object = f'<span class="sv-sources sv-quiet">{" · ".join(parts)}</span>'
         self.links.object = cite_page.links_html(new)
-        line, shown = new.call or code_line(new), new.call or code_line(new, short=True)
+        line, shown = new.call or self._line(new), new.call or self._line(new, short=True)
         self.code.object = (
             f'<span class="sv-line">{icons.svg("code", 14)} <code>{text(shown, 90)}</code>'
             f'<button data-sv-copy="{text(line, 4000)}" aria-label="Copy code" title="Copy">{icons.svg("copy", 14)}</button></span>'

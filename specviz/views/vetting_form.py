@@ -14,6 +14,8 @@ from specviz.views.vetting_guidelines import GUIDELINES_CSS, guidelines_html
 from specviz.views.vetting_keys import said
 
 LONGEST_COMMENT = 4000
+#: Words longer than this (letters) get the whole width, in a list that is not longer than that.
+LONG_WORD, LONG_LIST = 14, 10
 _PANEL = (
     HIDE
     + """
@@ -33,6 +35,7 @@ _CHOICES = (
     + f"""
 .label {{ font-size: 12px; line-height: 20px; color: {QUIET}; margin: 10px 0 3px; }}
 .grid {{ display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 4px; }}
+.grid.roomy {{ grid-template-columns: minmax(0, 1fr); }}
 .quality {{ display: grid; grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 4px; }}
 button.c {{ font: inherit; color: var(--jp-ui-font-color1); background: var(--jp-layout-color1); border: 1px solid var(--jp-border-color1); border-radius: 2px; box-sizing: border-box;
   cursor: pointer; height: 32px; display: flex; align-items: center; gap: 6px; padding: 0 3px 0 4px; text-align: left; min-width: 0; }}
@@ -143,8 +146,9 @@ def choices_html(vet: Vet) -> str:
     ):
         if choices:
             buttons = "".join(_choice(act, c, c.name in on) for c in choices)
+            roomy = len(choices) <= LONG_LIST and any(len(c.words or c.name) > LONG_WORD for c in choices)
             parts.append(
-                f'<div class="label">{title}</div><div class="grid" role="group" aria-label="{title}">{buttons}</div>'
+                f'<div class="label">{title}</div><div class="grid{" roomy" if roomy else ""}" role="group" aria-label="{title}">{buttons}</div>'
             )
     return "".join(parts)
 

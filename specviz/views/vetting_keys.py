@@ -39,7 +39,7 @@ def vetting_keys(vocabulary: Vocabulary) -> KeyTable:
     return KeyTable([
         *keys,
         Key("Enter", "finish", "Save and go to the next star without a label", "save, next", STAR, code="vetting.finish()"),
-        Key("c", "", "Write a comment; Enter or Esc keeps it", "comment", STAR, code="vetting.label(comment='narrow lines')"),
+        Key("c", "", "Write a comment; Enter or Esc keeps it", "comment", STAR, code="vetting.comment('narrow lines')"),
         Key("Backspace", "clear", "Take back all that you say of this star", "", STAR, code="vetting.clear()"),
         Key("Delete", "clear", "The same", "", STAR, code="vetting.clear()"),
         Key("u", "undo", "Undo the last label, whichever star it was of", "undo", STAR, shift=False, code="vetting.undo_label()"),

@@ -12,6 +12,7 @@ from specviz.session.state import Notice, State
 from specviz.views import stylesheet
 from specviz.views.controls import column, models, shared_sheets
 from specviz.views.figures import cursor
+from specviz.views.footer import Footer
 from specviz.views.hint_bar import HintBar
 from specviz.views.line_windows import LineWindows
 from specviz.views.notice import BusyLine, NoticeBar
@@ -79,6 +80,7 @@ class VettingView:
         self.busy, self.notice, self.hints = BusyLine(), NoticeBar(), HintBar(self.table)
         self.bar, self.queue, self.form = VettingBar(), VettingQueue(), VettingForm()
         self.doing = DoingLine()
+        self.footer = Footer(getattr(self._world, "version", ""), _jump_line)
         self.settings = Settings(session)
         self.spectrum = VettingSpectrum(self.settings, session.state.view)
         self.windows, self.odd = LineWindows(session), OddPanel(session)
@@ -92,7 +94,7 @@ class VettingView:
         self._panels: list[Any] = [
             self.busy, self.notice, self.bar, self.queue, self.form, self.spectrum, self.settings, self.hints,
         ]  # fmt: skip
-        self._later: list[Any] = [self.doing, self.windows, self.odd, self.queue.menu]
+        self._later: list[Any] = [self.doing, self.windows, self.odd, self.queue.menu, self.footer]
         self.layout = column(css=stylesheet.HIDE + _ROOT, classes=["sv-root", "sv-vet"])
         self.layout.children = models(
             [
@@ -105,6 +107,7 @@ class VettingView:
                 centre,
                 self.form.root,
                 self.hints.root,
+                self.footer.root,
             ]
         )
 
@@ -306,6 +309,11 @@ class VettingView:
         self._panels, self._later = [], []
         self.layout.children = []
         self._drawn = self._drawn_later = State()
+
+
+def _jump_line(state: State, *, short: bool = False) -> str:
+    """The line of Python that shows the star on screen."""
+    return "" if state.position is None else f"vetting.jump({state.position + 1})"
 
 
 def _relabelled(before: Any, vet: Any, row: int | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +116,23 @@ def test_a_label_in_words() -> None:
     label = Label(quality=3, klass="emission", flags=("nebula", "of another vocabulary"), comment="narrow")
     assert said(label, DEFAULT) == "3 Good, Emission, Nebula, of another vocabulary, a comment"
     assert said(Label(), DEFAULT) == "nothing"
+
+
+@pytest.mark.parametrize("key", [k for k in vetting_keys(DEFAULT).keys if k.code], ids=lambda k: k.sign)
+def test_the_line_of_a_key_names_what_the_widget_has(key: Any) -> None:
+    from specviz.app.vetting import Vetting
+    from specviz.session.vetting.session import VetSession
+    from specviz.session.view_options import ViewOptions
+
+    call = ast.parse(key.code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    names = ast.unparse(call.func).split(".")
+    assert names[0] == "vetting" and hasattr(VetSession if names[1] == "session" else Vetting, names[-1])
+    if names[-1] == "set":
+        ViewOptions().with_(**{k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg})
+
+
+def test_the_documentation_has_every_key() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs/keys.md").read_text("utf-8").split("# Vetting", 1)[1]
+    for key in vetting_keys(DEFAULT).keys:
+        assert f"| {key.sign} | {key.words} |" in text, key
