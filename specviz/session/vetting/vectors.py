@@ -36,7 +36,7 @@ class Vectors:
     """
 
     def __init__(self, n: int, given: ArrayLike | Mapping[str, ArrayLike] | None = None) -> None:
-        self._n, self._weights = n, ""
+        self._n, self._weights, self._given = n, "", given is not None
         self.version = 0
         """Another number whenever something is added."""
         held = {} if given is None else given if isinstance(given, Mapping) else {LEADING: given}
@@ -46,12 +46,18 @@ class Vectors:
                 raise OptionError(f"Embeddings of shape {block.shape} for {n} stars", expected=f"({n}, D)")
 
     def add(self, row: int, embeddings: Mapping[str, Any], leading: Any, weights: str) -> None:
-        """Take what a model says of a row; what another model's ``weights`` said before is forgotten."""
+        """Take what a model says of a row.
+
+        Embeddings of two models are not comparable: what other ``weights`` said before is forgotten, but those that
+        were given with the list stay, and what does not fit them is not taken.
+        """
         told = dict(embeddings) if leading is None else {LEADING: leading, **embeddings}
         if not told or not 0 <= row < self._n:
             return
-        others = self._weights not in ("", weights)
-        if others or any(n in self._blocks and self._blocks[n].shape[1] != np.size(v) for n, v in told.items()):
+        shapes = {name: block.shape[1] for name, block in self._blocks.items()}
+        if self._weights not in ("", weights) or any(shapes.get(n, np.size(v)) != np.size(v) for n, v in told.items()):
+            if self._given:
+                return
             self._blocks = {}
         self._weights = weights
         self.version += 1

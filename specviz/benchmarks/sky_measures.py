@@ -1,0 +1,76 @@
+"""What is measured of many demo stars, a part at a time: a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from specviz.analysis.engine import Engine
+from specviz.archives.demo import DemoArchive
+from specviz.catalog import outliers
+from specviz.catalog.outliers.measure import Measures, Part
+from specviz.catalog.outliers.rank import BATCH, SAMPLES
+from specviz.catalog.outliers.scorer import OutlierScorer
+
+_PART = 512  # stars a file
+
+
+def measured(names: Sequence[str], engine: Engine, folder: Path) -> list[Measures]:
+    """The measures of demo stars, numbers only, kept in ``folder``.
+
+    They are what :func:`specviz.catalog.outliers.rank` measures of each; sentences and reasons are left out.
+    """
+    archive, scorer = DemoArchive(), OutlierScorer(engine)
+    out: list[Measures] = []
+    for start in range(0, len(names), _PART):
+        part = list(names[start : start + _PART])
+        path = folder / f"{_mark(part, engine, archive)}.npz"
+        if not path.is_file():
+            began, made = time.perf_counter(), []
+            for first in range(0, len(part), BATCH):
+                stars = archive.fetch_many(part[first : first + BATCH])
+                made += [scorer.measure(report) for report in engine.analyse(stars, samples=SAMPLES)]
+            _write(path, made)
+            each = (time.perf_counter() - began) / len(part)
+            print(f"  measured {start + len(part):,} of {len(names):,} stars, {1000 * each:.0f} ms each", flush=True)
+        out += _read(path)
+    return out
+
+
+def _mark(names: Sequence[str], engine: Engine, archive: DemoArchive) -> str:
+    """Hash of the stars, the weights, and the code of the scores: what another version measured is not used."""
+    folder = Path(outliers.__file__).parent
+    sources = [folder / "measure.py", folder / "fluxes.py", *sorted((folder.parents[1] / "analysis").glob("*.py"))]
+    digest = hashlib.sha256("\n".join([archive.fingerprint, engine.describe().weights_sha256, *names]).encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:24]
+
+
+def _write(path: Path, measures: Sequence[Measures]) -> None:
+    rows = [(row, part) for row, one in enumerate(measures) for part in one.parts]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".part.npz")
+    np.savez_compressed(
+        scratch,
+        surveys=np.array([one.survey for one in measures]),
+        row=np.array([row for row, _ in rows]),
+        score=np.array([part.score for _, part in rows]),
+        key=np.array([part.key for _, part in rows]),
+        value=np.array([part.value for _, part in rows]),
+        snr=np.array([part.snr for _, part in rows]),
+    )
+    scratch.replace(path)
+
+
+def _read(path: Path) -> list[Measures]:
+    with np.load(path) as file:
+        parts: list[list[Part]] = [[] for _ in file["surveys"]]
+        columns = (file[name].tolist() for name in ("row", "score", "key", "value", "snr"))
+        for row, score, key, value, snr in zip(*columns, strict=True):
+            parts[row].append(Part(score, key, value, "", "", (), snr))
+        return [Measures(tuple(p), {}, str(s), True) for p, s in zip(parts, file["surveys"], strict=True)]
