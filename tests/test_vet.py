@@ -82,6 +82,18 @@ def test_tables_in_memory_and_in_files(tmp_path: Path) -> None:
     assert [t.text for t in vet_list(tmp_path / "names.txt").targets] == ["demo 1", "demo 9"]
 
 
+def test_columns_arrays_generators_and_positions() -> None:
+    from astropy.coordinates import SkyCoord
+
+    pd = pytest.importorskip("pandas")
+    table = Table({"obsid": [353301001, 353301002]})
+    for x in (table["obsid"], np.array([353301001, 353301002]), pd.Series([353301001, 353301002])):
+        assert vet_list(x).targets == ("353301001", "353301002")
+    assert vet_list(f"demo {i}" for i in (1, 2)).targets == ("demo 1", "demo 2")
+    found = vet_list(SkyCoord([10.5, 20.25], [-3.0, 4.5], unit="deg"))
+    assert [t.text for t in found.targets] == ["10.5000000 -3.0000000", "20.2500000 +4.5000000"]
+
+
 def test_a_folder_leaves_out_what_cannot_be_spectra(folder: Path) -> None:
     found = vet_list(folder)
     assert found.name == "plate" and found.left_out == ("notes.md",)

@@ -87,7 +87,7 @@ def vet_list(x: Any) -> VetList:
     if isinstance(x, Archive) and hasattr(x, "names"):
         return _sound(VetList(str(getattr(x, "name", "") or "archive"), tuple(targets_of(x)), locals=(x,)))
     try:
-        targets = targets_of(x)
+        targets = targets_of(_listed(x))
     except TypeError as error:
         if isinstance(error, SpecvizError):
             raise
@@ -96,6 +96,17 @@ def vet_list(x: Any) -> VetList:
 
 
 _EXPECTED = "names, paths, Stars, a table, a folder, or specviz.outliers(...)"
+
+
+def _listed(x: Any) -> Any:
+    """An array, a column or a generator as a list; positions as a list of them; anything else as it is."""
+    if hasattr(x, "ra") and getattr(x, "shape", ()):  # coordinates of astropy
+        from specviz.archives.targets import targets_of as texts
+
+        return texts(x)
+    if getattr(x, "ndim", 0) == 1 and hasattr(x, "tolist"):
+        return [one for one in x.tolist() if one is not None]
+    return list(x) if hasattr(x, "__next__") else x
 
 
 def _sound(found: VetList) -> VetList:
