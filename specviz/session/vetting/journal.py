@@ -17,7 +17,7 @@ from specviz.errors import JournalError
 from specviz.session.vetting.journal_file import COLUMNS, explained, open_file, patiently, writing
 from specviz.session.vetting.journal_trouble import damaged, primary
 from specviz.session.vetting.places import checked_reviewer
-from specviz.session.vetting.values import ADJUDICATOR, Context, Event
+from specviz.session.vetting.values import ADJUDICATOR, Context, Event, value_fits
 
 T = TypeVar("T")
 #: One thing to be written: (star, kind, value).
@@ -240,9 +240,11 @@ def row_of(event: Event) -> tuple[Any, ...]:
     Raises
     ------
     JournalError
-        Its value is nothing that JSON holds.
+        Its value is none of its kind, or nothing that JSON holds.
     """
     try:
+        if not value_fits(event.kind, event.value):
+            raise ValueError(f"{str(event.value)[:60]!r} is no value of that kind")
         value = json.dumps(event.value)
     except (TypeError, ValueError) as error:
         raise JournalError(
@@ -259,7 +261,7 @@ class EventReader:
 
     def __init__(self) -> None:
         self._contexts: dict[str, Context] = {}
-        self._values: dict[str, Any] = {}
+        self._values: dict[tuple[str, str], Any] = {}
 
     def event(self, row: Sequence[Any]) -> Event:
         """The event of a row (its number, and :data:`COLUMNS`).
@@ -274,8 +276,10 @@ class EventReader:
         if known is None:
             held = json.loads(context).items()  # of which a later specviz may keep more
             known = self._contexts[context] = Context(**{k: v for k, v in held if k in _FIELDS})
-        if value not in self._values:
-            self._values[value] = json.loads(value)
-        return Event(
-            number, name, step, star, reviewer, time, kind, self._values[value], undoes, known, version, imported == 1
-        )
+        if (kind, value) not in self._values:
+            said = json.loads(value)
+            if not value_fits(kind, said):
+                raise ValueError(f"no value of {kind}: {value[:60]}")
+            self._values[kind, value] = said
+        said = self._values[kind, value]
+        return Event(number, name, step, star, reviewer, time, kind, said, undoes, known, version, imported == 1)

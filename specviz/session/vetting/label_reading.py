@@ -19,7 +19,7 @@ from specviz.errors import FileTooLargeError, NotFoundError, ReadError, SpecvizE
 from specviz.session.vetting.journal import LabelJournal
 from specviz.session.vetting.label_files import ESCAPED, JSON_FORMAT, JSON_VERSION, unescaped, unquoted
 from specviz.session.vetting.places import checked_reviewer
-from specviz.session.vetting.values import CHANGES, OTHERS, Context, Event
+from specviz.session.vetting.values import CHANGES, OTHERS, Context, Event, value_fits
 
 Form = Literal["journal", "json", "ecsv", "votable", "csv"]
 #: Larger files are no labels of a person.
@@ -352,17 +352,9 @@ def checked_event(event: Event, where: str) -> Event:
     """
     value, kind = event.value, event.kind
     where = f"{where} ({event.star or 'no star'}, {kind})"
-    fits = {
-        "quality": value is None or (isinstance(value, int) and not isinstance(value, bool)),
-        "class": value is None or isinstance(value, str),
-        "comment": value is None or isinstance(value, str),
-        "flag": isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], str)
-        and isinstance(value[1], bool),
-        "done": isinstance(value, bool),
-    }  # fmt: skip
     if kind not in (*CHANGES, *OTHERS):
         raise ReadError(f"{where}: specviz does not know this kind", remedy="Install a newer jupyter-specviz")
-    if not fits.get(kind, True):
+    if not value_fits(kind, value):
         raise ReadError(f"{where}: {str(value)[:60]!r} cannot be its value")
     if not event.uuid or (kind in CHANGES and not (event.star and event.step)):
         raise ReadError(f"{where}: no uuid, star or step")

@@ -135,6 +135,18 @@ class Event:
     imported: bool = False
 
 
+def value_fits(kind: str, value: Any) -> bool:
+    """Whether an event of that kind can have that value; kinds of a later specviz may have any."""
+    if kind == "quality":
+        return value is None or (isinstance(value, int) and not isinstance(value, bool))
+    if kind in ("class", "comment"):
+        return value is None or isinstance(value, str)
+    if kind == "flag":
+        pair = isinstance(value, (list, tuple)) and len(value) == 2
+        return pair and isinstance(value[0], str) and isinstance(value[1], bool)
+    return kind != "done" or isinstance(value, bool)
+
+
 def voice(event: Event) -> str:
     """Whose label an event belongs to: its reviewer's, or :data:`DECISION`, which adjudicators write together."""
     return DECISION if event.context.role == ADJUDICATOR else event.reviewer

@@ -134,6 +134,9 @@ def test_what_no_file_holds_is_refused_whole(make: Any) -> None:
     journal = make()
     with pytest.raises(JournalError, match="cannot be kept"):
         journal.record([SAY[0], ("demo 1", "comment", object())], CONTEXT)
+    for kind, value in (("quality", "3"), ("quality", True), ("flag", "nebula"), ("done", 1), ("class", 2)):
+        with pytest.raises(JournalError, match="no value of that kind"):
+            journal.record([SAY[0], ("demo 1", kind, value)], CONTEXT)
     with pytest.raises(JournalError):
         journal.record([SAY[0], ("bad \ud800 name", "done", True)], CONTEXT)
     assert journal.events() == [] and journal.record([], CONTEXT) == ()
@@ -593,12 +596,16 @@ def test_what_is_beyond_rescue_is_said(path: Path, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_rows_that_are_no_events_are_left_behind(make: Any, path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("quality", "{no json"), ("quality", '"a lot"'), ("flag", '"nebula"'), ("flag", "[1, true]"), ("done", "1")],
+)
+def test_rows_that_are_no_events_are_told_of_and_left_behind(make: Any, path: Path, kind: str, value: str) -> None:
     journal = make()
     journal.record(SAY, CONTEXT)
     assert journal._db is not None
     row = list(journal._db.execute("SELECT * FROM events").fetchone())
-    row[0], row[1], row[7] = None, "strange", "{no json"
+    row[0], row[1], row[6], row[7] = None, "strange", kind, value
     journal._db.execute(f"INSERT INTO events VALUES ({', '.join('?' * len(row))})", row)
     with pytest.raises(JournalError, match="damaged"):
         journal.events()
