@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from specviz import api
 from specviz.app.work_lists import vet_list
+from specviz.archives.demo_batch import demo_together
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
 from specviz.errors import OptionError
@@ -82,4 +83,4 @@ def outliers(
         return rank(x, engine, **options)  # nothing is analysed twice
     found = vet_list(x)
     sky = Sky(online=online, locals=(*found.locals, *locals))
-    return rank(found.targets, engine, read=lambda target: resolve(target, sky=sky), **options)
+    return rank(found.targets, engine, read=lambda target: resolve(target, sky=sky), gather=demo_together, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ from specviz.spectra.star import Star
 BATCH = 64
 #: Posterior samples a star: quantiles of 2,000 are good to 3 % of a width, and a tenth of a second is saved.
 SAMPLES = 2000
-_DEMO = re.compile(r"demo \d{1,9}", re.IGNORECASE)
 #: From a target to its star; raises SpecvizError or OSError where there is none.
 Read = Callable[[Any], Star]
+#: From targets to the same list with stars in place of those that are quicker to read together.
+Gather = Callable[[Sequence[Any]], list[Any]]
 
 
 def rank(
@@ -36,6 +36,7 @@ def rank(
     engine: Engine,
     *,
     read: Read | None = None,
+    gather: Gather | None = None,
     reference: Reference | None = None,
     scores: Sequence[str] = NAMES,
     samples: int = SAMPLES,
@@ -55,6 +56,8 @@ def rank(
     engine : Engine
     read : callable(target) -> Star, optional
         How a target that is neither of these is found.
+    gather : callable(targets) -> list, optional
+        Reads some of a batch together before that, such as :func:`specviz.archives.demo_batch.demo_together`.
     reference : Reference, optional
         Another reference.
     scores : sequence of str
@@ -91,7 +94,7 @@ def rank(
     for start in range(0, len(targets), BATCH):
         stop()
         batch = targets[start : start + BATCH]
-        for report in _reports(batch, engine, read, samples, cancel):
+        for report in _reports(batch if gather is None else gather(batch), batch, engine, read, samples, cancel):
             measured.append(scorer.measure(report))
             vectors.append(report.embedding)
             names.append(report.star.name)
@@ -108,11 +111,13 @@ def rank(
     )
 
 
-def _reports(batch: Sequence[Any], engine: Engine, read: Read | None, samples: int, cancel: Any) -> list[Report]:
+def _reports(
+    gathered: Sequence[Any], batch: Sequence[Any], engine: Engine, read: Read | None, samples: int, cancel: Any
+) -> list[Report]:
     """A report a target, in order; what cannot be read is one with a problem."""
     from specviz.analysis.engine import problem_report
 
-    slots = [_star(target, read) for target in _demo_together(batch)]
+    slots = [_star(target, read) for target in gathered]
     stars = [slot for slot in slots if isinstance(slot, Star)]
     made = iter(engine.analyse(stars, samples=samples, cancel=cancel) if stars else ())
     out: list[Report] = []
@@ -148,22 +153,6 @@ def _read(target: Any) -> Star:
     if isinstance(target, (str, Path)):
         return read(Path(target).expanduser())
     raise OptionError(f"{type(target).__name__} is no star", expected="a Star, a Spectrum, a Report or a file's path")
-
-
-def _demo_together(batch: Sequence[Any]) -> list[Any]:
-    """The batch with the demo stars that it names: rendered together they take a third of the time."""
-    named = [i for i, t in enumerate(batch) if isinstance(t, str) and _DEMO.fullmatch(t.strip())]
-    out = list(batch)
-    if not named:
-        return out
-    from specviz.archives.demo import DemoArchive
-
-    archive = DemoArchive()
-    last = len(archive)
-    known = [i for i in named if 0 < int(str(batch[i]).split()[1]) <= last and not Path(str(batch[i])).exists()]
-    for i, star in zip(known, archive.fetch_many([" ".join(str(batch[i]).split()) for i in known]), strict=True):
-        out[i] = star
-    return out
 
 
 def _name(target: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from specviz.archives.demo_batch import demo_together
 from specviz.errors import CancelledError, OptionError, SpecvizError
 from specviz.session.jobs import Job, Lane
 from specviz.session.resolve import resolve
@@ -128,6 +129,7 @@ class Ranked(Queueing):
             targets,
             self.engine,
             read=lambda target: resolve(target, sky=self.sky, allow_paths=self.allow_paths),
+            gather=demo_together,
             progress=tell,
             cancel=lambda: job.cancelled,
         )
