@@ -59,7 +59,7 @@ class Loading(Viewing):
         """Wait for the star asked for, a moment at most; tells whether it is there, or its spectra are."""
         end = time.monotonic() + timeout
         while self._idle_or_shown() is False and time.monotonic() < end:
-            time.sleep(0.004)
+            time.sleep(0.001)
         return self._idle_or_shown()
 
     def _idle_or_shown(self) -> bool:

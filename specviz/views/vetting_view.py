@@ -27,6 +27,9 @@ from specviz.views.vetting_spectrum import VettingSpectrum
 
 _log = logging.getLogger(__name__)
 Dispatch = Callable[..., None]  # (draw, later=False)
+#: Seconds that a key waits for a star that is prepared: what it says of one star and the next one are a single message
+#: then, and the browser lays out and paints once.
+TOGETHER = 0.05
 
 _ROOT = """
 :host { display: grid !important; grid-template-columns: 216px minmax(0, 1fr) 260px; gap: 8px 12px; width: 100%; padding: 6px 8px 4px; font-family: var(--jp-ui-font-family);
@@ -191,7 +194,9 @@ class VettingView:
         """
         if repeat and key not in HELD:
             return False
-        return self.table.press(self.keys, key, shift)
+        meant = self.table.press(self.keys, key, shift)
+        self.session.settle(TOGETHER)
+        return meant
 
     def _escape(self) -> None:
         state = self.session.state
