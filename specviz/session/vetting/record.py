@@ -36,7 +36,8 @@ class Record:
         self._undone: dict[str, list[str]] = {self._me: [], DECISION: []}
         self._last = 0  # number of the last event that was taken in
         self._open = ""
-        self._shown: set[str] = set()  # stars of which I saw what others say, before I said anything myself perhaps
+        self._shown: set[str] = set()  # stars of which I saw the model's opinion, or what others say
+        self._finished: set[str] = set()  # stars that I have finished with: to look at one of them shows that
 
     @property
     def last_open(self) -> str:
@@ -82,8 +83,8 @@ class Record:
         said, mine = voice(event), event.reviewer == self._me and not event.imported
         if mine and event.kind in (*CHANGES, "open", "undo", "redo"):
             self._open = event.star
-            if said == DECISION:
-                self._shown.add(event.star)
+        if mine:
+            self._note_seen(event, said)
         if event.kind in CHANGES:
             if mine and event.step not in self._stars:
                 self._stars[event.step] = event.star
@@ -98,6 +99,19 @@ class Record:
             return False
         self._events.setdefault((event.star, said), []).append(event)
         return True
+
+    def _note_seen(self, event: Event, said: str) -> None:
+        """Keep of which stars I have seen the model's opinion, or what others say: hiding it again makes nobody blind."""
+        star = event.star
+        if said == DECISION or not event.context.blind or (event.kind == "open" and star in self._finished):
+            self._shown.add(star)
+        if said == DECISION:
+            return
+        if event.kind == "done":
+            (self._finished.add if event.value else self._finished.discard)(star)
+        elif event.kind in ("undo", "redo"):
+            label = label_of([*self._events.get((star, said), ()), event])
+            (self._finished.add if label.done else self._finished.discard)(star)
 
     # ------------------------------------------------------------------ what it says
     def label(self, star: str) -> Label:
@@ -115,7 +129,7 @@ class Record:
         self._voice = DECISION if role == ADJUDICATOR else self._me
 
     def blind(self, star: str) -> bool:
-        """Whether I have never seen, deciding on a star, what others say of it."""
+        """Whether I have never seen the model's opinion of a star, nor what others say of it."""
         with self._lock:
             return star not in self._shown
 

@@ -266,6 +266,36 @@ def test_what_was_hidden_is_kept_with_the_label(open_list: Open) -> None:
     assert context.vocabulary == session.vet.vocabulary.version and context.work_list == "demo"
 
 
+def test_what_was_seen_once_cannot_be_said_blind(open_list: Open) -> None:
+    session = open_list(4)
+    session.label(quality=1)
+    session.finish()
+    session.wait()
+    session.undo_label()  # the end of the first, which is shown, hidden as before
+    assert at(session) == "demo 1" and not session.vet.revealed
+    assert session.label(quality=2).blind
+    session.finish()
+    session.wait()
+    session.back()
+    assert at(session) == "demo 1" and session.vet.revealed  # looked at
+    session.undo_label()
+    assert not session.vet.revealed and not session.label(quality=3).blind
+    session.jump(3)
+    session.wait()
+    session.set_blind(False)
+    session.forward()
+    session.wait()
+    session.set_blind()
+    session.close()
+    session = open_list(4)
+    for row, blind in ((3, False), (4, False), (2, True), (1, False)):
+        session.jump(row)
+        session.wait()
+        session.label(klass="star")
+        assert session.journal.events()[-1].context.blind is blind, row
+    assert session.vet.rows[1].label.blind and not session.vet.rows[0].label.blind
+
+
 def test_others_are_hidden_until_one_has_finished(open_list: Open) -> None:
     bob = open_list(2, "bob")
     bob.label(klass="binary")
