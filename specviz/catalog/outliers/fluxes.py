@@ -6,6 +6,9 @@ both are smoothed alike, to far below the resolution of XP.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,15 +25,34 @@ _MOST = 20.0
 _LEAST = 0.5
 #: A stretch is told from this departure on, in units of the error and of the flux.
 _SIGMA, _SHARE = 4.0, 0.05
+#: What is not noise: the calibration of both, a fraction of the flux.
+_FLOOR = 0.02
+#: The join of LAMOST's arms and what lies beside it out of its reach; the A band of oxygen and its sides, vacuum nm.
+_JOIN, _BESIDE_JOIN = (585.0,), ((500.0, 560.0), (610.0, 670.0))
+_OXYGEN, _BESIDE_OXYGEN = (760.0, 766.0), ((740.0, 756.0), (772.0, 790.0))
 _REACH = int(4 * SMOOTHING / 2)
 _KERNEL = np.exp(-0.5 * (np.arange(-_REACH, _REACH + 1) * 2.0 / SMOOTHING) ** 2)
 
 
-def flux_shape(lamost: Spectrum, xp: Spectrum) -> tuple[float, tuple[Reason, ...]] | None:
-    """How far the shape of LAMOST's flux is from that of XP.
+@dataclass(frozen=True)
+class Fluxes:
+    """How LAMOST's flux differs from XP's: each a fraction of the flux (0.05 = 5 %), not negative, with its stretches.
 
-    ``value = sqrt(sum(w d^2) / sum(w))`` with ``d = ln(ratio / median ratio)`` and ``1/w = sigma_d^2 + 0.02^2``: a
-    fraction of the flux, 0.05 = 5 %.
+    ``shape``: rms of the difference; ``step``: of the arms at their join; ``oxygen``: missing, or too much, in the A
+    band of the air's oxygen.
+    """
+
+    shape: tuple[float, tuple[Reason, ...]]
+    step: tuple[float, tuple[Reason, ...]]
+    oxygen: tuple[float, tuple[Reason, ...]]
+
+
+def flux_difference(lamost: Spectrum, xp: Spectrum) -> Fluxes | None:
+    """How far LAMOST's flux is from that of XP.
+
+    With ``d = ln(ratio / median ratio)`` of the smoothed spectra and ``1/w = sigma_d^2 + 0.02^2``, the shape is
+    ``sqrt(sum(w d^2) / sum(w))`` and the step that of a line through d on both sides of the join. The oxygen is the
+    mean of d, not smoothed, in the band above a line through its sides. NaN where there are too few points.
 
     Parameters
     ----------
@@ -39,7 +61,7 @@ def flux_shape(lamost: Spectrum, xp: Spectrum) -> tuple[float, tuple[Reason, ...
 
     Returns
     -------
-    (value, reasons), or None
+    Fluxes, or None
         None where fewer than half of the points can be compared.
     """
     ours, our_sigma = _binned(lamost)
@@ -47,23 +69,56 @@ def flux_shape(lamost: Spectrum, xp: Spectrum) -> tuple[float, tuple[Reason, ...
     known = np.isfinite(ours) & np.isfinite(theirs)
     if known.mean() < _LEAST:
         return None
+    sharp = np.where(known & (theirs > 0) & (ours > 0), ours, np.nan) / np.where(known & (theirs > 0), theirs, 1.0)
     ours, our_sigma = _smoothed(ours, our_sigma, known)
     theirs, their_sigma = _smoothed(theirs, their_sigma, known)
     use = known & (theirs > 0)
     if use.mean() < _LEAST:
         return None
-    ratio = np.where(use, ours / np.where(use, theirs, 1.0), np.nan)
+    below = np.where(use, theirs, 1.0)
+    ratio = np.where(use, ours / below, np.nan)
     middle = float(np.nanmedian(ratio))
     if not middle > 0:
         return None
     d = np.log(np.clip(ratio / middle, 1.0 / _MOST, _MOST))
-    floor = np.maximum(np.abs(ours), middle * np.abs(theirs) / _MOST)
-    sigma = np.hypot(our_sigma / floor, their_sigma / np.maximum(np.abs(theirs), 1e-300))
-    weight = np.where(use, 1.0 / (sigma**2 + 0.02**2), 0.0)
+    floor = np.where(use, np.maximum(np.abs(ours), middle * below / _MOST), 1.0)
+    sigma = np.hypot(our_sigma / floor, their_sigma / below)
+    weight = np.where(use, 1.0 / (sigma**2 + _FLOOR**2), 0.0)
     d = np.where(use, d, 0.0)
     d -= np.sum(weight * np.clip(d, -0.3, 0.3)) / np.sum(weight)
     value = float(np.sqrt(np.sum(weight * d**2) / np.sum(weight)))
-    return value, _stretches(d, np.sqrt(weight), use)
+    join = _jump(d, use, _JOIN, _BESIDE_JOIN)
+    with np.errstate(invalid="ignore"):
+        log = np.log(sharp / middle)
+    air = _jump(log, np.isfinite(log), _OXYGEN, _BESIDE_OXYGEN)
+    return Fluxes(
+        (value, _stretches(d, np.sqrt(weight), use)),
+        (abs(join), _reason("Join of the arms", join, _BESIDE_JOIN[0][1], _BESIDE_JOIN[1][0], "detector")),
+        (abs(air), _reason("Telluric O₂ A", air, *_OXYGEN, "sky")),
+    )
+
+
+def _jump(
+    d: NDArray[np.float64], use: NDArray[np.bool_], at: tuple[float, ...], sides: tuple[tuple[float, float], ...]
+) -> float:
+    """Least squares of a line and a jump: at a wavelength (nm), from one side to the other; or of a band (low, high),
+    which is above or below the line through its sides.
+    """
+    beside = use & np.logical_or.reduce([(low <= POINTS) & (high >= POINTS) for low, high in sides])
+    inside = (at[0] <= POINTS) & (at[1] >= POINTS) & use if len(at) == 2 else np.zeros(use.shape, bool)
+    there = beside | inside
+    up = inside if len(at) == 2 else at[0] <= POINTS
+    if up[there].sum() < 3 or (~up)[there].sum() < 3:
+        return float("nan")
+    x = (POINTS[there] - at[0]) / 50.0
+    matrix = np.stack([np.ones(x.size), x, up[there].astype(np.float64)], axis=1)
+    return float(np.linalg.lstsq(matrix, d[there], rcond=None)[0][2])
+
+
+def _reason(name: str, jump: float, low: float, high: float, kind: Literal["sky", "detector"]) -> tuple[Reason, ...]:
+    if not abs(jump) > _SHARE:
+        return ()
+    return (Reason(name, kind, 5.0 * (low + high), 10.0 * low, 10.0 * high, jump / _FLOOR, "lamost_lrs"),)
 
 
 def _stretches(d: NDArray[np.float64], inverse: NDArray[np.float64], use: NDArray[np.bool_]) -> tuple[Reason, ...]:

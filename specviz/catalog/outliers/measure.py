@@ -15,7 +15,7 @@ from specviz.analysis.draft import SHOWN
 from specviz.analysis.emission import emission
 from specviz.analysis.quality import label_words, xp_residual
 from specviz.analysis.report import CORE_LABELS, LEADING, Reason, Report
-from specviz.catalog.outliers.fluxes import flux_shape
+from specviz.catalog.outliers.fluxes import flux_difference
 from specviz.catalog.outliers.oddity import NAMES
 from specviz.models.posterior import Posterior
 from specviz.models.protocol import Encoding
@@ -178,11 +178,14 @@ def _cross(report: Report, model: Any) -> Iterator[Part]:
         value = 1.0 - float(a @ b) / length
         said = f"the embeddings of {shown} and XP have a cosine of {1.0 - value:.2f}"
         yield Part("cross_modal", "cross_modal.embedding", value, "", said)
-    shape = flux_shape(report.star.spectra[source], report.star.spectra["gaia_xp"])
-    if shape is not None:
-        value, reasons = shape
-        said = f"the flux of {shown} has another shape than XP's, by {100 * value:.0f} % rms"
-        yield Part("cross_modal", "cross_modal.flux", value, "", said, reasons, snr)
+    fluxes = flux_difference(report.star.spectra[source], report.star.spectra["gaia_xp"])
+    if fluxes is not None:
+        for key, (value, reasons), said in (
+            ("flux", fluxes.shape, "the flux of {} has another shape than XP's, by {:.0f} % rms"),
+            ("step", fluxes.step, "the arms of {} are at odds by {:.0f} % with XP"),
+            ("oxygen", fluxes.oxygen, "{} is off XP by {:.0f} % in the O₂ A band of the air"),
+        ):
+            yield Part("cross_modal", f"cross_modal.{key}", value, "", said.format(shown, 100 * value), reasons, snr)
 
 
 def _laid(observed: Any, predicted: Any) -> Any:
@@ -226,9 +229,8 @@ def _detected(name: str, detector: Any) -> Any:
 
     def parts(report: Report, model: Any) -> Iterator[Part]:
         found = detector(report)
-        lead = next((s for s in LEADING if s in report.prepared and s != "gaia_xp"), "")
         value, said = (float("nan"), found.absent) if found.absent else (float(found.value), found.text)
-        yield Part(name, name, value, found.unit, said, found.reasons, _snr(report, lead))
+        yield Part(name, name, value, found.unit, said, found.reasons)
 
     return parts
 

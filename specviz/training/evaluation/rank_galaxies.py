@@ -13,6 +13,7 @@ from pathlib import Path
 
 from specviz.analysis.engine import Engine
 from specviz.catalog.outliers import NAMES, Ranking, rank
+from specviz.catalog.outliers.rank import SAMPLES
 from specviz.errors import SpecvizError
 from specviz.spectra.readers import read
 from specviz.spectra.star import Star
@@ -41,9 +42,11 @@ def lamost_spectra(shared: Path, *, training: bool = True) -> Iterator[Star]:
         yield from training_file_stars(shared)
 
 
-def rank_all(stars: Sequence[Star], engine: Engine, scores: Sequence[str] = NAMES) -> tuple[Ranking, dict[str, int]]:
+def rank_all(
+    stars: Sequence[Star], engine: Engine, scores: Sequence[str] = NAMES, samples: int = SAMPLES
+) -> tuple[Ranking, dict[str, int]]:
     """The ranking, and the rank (from 1) of each spectrum whose pipeline calls it a galaxy."""
-    ranking = rank(stars, engine, scores=scores)
+    ranking = rank(stars, engine, scores=scores, samples=samples)
     place = {int(row): number for number, row in enumerate(ranking.order, 1)}
     galaxies = {
         star.name: place[i]
