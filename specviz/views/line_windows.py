@@ -245,9 +245,9 @@ def _drawing(window: LineWindow, curves: OpticalCurves, *, model: bool) -> tuple
         return empty, False
     made = _inside(curves.model, window)
     has_model = bool(made["x"].size > 1)
-    base = made if has_model else _inside(curves.continuum, window)
-    low, high = _limits(y, base["y"] if base["x"].size > 1 else y)
     good = seen & ~_covered(x, curves.masks)
+    base = made if has_model else local_continuum(x, np.where(good, y, np.nan), window)
+    low, high = _limits(y, base["y"] if base["x"].size > 1 else y)
 
     def up(v: Any) -> NDArray[np.int64]:
         return np.rint(SIZE - PAD - np.clip((v - low) / (high - low), -2, 3) * (SIZE - 2 * PAD)).astype(np.int64)
@@ -287,6 +287,23 @@ def _inside(columns: dict[str, Array], window: LineWindow) -> dict[str, Array]:
     part = slice(max(int(first) - 1, 0), min(int(last) + 1, x.size))
     inside = x.size and x[-1] >= window.low and x[0] <= window.high
     return {name: columns[name][part] if inside else columns[name][:0] for name in ("x", "y")}
+
+
+def local_continuum(x: Array, y: Array, window: LineWindow) -> dict[str, Array]:
+    """A straight line through the medians of a window's outer quarters, where its lines are not; what the eye compares
+    with where there is no model. Empty if a quarter has fewer than three good pixels (``y`` is NaN at the others).
+    """
+    quarter = (window.high - window.low) / 4
+    ends = []
+    for low, high in ((window.low, window.low + quarter), (window.high - quarter, window.high)):
+        inside = (x >= low) & (x <= high) & np.isfinite(y)
+        if inside.sum() < 3:
+            return dict(x=np.empty(0), y=np.empty(0))
+        ends.append((float(x[inside].mean()), float(np.median(y[inside]))))
+    (x0, y0), (x1, y1) = ends
+    slope = (y1 - y0) / (x1 - x0)
+    at = np.array([window.low, window.high])
+    return dict(x=at, y=y0 + slope * (at - x0))
 
 
 def _covered(x: Array, masks: dict[str, Array]) -> NDArray[np.bool_]:

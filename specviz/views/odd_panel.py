@@ -126,15 +126,18 @@ def _percentile(odd: Any) -> str:
     return f"{word} than {formats.number(below, decimals)}\u00a0%"
 
 
-def rarity_words(rarity: float) -> str:
-    """ "1 in 500 is as odd", or the share where it is common; "–" where it is not known."""
+def rarity_words(rarity: float, n: int = 0) -> str:
+    """ "1 in 500" is as odd, or the share where that is common; "–" where it is not known.
+
+    ``n``: of how many reference stars that is known; what none of them reaches is "< 1 in n".
+    """
     if not math.isfinite(rarity):
         return formats.DASH
-    if rarity <= 0:
-        return "rarer than all"
+    if rarity <= 0 or (n and rarity * (n + 1) <= 1.0 + 1e-6):
+        return f"< 1 in {formats.count(n)}" if n else "rarer than all"
     if rarity <= 0.05:
         return f"1 in {formats.count(_round(1.0 / rarity))}"
-    return f"top {formats.number(100.0 * rarity)}\u00a0%"
+    return f"top {formats.number(100.0 * rarity)}\u00a0%" if rarity <= 0.5 else "common"
 
 
 def _round(value: float) -> int:
@@ -147,14 +150,15 @@ def odd_html(odd: Any) -> str:
     """Headline and rows. Foreign text is escaped here."""
     rows, number = [], 0
     for score in in_order(odd):
-        rows.append(_row(score, number, leads=score.name == odd.leading and not score.absent))
+        leads = score.name == odd.leading and not score.absent
+        rows.append(_row(score, number, int(odd.n_reference), leads=leads))
         number += len(score.reasons)
     who = text(odd.reference, 80) or "reference stars"
     among = f"{formats.count(int(odd.n_reference))} {who}" if odd.n_reference else "no reference stars"
     return f'<div class="sv-odd"><h4>{_percentile(odd)}<span>{among}</span></h4><ul role="list" aria-label="Scores">{"".join(rows)}</ul></div>'
 
 
-def _row(score: Any, first: int, *, leads: bool) -> str:
+def _row(score: Any, first: int, n: int, *, leads: bool) -> str:
     """Name, a bar of how rare it is, that in words, and the value; below it what is worth a sentence, with its reasons."""
     name = text(score.title, 40)
     said = text(score.text or score.absent, 240)
@@ -163,15 +167,25 @@ def _row(score: Any, first: int, *, leads: bool) -> str:
     unit = text(_UNITS.get(score.unit, score.unit), 16)
     value = formats.number(score.value, _decimals(score.value)) + (f"\u00a0{unit}" if unit else "")
     zoom = "".join(
-        f'<button class="sv-button" data-sv-act="odd-zoom {first + i}" title="Zoom there">{text(r.name, 30)} {formats.number(r.wavelength)}\u00a0Å</button>'
+        f'<button class="sv-button" data-sv-act="odd-zoom {first + i}" title="Zoom there">{text(_place(r), 48)}</button>'
         for i, r in enumerate(score.reasons)
     )
     told = leads or score.rarity <= _TOLD or bool(zoom)  # of an ordinary value the number is enough
     more = f"<p>{said} {zoom}</p>" if told else ""
     marked = ' class="sv-leads" aria-current="true"' if leads else ""
     return (
-        f'<li{marked} title="{said}"><span>{name}</span>{_bar(score.rarity)}<span class="q">{rarity_words(score.rarity)}</span>'
+        f'<li{marked} title="{said}"><span>{name}</span>{_bar(score.rarity)}<span class="q">{rarity_words(score.rarity, n)}</span>'
         f'<span class="v">{value}</span>{more}</li>'
+    )
+
+
+def _place(reason: Reason) -> str:
+    """What a reason is and where: "Hα 6565 Å", in XP "Mg b 514 nm"; a name that says where says it once."""
+    unit, at = ("nm", reason.wavelength / 10) if reason.survey == "gaia_xp" else ("Å", reason.wavelength)
+    return (
+        reason.name
+        if f"\u00a0{unit}" in reason.name or f" {unit}" in reason.name
+        else f"{reason.name} {formats.number(at)}\u00a0{unit}"
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from specviz.spectra.frames import doppler_factor
 from specviz.views import spectrum_data
-from specviz.views.line_windows import BOLD, WINDOWS, LineWindows, chosen, differs, windows_html
+from specviz.views.line_windows import BOLD, WINDOWS, LineWindows, chosen, differs, local_continuum, windows_html
 
 sys.path.insert(0, str(Path(__file__).parent))
 from vet_states import Told, failed_after, state_of
@@ -132,6 +132,19 @@ def test_outside_of_the_models_window_stand_the_data_and_a_continuum(curves: Any
     with_model = _cells(windows_html(curves))[1]
     assert 'class="m"' in with_model and 'class="c"' not in with_model
     assert 'class="m"' not in _cells(windows_html(curves, model=False))[1]
+
+
+def test_the_local_continuum_passes_by_the_lines_and_the_masked() -> None:
+    window = WINDOWS[4]
+    x = np.arange(6515.0, 6615.0, 1.5)
+    y = 2.0 + 0.01 * (x - 6565.0)
+    line = np.abs(x - 6564.6) < 12
+    y[line] += 5.0
+    y[3] = np.nan
+    found = local_continuum(x, y, window)
+    assert np.allclose(found["y"], 2.0 + 0.01 * (np.array([window.low, window.high]) - 6565.0), atol=0.01)
+    y[x > 6590] = np.nan
+    assert local_continuum(x, y, window)["x"].size == 0
 
 
 def test_masked_and_missing_stretches_are_told_apart(fake_model_class: Any) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from specviz.catalog.outliers.oddity import Oddity
+from specviz.analysis.report import Reason
+from specviz.catalog.outliers.oddity import Oddity, ScoreValue
 from specviz.session.state import State, Vet
 from specviz.session.vetting.vocabulary import DEFAULT
 from specviz.views.odd_panel import HIDDEN, OddPanel, leading, odd_html, rarity_words, score_line
@@ -96,6 +97,7 @@ def test_beyond_all_reference_stars_is_said_in_words() -> None:
         (0.002, "1 in 500"),
         (1 / 2001, "1 in 2\u202f000"),
         (0.3, "top 30\u00a0%"),
+        (0.9, "common"),
     ],
 )
 def test_how_rare_in_words(rarity: float, words: str) -> None:
@@ -109,3 +111,20 @@ def test_it_is_not_written_again_for_other_changes() -> None:
     panel.root = SimpleNamespace(object="kept", visible=True)  # type: ignore[assignment]
     panel.update(session.state, replace(session.state, call="x"))
     assert panel.root.object == "kept"
+
+
+def test_what_no_reference_star_reaches_is_no_more_than_that() -> None:
+    assert rarity_words(1 / 2001, 2000) == "< 1 in 2\u202f000"
+    assert rarity_words(2 / 2001, 2000) == "1 in 1\u202f000"
+
+
+def test_a_reason_says_where_once_and_in_its_own_unit() -> None:
+    def shown(reason: Reason) -> str:
+        score = ScoreValue("misfit", 2.0, "sigma", 0.01, "It differs.", (reason,))
+        found = re.search(r"Zoom there.>(.*?)</button>", odd_html(Oddity((score,), 1.0, 99.0, "misfit", 100)))
+        assert found is not None
+        return found[1]
+
+    assert shown(Reason("Mg b", "star", 5175.0, 5160.0, 5190.0, 3.0)) == "Mg b 5175\u00a0Å"
+    assert shown(Reason("Mg b", "star", 5140.0, 5100.0, 5190.0, 3.0, "gaia_xp")) == "Mg b 514\u00a0nm"
+    assert shown(Reason("Sky line 5577 Å", "sky", 5589.0, 5570.0, 5600.0, 3.0)) == "Sky line 5577 Å"
