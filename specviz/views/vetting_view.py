@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from specviz.errors import SpecvizError
@@ -67,6 +68,7 @@ class VettingView:
         self.session, self._world = session, world
         self._dispatch: Dispatch = lambda draw, later=False: draw()
         self._drawn, self._drawn_later, self._drawing = State(), State(), threading.RLock()
+        self._acting: int | None = None  # the thread on which a person's action is carried out
         self._said: tuple[int | None, str] = (None, "")  # the row that was labelled last, in words
         self.export: Callable[[str], Any] = lambda _wanted: None
         self.leave: Callable[[], Any] = lambda: None
@@ -120,6 +122,8 @@ class VettingView:
 
     # ------------------------------------------------------------------ drawing
     def _changed(self, _old: State, _new: State) -> None:
+        if self._acting == threading.get_ident():
+            return  # drawn when all is done
         # The newest state, not the one of this change: a door may call late, and two changes may then be drawn as one.
         self._dispatch(self._draw_now)
         self._dispatch(self._follow, later=True)
@@ -187,6 +191,24 @@ class VettingView:
             self.hints.say(self._said[1])
 
     # ------------------------------------------------------------------ acting
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """What an action changes is drawn once, though it changes the session several times.
+
+        Enter writes that a star is finished, which reveals what is hidden of it, and goes to the next: where that is
+        ready, only the next one is drawn.
+        """
+        if self._acting == threading.get_ident():
+            yield
+            return
+        self._acting = threading.get_ident()
+        try:
+            yield
+            self.session.settle(TOGETHER)
+        finally:
+            self._acting = None
+            self._changed(self._drawn, self.session.state)
+
     def key(self, key: str, shift: bool = False, repeat: bool = False) -> bool:
         """Act on a key pressed while the widget has the focus; tells whether it meant anything.
 
@@ -194,9 +216,8 @@ class VettingView:
         """
         if repeat and key not in HELD:
             return False
-        meant = self.table.press(self.keys, key, shift)
-        self.session.settle(TOGETHER)
-        return meant
+        with self._together():
+            return self.table.press(self.keys, key, shift)
 
     def _escape(self) -> None:
         state = self.session.state
@@ -267,7 +288,8 @@ class VettingView:
         }
         action = actions.get(word)
         if action is not None:
-            action()
+            with self._together():
+                action()
 
     def _comment(self, about: str) -> None:
         """Keep what was typed, for the row that it was typed for."""
