@@ -101,7 +101,7 @@ class Record:
         return True
 
     def _note_seen(self, event: Event, said: str) -> None:
-        """Keep of which stars I have seen the model's opinion, or what others say: hiding it again makes nobody blind."""
+        """Keep of which stars I have seen the model's opinion or that of others; hiding it makes nobody blind again."""
         star = event.star
         if said == DECISION or not event.context.blind or (event.kind == "open" and star in self._finished):
             self._shown.add(star)
