@@ -100,7 +100,7 @@ def test_filter_by_program(session: Session) -> None:
     assert session.state.view.similar_filter == "snr>=20"
     session.set(similar_filter="snrr>20")  # typed: nothing is lost, and it is said
     rows, problem = session.listed_similar()
-    assert len(rows) == N - 1 and "Did you mean snr" in problem
+    assert len(rows) == N - 1 and "Did you mean 'snr'" in problem
     session.set(similar_filter="", similar_sort="-snr")
     rows, _ = session.listed_similar()
     values = [float(session.state.neighbours["snr"][r]) for r in rows]
