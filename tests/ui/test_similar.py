@@ -71,10 +71,10 @@ def test_table_and_map(open_notebook: Callable[..., Any], shot: Callable[..., Pa
     assert rows.count() == kept and all(float(v) > 59 for v in _column(page, 9))
     assert field.evaluate("el => el.getRootNode().activeElement === el")  # typing goes on
     field.fill("tef>6000")
-    page.get_by_text("Did you mean teff?").wait_for()
+    page.get_by_text("Did you mean 'teff'?").wait_for()
     assert rows.count() == 50
     field.press("Escape")
-    page.get_by_text("Did you mean teff?").wait_for(state="hidden")
+    page.get_by_text("Did you mean 'teff'?").wait_for(state="hidden")
 
     page.evaluate("() => { __specviz__.copy = (text) => { window.specvizCopied = text } }")
     page.get_by_label("Copy the similar stars as a table").click()
