@@ -27,6 +27,14 @@ function findDeep(root, selector) {
   return null;
 }
 
+// The page as it is scrolled now, to be put back: a field at the foot of a tall view comes into sight and is left again.
+function scrolledNow(el) {
+  const held = [];
+  for (let up = el; up != null; up = up.parentNode ?? up.host) if (up.scrollHeight > up.clientHeight) held.push([up, up.scrollTop]);
+  return () => { for (const [up, top] of held) if (up.scrollTop !== top) up.scrollTop = top; };
+}
+const putBack = new WeakMap();                  // small field -> the page as it was when a key led there
+
 export function widthClass(width) {
   return WIDTHS.find(([least]) => width >= least)[1];
 }
@@ -45,6 +53,8 @@ function listenKeys(holder, send, wanted) {
       if (key === "Enter" && target.value.trim() !== "") send({ op: "act", act: `${target.dataset.svEnter} ${target.value.trim()}` });
       target.value = "";
       holder.focus({ preventScroll: true });
+      putBack.get(target)?.();
+      putBack.delete(target);
       return;
     }
     if (key === "Escape" && findDeep(holder, ":popover-open") != null) return;             // the browser closes it
@@ -54,6 +64,7 @@ function listenKeys(holder, send, wanted) {
       const input = named.shadowRoot?.querySelector("input") ?? named;
       event.preventDefault();
       if (!isTextField(input)) { input.click(); return; }
+      if (input.dataset.svEnter != null) putBack.set(input, scrolledNow(holder));
       input.focus();
       if (input.tagName === "TEXTAREA") input.setSelectionRange(input.value.length, input.value.length);   // one goes on writing
       else input.select?.();

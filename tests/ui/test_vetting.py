@@ -20,6 +20,8 @@ _KEYS = "[row.key for row in vetting.session.state.vet.rows]"
 _RANGE = """() => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
     if (m.type === 'Figure' && m.name === 'lamost-flux') return [m.x_range.start, m.x_range.end].map(Math.round) }"""
 
+_SCROLLED = "document.querySelector('.jp-WindowedPanel-outer').scrollTop"
+
 
 def _range(page: Page) -> list[int]:
     """The stretch that the spectrum shows, Angstrom."""
@@ -127,11 +129,17 @@ def test_a_session_of_vetting_by_keys(
     page.keyboard.press("Shift+U")
     expect(page.locator(".sv-vet-bar")).to_contain_text("1 of 11")
 
-    # jump to a row
+    # the score of a finished star may be seen; a jump from a field below the window leaves the page where it is
+    expect(page.locator(".sv-odd")).to_be_visible()
+    shot(page, "vetting_revealed")
+    before = page.evaluate(_SCROLLED)
     page.keyboard.press("j")
+    page.wait_for_function(f"() => {_SCROLLED} > {before} + 50")
     page.keyboard.type("7")
     page.keyboard.press("Enter")
     _name(page, "demo 7")
+    expect(page.locator(".sv-odd")).to_have_count(0)
+    assert page.evaluate(_SCROLLED) == before
 
     # line windows by brackets, by hand, and the whole range again
     window = page.locator(".sv-win")
