@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from specviz.catalog.active import LEAST, LEAST_OF_CLASS, Features, like, teach
 
-#: Labels between two orders, as in a vetting session.
-EVERY = 10
+#: Labels between two orders, as in a vetting session; from 500 on a fiftieth of the labels, for the sake of time.
+EVERY, PART = 10, 50
+#: An order that takes so many times the looks of the static one is given up.
+GIVEN_UP = 4
 #: What the reviewer says of a star that is nothing special.
 ORDINARY = "star"
 Names = NDArray[np.str_]
@@ -21,7 +23,7 @@ Order = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Found:
-    """Looks that it takes to find ``need`` of the ``n`` stars of a class, in different orders; NaN: not run.
+    """Looks that it takes to find ``need`` of the ``n`` stars of a class, in different orders; infinite: given up.
 
     ``chance`` is expected of an order drawn at random, ``chance_low`` and ``chance_high`` hold 90 % of such orders.
     """
@@ -74,8 +76,9 @@ def compare(
     static = static_order(score)
     n = int((truth == klass).sum())
     need = math.ceil(share * n)
-    perfect = active_looks(known, truth, score, klass, need, seed=seed)
-    at_times = active_looks(known, truth, score, klass, need, wrong=wrong, seed=seed)
+    most = GIVEN_UP * looks(static, truth == klass, need)
+    perfect = active_looks(known, truth, score, klass, need, most=most, seed=seed)
+    at_times = active_looks(known, truth, score, klass, need, wrong=wrong, most=most, seed=seed)
     low, high = random_range(len(truth), n, need, seed=seed)
     return Found(klass, n, need, looks(static, truth == klass, need), perfect, at_times,
                  need * (len(truth) + 1) / (n + 1), low, high)  # fmt: skip
@@ -101,10 +104,18 @@ def random_range(n: int, of_class: int, need: int, *, seed: int = 0, draws: int 
 
 
 def active_looks(
-    known: Features, truth: Names, score: ArrayLike, klass: str, need: int, *, wrong: float = 0.0, seed: int = 0
+    known: Features,
+    truth: Names,
+    score: ArrayLike,
+    klass: str,
+    need: int,
+    *,
+    wrong: float = 0.0,
+    most: float = math.inf,
+    seed: int = 0,
 ) -> float:
     """Looks of a reviewer who starts in the static order and, as soon as it can be learned, goes on in "like:CLASS",
-    made anew every ten labels. What was wrongly named is not found.
+    made anew every ten labels. What was wrongly named is not found. Infinite where it takes more than ``most``.
     """
     rng = np.random.default_rng(seed)
     kinds = np.unique(truth)
@@ -112,8 +123,8 @@ def active_looks(
     order, found = static_order(score), 0
     while found < need:
         batch = _next(order, labels)
-        if not batch:
-            return math.nan  # so many were wrongly named that the rest is not enough
+        if not batch or len(labels) >= most:
+            return math.inf  # nothing is left if so many were wrongly named that the rest is not enough
         for row in batch:
             said = str(truth[row])
             if wrong and rng.random() < wrong:
@@ -135,10 +146,11 @@ def teach_one(known: Features, labels: dict[int, str], klass: str, seed: int) ->
 
 def _next(order: Order, labels: dict[int, str]) -> list[int]:
     batch: list[int] = []
+    size = max(EVERY, len(labels) // PART)
     for row in order:
         if int(row) not in labels:
             batch.append(int(row))
-            if len(batch) == EVERY:
+            if len(batch) == size:
                 break
     return batch
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +21,44 @@ from specviz.catalog.outliers.scorer import OutlierScorer
 _PART = 512  # stars a file
 
 
-def measured(names: Sequence[str], engine: Engine, folder: Path) -> list[Measures]:
+def measured(names: Sequence[str], engine: Engine, folder: Path, workers: int = 1) -> list[Measures]:
     """The measures of demo stars, numbers only, kept in ``folder``.
 
     They are what :func:`specviz.catalog.outliers.rank` measures of each; sentences and reasons are left out.
+    ``workers``: processes that share the work.
     """
-    archive, scorer = DemoArchive(), OutlierScorer(engine)
-    out: list[Measures] = []
-    for start in range(0, len(names), _PART):
-        part = list(names[start : start + _PART])
-        path = folder / f"{_mark(part, engine, archive)}.npz"
-        if not path.is_file():
-            began, made = time.perf_counter(), []
-            for first in range(0, len(part), BATCH):
-                stars = archive.fetch_many(part[first : first + BATCH])
-                made += [scorer.measure(report) for report in engine.analyse(stars, samples=SAMPLES)]
-            _write(path, made)
-            each = (time.perf_counter() - began) / len(part)
-            print(f"  measured {start + len(part):,} of {len(names):,} stars, {1000 * each:.0f} ms each", flush=True)
-        out += _read(path)
-    return out
+    archive = DemoArchive()
+    parts = [list(names[start : start + _PART]) for start in range(0, len(names), _PART)]
+    paths = [folder / f"{_mark(part, engine, archive)}.npz" for part in parts]
+    todo = [(part, path) for part, path in zip(parts, paths, strict=True) if not path.is_file()]
+    if todo:
+        print(f"  {sum(len(part) for part, _ in todo):,} stars are to be measured", flush=True)
+    if workers == 1:
+        for part, path in todo:
+            _measure(part, path, engine)
+    elif todo:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_alone) as pool:
+            for _ in pool.map(_measure, *zip(*todo, strict=True)):
+                pass
+    return [one for path in paths for one in _read(path)]
+
+
+def _alone() -> None:
+    """A process among several takes one core."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _measure(names: Sequence[str], path: Path, engine: Engine | None = None) -> None:
+    began, archive, made = time.perf_counter(), DemoArchive(), []
+    engine = engine or Engine()
+    scorer = OutlierScorer(engine)
+    for first in range(0, len(names), BATCH):
+        stars = archive.fetch_many(names[first : first + BATCH])
+        made += [scorer.measure(report) for report in engine.analyse(stars, samples=SAMPLES)]
+    _write(path, made)
+    print(f"  {len(names)} stars, {1000 * (time.perf_counter() - began) / len(names):.0f} ms each", flush=True)
 
 
 def _mark(names: Sequence[str], engine: Engine, archive: DemoArchive) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from specviz.analysis.engine import Engine
 from specviz.archives.demo import DemoArchive
@@ -64,9 +64,9 @@ def sample(n: int, seed: int = 0) -> Sky:
     return Sky(every[order], truth[order])
 
 
-def looked_at(sky: Sky, engine: Engine, folder: Path) -> tuple[NDArray[np.float64], Features]:
+def looked_at(sky: Sky, engine: Engine, folder: Path, workers: int = 1) -> tuple[NDArray[np.float64], Features]:
     """The ranking's score of each star, and what active learning compares the stars by."""
-    measures = measured(list(sky.names), engine, folder)
+    measures = measured(list(sky.names), engine, folder, workers)
     reference = Reference.of(measures)  # a list of so many stars is its own reference
     oddities = [judge(one, reference) for one in measures]
     score = np.array([one.score for one in oddities])
@@ -105,16 +105,19 @@ def print_ranking(sky: Sky, score: NDArray[np.float64]) -> None:
           f"{found[order[:twentieth]].sum() / planted:>10.2f}")  # fmt: skip
 
 
-def print_looks(found: Sequence[Found]) -> None:
+def print_looks(known: Features, truth: NDArray[np.str_], score: ArrayLike, classes: Sequence[str], seed: int) -> None:
     """Looks of each order, class by class."""
+    found = []
     print("\nLooks until 80 % of a class are found")
     print("  static: the ranking's order; active: learned anew every ten labels, starting from the static order;")
     print("  5 % wrong: the same with one answer in twenty wrong; random: expected, and where 90 % of draws lie")
     print(f"  {'':<24}{'n':>4}{'static':>8}{'active':>8}{'gain':>7}{'5 % wrong':>11}{'gain':>7}{'random':>9}")
-    for one in found:
+    for klass in classes:
+        one: Found = compare(known, truth, score, klass, seed=seed)
+        found.append(one)
         print(f"  {one.klass:<24}{one.n:>4}{one.static:>8,}{_looks(one.active):>8}{_gain(one.gain):>7}"
               f"{_looks(one.active_wrong):>11}{_gain(one.gain_wrong):>7}"
-              f"{one.chance:>9,.0f} ({one.chance_low:,.0f} to {one.chance_high:,.0f})")  # fmt: skip
+              f"{one.chance:>9,.0f} ({one.chance_low:,.0f} to {one.chance_high:,.0f})", flush=True)  # fmt: skip
     for title, kept in (
         ("rare classes", [one for one in found if one.klass in RARE]),
         ("faults of the data", [one for one in found if one.klass not in RARE]),
@@ -142,16 +145,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stars", type=int, default=10_000, help="length of the list (at most 20,000)")
     parser.add_argument("--seed", type=int, default=0, help="which stars, and the reviewer's mistakes")
     parser.add_argument("--keep", type=Path, default=None, help="where what was measured is kept (the user's cache)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that measure")
     parser.add_argument("--classes", nargs="*", default=None, help="only these")
     options: Any = parser.parse_args(arguments)
     began, engine = time.perf_counter(), Engine()
     sky = sample(options.stars, options.seed)
-    score, known = looked_at(sky, engine, options.keep or user_cache_path("specviz") / "vetting_sky")
+    score, known = looked_at(sky, engine, options.keep or user_cache_path("specviz") / "vetting_sky", options.workers)
     print_ranking(sky, score)
     every = sorted(set(sky.truth) - {ORDINARY})
     rest = [klass for klass in every if klass not in RARE]
     wanted = options.classes if options.classes is not None else [*RARE, *rest]
-    print_looks([compare(known, sky.truth, score, klass, seed=options.seed) for klass in wanted])
+    print_looks(known, sky.truth, score, wanted, options.seed)
     print(f"\n{time.perf_counter() - began:.0f} s")
 
 

@@ -212,7 +212,8 @@ def teach(known: Features, labels: Mapping[int, str], *, seed: int = 0, step: St
     for column, name in enumerate(classes):
         if step is not None:
             step(f"Learning {name}", column / len(classes))
-        margins[known.known, column] = margins_of(known.values[rows], names == name, known.values[known.known])
+        margins[:, column] = margins_of(known.values[rows], names == name, known.values)
+    margins[~known.known] = np.nan
     return Lesson(known, classes, margins, held, seed)
 
 
