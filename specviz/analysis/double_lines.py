@@ -24,8 +24,11 @@ NEAR, APART = 14, 4
 FAR = (18, 44)
 #: Directions between neighbouring templates that both hypotheses may add to their lines.
 DIRECTIONS = 6
-#: From this value on the sentence says that the lines are double; 1 % of ordinary stars reach it (docs/detectors.md).
-CLEAR = 6.0
+#: Light of a second star, in units of the first one's, that templates can lack: added to its error in quadrature.
+LIGHT_FLOOR = 0.01
+#: From this value on the sentence says that the lines are double; fewer than 1 % of ordinary stars reach it
+#: (docs/detectors.md).
+CLEAR = 5.0
 NAN = float("nan")
 
 
@@ -37,7 +40,7 @@ class DoubleLines:
     ----------
     value : float
         Square root of the chi^2 that a second star saves, in units of what it saves at velocities where none can be
-        (at least of the noise): sigma. NaN where there is no value.
+        (at least of the noise): sigma. Less where the second star's light is so little that templates may lack it. NaN where there is no value.
     unit : str
         "σ".
     text : str
@@ -91,7 +94,7 @@ def double_lines_of(spectrum: Spectrum) -> DoubleLines:
     try:
         star = one_star(spectrum)
     except SpecvizError as error:
-        return DoubleLines(NAN, absent=f"{str(error).rstrip('.')[:1].lower()}{str(error).rstrip('.')[1:]}")
+        return DoubleLines(NAN, absent=absent_because(error))
     pair = _Pair(star)
     value = pair.value
     light, separation = pair.flux_ratio, pair.separation
@@ -104,6 +107,12 @@ def double_lines_of(spectrum: Spectrum) -> DoubleLines:
         text = f"One set of lines explains the spectrum: a second star saves {value:.1f} σ only."
     reasons = pair.reasons(spectrum.survey) if value >= CLEAR else ()
     return DoubleLines(value, "σ", text, reasons, "", *separation, *light, pair.velocities)
+
+
+def absent_because(error: SpecvizError) -> str:
+    """What an error says, to stand after "not made:"."""
+    said = error.what.rstrip(".")
+    return said[:1].lower() + said[1:]
 
 
 class _Pair:
@@ -122,7 +131,7 @@ class _Pair:
         self.basis = self._directions()
         self.y = self._left(star.lines.astype(np.float32) * self.root)
         shifts = np.arange(-NEAR, NEAR + 1)
-        which = _companions(bank, star.best)
+        self.kinds = which = _companions(bank, star.best)
         rows = np.concatenate([bank.shifted(star.shift + int(k))[which] for k in shifts])
         self.templates = self._left(rows * self.root)
         self.shift = np.repeat(shifts, len(which))
@@ -134,18 +143,23 @@ class _Pair:
         dof = max(int((star.weight > 0).sum()) - DIRECTIONS - 2, 1)
         left = max((float(self.y @ self.y) - gain) / dof, 1e-9)
         self.unit = max(float(np.sqrt(left)), far, 1.0)
-        self.value = float(np.sqrt(self.saved)) / self.unit
+        value = float(np.sqrt(self.saved)) / self.unit
+        light = self.flux_ratio[0]
+        self.value = value / float(np.hypot(1.0, value * LIGHT_FLOOR / light)) if light > 0 else 0.0
 
     def _directions(self) -> NDArray[np.float32]:
+        """Orthonormal, (DIRECTIONS, n)."""
         star = self.star
         near = star.bank.shifted(star.shift)[star.near] * self.root
         difference = near[1:] - near[0]
-        u, s, vt = np.linalg.svd(difference, full_matrices=False)
-        return vt[: min(DIRECTIONS, int((s > 1e-3 * s[0]).sum()))]
+        values, vectors = np.linalg.eigh((difference @ difference.T).astype(np.float64))
+        keep = np.flatnonzero(values > 1e-5 * values[-1])[-DIRECTIONS:]
+        out = (vectors[:, keep] / np.sqrt(values[keep])).T.astype(np.float32) @ difference
+        return np.asarray(out, np.float32)
 
     def _left(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """What the directions leave of rows."""
-        return rows - (rows @ self.basis.T) @ self.basis
+        return np.asarray(rows - (rows @ self.basis.T) @ self.basis, np.float32)
 
     def _one(self) -> tuple[float, NDArray[np.float32]]:
         """What one star explains of chi^2, over rotations and velocities; and its lines."""
@@ -182,14 +196,14 @@ class _Pair:
 
     def _far(self) -> float:
         """Root mean square of a second star's light over its error, at velocities where it cannot be."""
-        star, bank = self.star, self.star.bank
+        star = self.star
         limit = 2 * MARGIN - 2
-        shifts = [s * k for k in range(FAR[0], FAR[1] + 1, 2) for s in (-1, 1) if abs(star.shift + s * k) <= limit]
-        rows = self._left(bank.few_at(self.which[: len(np.unique(self.which))], star.shift, shifts) * self.root)
+        shifts = [s * k for k in range(FAR[0], FAR[1] + 1, 3) for s in (-1, 1) if abs(star.shift + s * k) <= limit]
+        rows = self._left(star.bank.few_at(self.kinds[:2], star.shift, shifts) * self.root)
         t = self.broad
         tt = float(t @ t)
         rest = self.y - t * (float(t @ self.y) / tt)
-        rows = rows - np.outer(rows @ t, t) / tt
+        rows = rows - (rows @ t)[:, None] * (t / tt)[None, :]
         z = (rows @ rest) / np.sqrt(np.maximum(np.einsum("ij,ij->i", rows, rows), 1e-9))
         return float(np.sqrt(np.mean(z**2)))
 
@@ -239,17 +253,17 @@ class _Pair:
 
 
 def _companions(bank: TemplateBank, best: int) -> NDArray[np.intp]:
-    """Templates of two stars: the best one's own labels, and hotter and cooler ones of its iron; each at the two
-    slowest rotations, for the resolution differs from plate to plate.
+    """Templates of two stars: the best one's own labels, and hotter and cooler ones of its iron. Without rotation, or
+    with the slowest where the best template rotates: the resolution differs from plate to plate.
     """
-    slow = np.flatnonzero(bank.vsini == VSINI[0])
+    slow = np.flatnonzero(bank.vsini == min(bank.vsini[best], VSINI[1]))
     teff, logg, fe_h = bank.teff[slow], bank.logg[slow], bank.fe_h[slow]
     own, gravity = bank.teff[best], bank.logg[best]
-    found = set()
+    found: list[int] = []
     for t, g in ((own, gravity), (own * 0.88, max(gravity, 4.3)), (own * 1.1, gravity)):
         far = np.abs(np.log(teff / t)) / 0.03 + np.abs(logg - g) / 0.3 + np.abs(fe_h - bank.fe_h[best]) / 0.3
-        found.add(int(slow[np.argmin(far)]))
-    return np.array(sorted(k + j * len(slow) for k in found for j in (0, 1)), np.intp)
+        found.append(int(slow[np.argmin(far)]))
+    return np.array(list(dict.fromkeys(found)), np.intp)
 
 
 def fastest(teff: float) -> float:

@@ -1,6 +1,6 @@
 """Normalised template spectra on LAMOST's pixels, kept in memory, and the one filter that they and the data go through.
 
-The packaged emulator makes them once (about a second). They are kept in steps of half a LAMOST pixel (34.5 km/s), in
+The packaged emulator makes them once (seconds; 60 MB). They are kept in steps of half a LAMOST pixel (34.5 km/s), in
 two phases, so that a template at another velocity is a view of memory and a fit of all of them is one matrix product.
 """
 
@@ -85,12 +85,17 @@ class TemplateBank:
         return out
 
 
-def high_pass(flux: NDArray[Any], width: int = SMOOTH) -> NDArray[Any]:
-    """Flux (..., n) over its own running mean, less 1: no slope and no calibration is left in it, and a template
-    through the same filter has lost the same part of its broad lines.
+def smooth(flux: NDArray[Any], width: int = SMOOTH) -> NDArray[Any]:
+    """The running mean, taken twice, that stands for the continuum of flux (..., n)."""
+    return running_mean(running_mean(flux, width), width)
+
+
+def high_pass(flux: NDArray[Any]) -> NDArray[Any]:
+    """Flux (..., n) over :func:`smooth`, less 1: no slope and no calibration is left in it, and a template through the
+    same filter has lost the same part of its broad lines. 0 where the mean is not positive.
     """
-    smooth = running_mean(running_mean(flux, width), width)
-    return flux / np.where(smooth > 0, smooth, np.inf) - (smooth > 0)
+    level = smooth(flux)
+    return np.where(level > 0, flux / np.where(level > 0, level, 1.0) - 1.0, 0.0)
 
 
 def running_mean(values: NDArray[Any], width: int) -> NDArray[Any]:
@@ -124,23 +129,32 @@ def _bank() -> TemplateBank:
         for j, name in enumerate(emulator.label_names):
             rows[k, j] = np.clip(own.get(name, 0.0), *emulator.ranges[name])
     norm = np.asarray(emulator.spectra(rows, norm=True, continuum=False, sed=False).norm, np.float64)
-    spectra = np.concatenate([blurred(norm, emulator.wave, np.full(len(stars), v)) for v in VSINI])
     start = LAMOST_COEFF0 + LAMOST_COEFF1 * (COVERED.start - MARGIN)
-    n = COVERED.stop - COVERED.start + 2 * MARGIN
-    phases = [_at(spectra, emulator.wave, start + 0.5 * LAMOST_COEFF1 * phase, n) for phase in (0, 1)]
-    normal = np.stack(phases).astype(np.float32)
+    n, fitted = COVERED.stop - COVERED.start + 2 * MARGIN, FITTED.stop - FITTED.start + 2 * MARGIN
     offset = FITTED.start - COVERED.start
-    filtered = high_pass(normal[:, :, : offset + FITTED.stop - FITTED.start + 2 * MARGIN + 2 * SMOOTH])
-    lines = filtered[:, :, offset : offset + FITTED.stop - FITTED.start + 2 * MARGIN]
+    normal = np.empty((2, len(VSINI) * len(stars), n), np.float32)
+    lines = np.empty((2, len(VSINI) * len(stars), fitted), np.float32)
+    for k, vsini in enumerate(VSINI):  # one rotation at a time, for the memory's sake
+        spectra = blurred(norm, emulator.wave, np.full(len(stars), vsini))
+        rows_of_it = slice(k * len(stars), (k + 1) * len(stars))
+        for phase in (0, 1):
+            made = _at(spectra, emulator.wave, start + 0.5 * LAMOST_COEFF1 * phase, n)
+            normal[phase, rows_of_it] = made
+            filtered = high_pass(made[:, : offset + fitted + 2 * SMOOTH])
+            lines[phase, rows_of_it] = filtered[:, offset : offset + fitted]
     labels = np.tile(np.array(stars, np.float64), (len(VSINI), 1))
-    vsini = np.repeat(VSINI, len(stars))
     wanted = [(3700, 4.8), (3900, 1.2), (4450, 4.6), (4500, 2.3), (5300, 4.5), (5900, 4.4), (6500, 4.3), (7300, 4.2),
               (9000, 4.0), (11000, 4.0)]  # fmt: skip
     first = [_nearest(labels, t, g, m) for t, g in wanted for m in ((-1.2, -0.1) if 4400 < t < 6600 else (-0.1,))]
+    first += [len(stars) * 2 + k for k in first[-4:]]  # the hot ones in rotation, too
     bank = TemplateBank(
-        labels[:, 0], labels[:, 1], labels[:, 2], vsini, normal, np.ascontiguousarray(lines, np.float32), np.square(lines, dtype=np.float32),
-        np.array(sorted({*first, *(len(stars) * 2 + k for k in first[-4:])}), np.intp),
-    )  # fmt: skip
+        *(np.ascontiguousarray(labels[:, k]) for k in range(3)),
+        np.repeat(VSINI, len(stars)),
+        normal,
+        lines,
+        np.square(lines),
+        np.array(sorted(set(first)), np.intp),
+    )
     for array in vars(bank).values():
         array.setflags(write=False)
     return bank

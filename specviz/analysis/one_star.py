@@ -13,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.analysis.line_templates import (
-    COVERED, FITTED, HALF_PIXEL, MARGIN, TemplateBank, high_pass, template_bank,
+    COVERED,
+    FITTED,
+    HALF_PIXEL,
+    MARGIN,
+    VSINI,
+    TemplateBank,
+    high_pass,
+    smooth,
+    template_bank,
 )  # fmt: skip
 from specviz.errors import CoverageError, SpectrumError
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_COEFF0, LAMOST_COEFF1, LAMOST_NATIVE
 from specviz.spectra.spectrum import Spectrum
 
@@ -128,10 +137,9 @@ def _fit(spectrum: Spectrum) -> OneStar:
     wide = slice(FITTED.start - 60, FITTED.stop + 60)
     if np.isfinite(sigma[FITTED]).sum() < LEAST or not np.median(flux[FITTED]) > 0:
         raise CoverageError("Too few usable pixels between 4000 and 5570 A")
-    level = flux[wide] / (high_pass(flux[wide]) + 1.0)
-    inside = slice(60, -60)
-    positive = np.isfinite(level) & (level > 0)
-    level = np.where(positive, level, np.inf)[inside]
+    level = smooth(flux[wide])[60:-60]
+    known = np.isfinite(level) & (level > 0) & np.isfinite(sigma[FITTED])
+    level = np.where(known, level, 1.0)
     lines = flux[FITTED] / level - 1.0
     relative = sigma[FITTED] / level
     weight = np.where(
@@ -145,20 +153,19 @@ def _fit(spectrum: Spectrum) -> OneStar:
     lines = np.where(weight > 0, lines, 0.0)
     correlation = _Correlation(bank, lines, weight)
     shift = correlation.first_look()
-    for _ in range(2):  # the best template may want a neighbouring velocity, and the other way round
-        fit = correlation.at(shift)
-        best, previous = int(np.argmax(fit)), shift
-        near = range(max(shift - 3, -REACH), min(shift + 3, REACH) + 1)
-        heights = {k: float(correlation.at(k, best)[0]) for k in (near[0] - 1, *near, near[-1] + 1)}
-        shift = max(near, key=lambda k: heights[k])
-        if shift == previous:
-            break
+    labels = int((bank.vsini == VSINI[0]).sum())
+    best = int(np.argmax(correlation.at(shift, slice(0, labels))))
+    tried = range(max(shift - 3, 1 - REACH), min(shift + 3, REACH - 1) + 1)
+    heights = {k: float(correlation.at(k, best)[0]) for k in (tried[0] - 1, *tried, tried[-1] + 1)}
+    shift = max(tried, key=lambda k: heights[k])
+    fit = correlation.at(shift)
+    best = int(np.argmax(fit))
     three = [heights[shift + k] for k in (-1, 0, 1)]
     height = float(fit[best])
     if height < 0.15:
         raise SpectrumError("No template of a star resembles the spectrum")
     same = np.flatnonzero(bank.vsini == bank.vsini[best])
-    near = same[np.argsort(-fit[same])[:NEIGHBOURS]]
+    near = same[np.argsort(-fit[same])[:NEIGHBOURS]]  # the best first
     curve = three[0] - 2 * three[1] + three[2]
     part = 0.5 * (three[0] - three[2]) / curve if curve < 0 else 0.0
     rv = (shift + float(np.clip(part, -0.5, 0.5))) * HALF_PIXEL + offset
@@ -212,4 +219,19 @@ def model_of(star: OneStar) -> Array:
     return np.maximum(out, 0.02)
 
 
-__all__ = ["COVERED", "OneStar", "model_of", "on_lamost_pixels", "one_star"]
+def misfit_of(star: OneStar, model: Array) -> float:
+    """Share of the star's lines that a model (on the pixels COVERED) misses beyond the noise: about 0.1 where the star
+    is of a kind that the templates know. The cores of the Balmer lines, where emission may be, do not count.
+    """
+    start = FITTED.start - COVERED.start
+    own = high_pass(model[start - 60 : start + FITTED.stop - FITTED.start + 60])[60:-60]
+    weight = np.where(_BALMER_CORES, 0.0, star.weight)
+    over = float(weight @ (star.lines - own) ** 2) - float((weight > 0).sum())
+    return float(np.sqrt(max(over, 0.0) / max(float(weight @ star.lines**2), 1e-9)))
+
+
+_BALMER_CORES = np.zeros(FITTED.stop - FITTED.start, bool)
+for _wave in (4102.89, 4341.68, 4862.68):
+    _BALMER_CORES |= np.abs(np.log(LAMOST_NATIVE[FITTED] / _wave)) < 500.0 / C_KM_S
+
+__all__ = ["COVERED", "OneStar", "misfit_of", "model_of", "on_lamost_pixels", "one_star"]
