@@ -110,7 +110,10 @@ def score_line(vet: Vet | None) -> str:
         return ""
     best = leading(vet)
     led = "" if best is None else f'<span class="long"> · {text(best.title, 40)}</span>'
-    return f"<b>{_percentile(vet.odd)}</b>{led}"
+    full = _percentile(vet.odd)
+    word, _, short = full.rpartition(": ")
+    plain = f'<span class="long">{full}</span><span class="short">{short.capitalize()}</span>' if word else full
+    return f"<b>{plain}</b>{led}"
 
 
 def _percentile(odd: Any) -> str:

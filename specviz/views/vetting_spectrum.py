@@ -36,6 +36,11 @@ _CONTROLS = f"""{option_controls.CSS}
 :host {{ overflow: visible !important; }} .sv-controls {{ gap: 6px; }}
 @container (max-width: 1199px) {{ .sv-seg button {{ padding: 0 6px; }} }}
 """
+#: One line whatever it says: a second one would push the plot down from one star to the next.
+_LEGEND = f"""{option_controls.LEGEND}
+:host {{ overflow: hidden; }} .sv-legend {{ flex-wrap: nowrap; white-space: nowrap; }} .sv-legend .sv-chip {{ flex: none; }}
+.sv-legend .sv-note {{ min-width: 0; overflow: hidden; text-overflow: ellipsis; }}
+"""
 _PLOT = ":host { position: relative; overflow: visible; }"
 _MESSAGE = f"""
 :host {{ position: absolute !important; z-index: 3; left: 81px; right: 20px; top: 56px; }}
@@ -71,7 +76,7 @@ class VettingSpectrum(OpticalPlot):
         self._legend_state: Any = None
         self.head = html(head_html(OnScreen()), css=_HEAD, classes=["sv-grow"], name="vet-head")
         self.controls = html(controls_html(view), css=_CONTROLS)
-        self.legend = html(self._legend(), css=option_controls.LEGEND, classes=["sv-grow"])
+        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
         self.score = html(css=_SCORE, html_attributes=SPOKEN)
         self.message = html(css=_MESSAGE, html_attributes=SPOKEN)
         self.message.visible = False

@@ -83,6 +83,7 @@ def test_beyond_all_reference_stars_is_said_in_words() -> None:
     assert "Odder than 99.9\u00a0%" in score_line(_vet(revealed=True))
     ordinary = replace(make_oddity(), percentile=2.4)
     assert "Typical: odder than 2\u00a0%" in score_line(_vet(revealed=True, odd=ordinary))
+    assert '<span class="short">Odder than 2\u00a0%</span>' in score_line(_vet(revealed=True, odd=ordinary))
     beyond = replace(make_oddity(), percentile=100.0)
     assert "Odder than all 2\u202f000" in score_line(_vet(revealed=True, odd=beyond))
     nothing = Oddity(reference="")
