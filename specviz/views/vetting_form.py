@@ -179,7 +179,8 @@ def _guidance(vet: Vet) -> str:
 
 def comment_html(row: int | None, words: str, serial: int) -> str:
     """The field; what is typed belongs to ``row``, also where another star is shown by the time it is kept."""
-    said_ = text(words, LONGEST_COMMENT)
+    words = words.replace("\r\n", "\n").replace("\r", "\n")  # as the field gives it back
+    said_ = text(words, len(words) + 1)  # never cut: it is written back when a letter is changed
     return (
         f'<label for="sv-comment" data-n="{serial}">Comment <kbd aria-hidden="true">C</kbd></label>'
         f'<textarea id="sv-comment" aria-keyshortcuts="c" data-sv-kept="vet-comment {row or 0}" data-sv-told="{said_}" maxlength="{LONGEST_COMMENT}" '

@@ -10,7 +10,7 @@ from specviz.session.state import Label, State, Vet, VetRow
 from specviz.views import formats, icons, option_controls
 from specviz.views.controls import SPOKEN, Html, column, html
 from specviz.views.formats import text
-from specviz.views.stylesheet import HIDE, QUIET
+from specviz.views.stylesheet import HIDE, QUIET, WARN_TEXT
 from specviz.views.vetting_counts import FilterCounts
 from specviz.views.vetting_keys import said
 
@@ -76,6 +76,7 @@ li em {{ font-style: normal; font-size: 12px; color: {QUIET}; flex: 0 1 auto; mi
 li u {{ text-decoration: none; flex: none; width: 22px; height: 22px; line-height: 22px; text-align: center; border-radius: 2px; font-weight: 600; background: var(--jp-layout-color2); }}
 li.w u, li.b u {{ background: none; font-weight: 400; color: {QUIET}; }}
 li.u u {{ background: none; box-shadow: inset 0 0 0 1px var(--jp-border-color1); }}
+li q {{ quotes: none; flex: none; font-weight: 600; color: {WARN_TEXT}; }}
 li s {{ text-decoration: none; display: none; font-size: 12px; color: {QUIET}; flex: none; }}
 li[aria-selected="true"] {{ background: var(--sv-selected); border-left-color: var(--jp-brand-color1); }}
 li[aria-selected="true"] span {{ font-weight: 600; color: var(--jp-ui-font-color1); }}
@@ -126,7 +127,7 @@ class VettingQueue:
             return
         before = old.vet
         if before is None or any(
-            getattr(vet, n) is not getattr(before, n) for n in ("rows", "order", "vocabulary", "filter", "blind")
+            getattr(vet, n) is not getattr(before, n) for n in ("rows", "order", "vocabulary", "filter", "blind", "agreement")
         ) or new.position != old.position or len(new.work) != len(old.work):  # fmt: skip
             self.rows.object = rows_html(new, vet)
         wanted = vet.filter if is_search(vet.filter) else ""
@@ -180,7 +181,10 @@ def rows_html(state: State, vet: Vet) -> str:
     if not vet.order:
         return _none(vet)
     start, stop = window_of(vet, state.position)
-    rows = "".join(_row(state, vet, p) for p in vet.order[start:stop])
+    shown = vet.order[start:stop]
+    reached = state.position if state.position in shown else shown[0]  # by Tab
+    differ = frozenset() if vet.agreement is None else frozenset(c.star for c in vet.agreement.open)
+    rows = "".join(_row(state, vet, p, reached, differ) for p in shown)
     behind = len(vet.order) - stop
     end = f'<li class="more" role="presentation">{formats.count(behind)} more</li>' if behind else ""
     return f'<ol role="listbox" aria-label="Queue" data-sv-rows="vet-row">{rows}{end}</ol>'
@@ -196,22 +200,28 @@ def _none(vet: Vet) -> str:
     return f'<div class="none" role="status">{what}<br><button class="sv-button" data-sv-act="vet-filter all">Show all</button></div>'
 
 
-def _row(state: State, vet: Vet, position: int) -> str:
+def _row(state: State, vet: Vet, position: int, reached: int, differ: frozenset[str]) -> str:
     row, here = vet.rows[position], position == state.position
-    name = state.work[position].name if position < len(state.work) else row.key
+    item = state.work[position] if position < len(state.work) else None
+    name = row.key if item is None else item.name
     label = row.label
     status = label.status(vet.vocabulary.unsure)
-    what, badge = _kind(vet, label), _badge(label, status)
+    what, badge = _kind(label), _badge(label, status)
+    if not what and item is not None and item.status == "failed":
+        what = "not opened"
+    conflict = row.key in differ and _revealed(vet, row)
     spoken = (
         f"{position + 1}, {name}, {'not labelled' if status == 'waiting' else status}: {said(label, vet.vocabulary)}"
+        + (", reviewers differ" if conflict else "")
     )
     score = formats.number(row.score, 1) if _revealed(vet, row) and math.isfinite(row.score) else ""
     title = f"{name}{f', oddness {score}' if score else ''}{f': {label.comment}' if label.comment else ''}"
     return (
-        f'<li role="option" data-sv-row="{position + 1}" tabindex="{0 if here else -1}" aria-selected="{str(here).lower()}" class="{status[0]}" '
+        f'<li role="option" data-sv-row="{position + 1}" tabindex="{0 if position == reached else -1}" aria-selected="{str(here).lower()}" class="{status[0]}" '
         f'aria-label="{text(spoken, 300)}" title="{text(title, 300)}"><i>{position + 1}</i><span>{text(short_name(name), 100)}</span>'
         + (f"<s>{score}</s>" if score else "")
         + (f"<em>{text(what, 40)}</em>" if what else "")
+        + ('<q title="Reviewers differ">≠</q>' if conflict else "")
         + f"<u>{badge}</u></li>"
     )
 
@@ -220,7 +230,7 @@ def _revealed(vet: Vet, row: VetRow) -> bool:
     return not vet.blind or row.label.done or vet.adjudicating
 
 
-def _kind(vet: Vet, label: Label) -> str:
+def _kind(label: Label) -> str:
     """The class in a word, else the first flag."""
     name = label.klass or (label.flags[0] if label.flags else "")
     return name.replace("_", " ").capitalize() if name else ""

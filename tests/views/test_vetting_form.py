@@ -129,3 +129,8 @@ def test_the_bar_tells_when_all_is_saved_and_when_not() -> None:
     assert bar.trouble.visible
     bar.update(state, replace(state, vet=replace(now, saved="2026-11-20T10:42:09.000000Z")))
     assert not bar.trouble.visible
+
+
+def test_a_long_comment_with_other_line_ends_comes_back_whole() -> None:
+    text = comment_html(1, "a\r\n" + "x" * 9000, 0)
+    assert "\na\n" + "x" * 9000 + "</textarea>" in text and "\r" not in text

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from specviz.session.state import State, Vet, WorkItem
+from specviz.session.vetting.agreement import Agreement
+from specviz.session.vetting.conflicts import Conflict
 from specviz.session.vetting.values import Label, VetRow
 from specviz.session.vetting.vocabulary import DEFAULT
 from specviz.views.vetting_counts import FilterCounts
@@ -139,3 +141,21 @@ def test_the_field_is_written_again_only_when_another_filter_is_chosen() -> None
     assert queue.find.object == field  # the person is writing in it
     queue.update(found, state)
     assert 'value=""' in queue.find.object and queue.find.object != field
+
+
+def test_rows_on_which_reviewers_differ_and_those_that_failed_are_marked() -> None:
+    vet, work = _list(4)
+    rows = (replace(vet.rows[0], label=Label(3, "star", done=True)), *vet.rows[1:])
+    open_ = (Conflict("star 0", ("class",), ()), Conflict("star 1", ("class",), ()))
+    vet = replace(vet, rows=rows, agreement=Agreement((), 2, (), open_))
+    work = (*work[:3], replace(work[3], status="failed", problem="no such star"))
+    text = rows_html(State(vet=vet, work=work, position=2), vet).split("</li>")
+    assert "reviewers differ" in text[0] and "<q" in text[0]
+    assert "differ" not in text[1]  # hidden: not finished by this reviewer
+    assert "not opened" in text[3]
+
+
+def test_a_list_whose_row_on_screen_is_filtered_out_is_still_reached_by_tab() -> None:
+    vet, work = _list(5, order=(3, 4))
+    text = rows_html(State(vet=vet, work=work, position=0), vet)
+    assert 'data-sv-row="4" tabindex="0" aria-selected="false"' in text and text.count('tabindex="0"') == 1
