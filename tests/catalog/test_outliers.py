@@ -117,7 +117,9 @@ def test_a_catalogue_that_contradicts_is_told_in_sigma_of_both_errors(engine: En
 def test_a_detector_says_why_it_has_no_value(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     from specviz.catalog.outliers import measure as module
 
-    made = module._detected("double_lines", lambda report: DoubleLines(float("nan"), absent="the star is too hot"))
+    made = module._detected(
+        "double_lines", lambda report: DoubleLines(float("nan"), absent="the star is too hot"), noise=False
+    )
     monkeypatch.setattr(module, "_MEASURED", {**module._MEASURED, "double_lines": (made, None)})
     found = measure(engine.analyse(_star(xp=False)), engine.model, ("double_lines",))
     assert found.absent == {"double_lines": "the star is too hot"} and not found.parts
@@ -249,6 +251,20 @@ def test_reports_are_ranked_without_being_analysed_again(engine: Engine) -> None
     calls = dict(engine.model.calls)
     rank(reports, engine, scores=("misfit",))
     assert dict(engine.model.calls) == calls
+
+
+def test_stars_that_take_long_to_find_can_be_stopped_and_seen_coming(engine: Engine) -> None:
+    stop, told = threading.Event(), []
+
+    def read(name: str) -> Star:
+        if name == "third":
+            stop.set()
+        return _star(1, xp=False)
+
+    with pytest.raises(CancelledError):
+        rank(["first", "second", "third", "fourth"], engine, read=read, cancel=stop, scores=("misfit",),
+             progress=lambda fraction, text: told.append(text))  # fmt: skip
+    assert "Reading second, 1 of 4" in told and not any("fourth" in text for text in told)
 
 
 def test_names_go_to_the_callers_reader(engine: Engine) -> None:

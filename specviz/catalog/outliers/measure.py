@@ -224,13 +224,18 @@ def _no_cross(report: Report) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- detectors
-def _detected(name: str, detector: Any) -> Any:
-    """The part of a detector; where it has no value, what is said is why."""
+def _detected(name: str, detector: Any, *, noise: bool) -> Any:
+    """The part of a detector; where it has no value, what is said is why.
+
+    ``noise``: whether ordinary stars have larger values at high signal to noise, where what templates lack shows.
+    """
 
     def parts(report: Report, model: Any) -> Iterator[Part]:
         found = detector(report)
+        lead = next((s for s in LEADING if s in report.prepared and s != "gaia_xp"), "")
+        snr = _snr(report, lead) if noise else float("nan")
         value, said = (float("nan"), found.absent) if found.absent else (float(found.value), found.text)
-        yield Part(name, name, value, found.unit, said, found.reasons)
+        yield Part(name, name, value, found.unit, said, found.reasons, snr)
 
     return parts
 
@@ -305,8 +310,8 @@ _MEASURED: Mapping[str, Any] = {
     "latent": (_latents, _no_latent),
     "cross_modal": (_cross, _no_cross),
     "catalogue": (_conflicts, _no_conflict),
-    "double_lines": (_detected("double_lines", double_lines), None),
-    "emission": (_detected("emission", emission), None),
+    "double_lines": (_detected("double_lines", double_lines, noise=False), None),
+    "emission": (_detected("emission", emission, noise=True), None),
 }
 
 __all__ = ["Measures", "Part", "measure"]

@@ -65,9 +65,9 @@ def rank(
     samples : int
         Posterior samples a star.
     progress : callable(fraction, text), optional
-        Called after each batch, in the calling thread.
+        Called before a target is read and after each batch, in the calling thread.
     cancel : threading.Event or callable() -> bool, optional
-        Asked between batches.
+        Asked between targets and batches.
 
     Returns
     -------
@@ -94,7 +94,15 @@ def rank(
     for start in range(0, len(targets), BATCH):
         stop()
         batch = targets[start : start + BATCH]
-        for report in _reports(batch if gather is None else gather(batch), batch, engine, read, samples, cancel):
+
+        def ahead(place: int, start: int = start) -> None:
+            """Told before a target is looked for, which may ask an archive."""
+            stop()
+            done = start + place
+            tell(done / len(targets), f"Reading {_name(targets[done])[:60]}, {done} of {len(targets)}")
+
+        gathered = batch if gather is None else gather(batch)
+        for report in _reports(gathered, batch, engine, read, samples, cancel, ahead):
             measured.append(scorer.measure(report))
             vectors.append(report.embedding)
             names.append(report.star.name)
@@ -112,12 +120,22 @@ def rank(
 
 
 def _reports(
-    gathered: Sequence[Any], batch: Sequence[Any], engine: Engine, read: Read | None, samples: int, cancel: Any
+    gathered: Sequence[Any],
+    batch: Sequence[Any],
+    engine: Engine,
+    read: Read | None,
+    samples: int,
+    cancel: Any,
+    ahead: Callable[[int], None],
 ) -> list[Report]:
     """A report a target, in order; what cannot be read is one with a problem."""
     from specviz.analysis.engine import problem_report
 
-    slots = [_star(target, read) for target in gathered]
+    slots: list[Star | Report | str] = []
+    for place, target in enumerate(gathered):
+        if not isinstance(target, (Star, Report, Spectrum)):
+            ahead(place)
+        slots.append(_star(target, read))
     stars = [slot for slot in slots if isinstance(slot, Star)]
     made = iter(engine.analyse(stars, samples=samples, cancel=cancel) if stars else ())
     out: list[Report] = []

@@ -92,12 +92,13 @@ class Reference:
         return replace(self, borrowed=missing, borrowed_words=other.words)
 
 
-@lru_cache(maxsize=8)
 def of_model(model: Any, survey: str) -> Reference:
     """What a model tells of its reference stars: their misfit and their distance in the embedding."""
     from specviz.analysis.anomaly import ReferenceScores
+    from specviz.analysis.draft import READ_AS
 
-    known = ReferenceScores.of(model, survey)
+    surveys = () if model is None else model.describe().surveys
+    known = ReferenceScores.of(model, survey if survey in surveys else READ_AS.get(survey, survey))
     tails = {
         f"{name}.{survey}": tail
         for name, values in (("misfit", known.misfit), ("latent", known.ood))

@@ -36,6 +36,7 @@ class OutlierScorer:
         if strange is not None or isinstance(scores, str):
             raise OptionError(f"scores={scores!r}", expected="a list of " + ", ".join(NAMES))
         self._engine, self._reference, self.scores = engine, reference, tuple(scores)
+        self._known: dict[tuple[bool, str], Reference] = {}
 
     def __repr__(self) -> str:
         words = "the packaged reference" if self._reference is None else self._reference.words
@@ -56,4 +57,8 @@ class OutlierScorer:
             return self._reference
         if not measures.parts:
             return Reference()
-        return Reference.for_report(measures, self._engine.model, self._engine.describe().weights_sha256)
+        kind = measures.simulated, measures.survey
+        if kind not in self._known:
+            sha256 = self._engine.describe().weights_sha256
+            self._known[kind] = Reference.for_report(measures, self._engine.model, sha256)
+        return self._known[kind]
