@@ -74,7 +74,7 @@ def begin(session: VetSession, listed: VetList, order: str = "list") -> None:
     """Take up the list, at the star where this reviewer stopped."""
     _tell_left_out(session, listed.left_out)
     session.order_first = "odd" if order == "odd" else "list"
-    session.begin(listed.targets, listed.scores, listed.embeddings)
+    session.begin(listed.targets, listed.scores, listed.embeddings, listed.oddities)
     if order == "odd" and session.vet.order_by != "odd":  # nobody knows yet how odd they are
         session.set_order("odd")
 

@@ -39,6 +39,8 @@ class VetList:
         Names of files of a folder that cannot be spectra.
     embeddings : array, shape (n, D), optional
         Of each star, NaN where there is none.
+    oddities : tuple of Oddity
+        Why each is odd, where that is known.
     oddity : callable(report), optional
         Why the star of a report is odd, compared with the stars that the scores are.
     source : Path, optional
@@ -51,6 +53,7 @@ class VetList:
     locals: tuple[Archive, ...] = ()
     left_out: tuple[str, ...] = ()
     embeddings: NDArray[np.float32] | None = None
+    oddities: tuple[Any, ...] = ()
     oddity: Callable[[Any], Any] | None = None
     source: Path | None = None
 
@@ -76,7 +79,14 @@ def vet_list(x: Any) -> VetList:
         scores = np.asarray(x.scores, np.float64).ravel()
         why = getattr(getattr(x, "scorer", None), "of", None)
         return _sound(
-            VetList(_NAMELESS, tuple(x.targets), scores, embeddings=getattr(x, "embeddings", None), oddity=why)
+            VetList(
+                _NAMELESS,
+                tuple(x.targets),
+                scores,
+                embeddings=getattr(x, "embeddings", None),
+                oddities=tuple(getattr(x, "oddities", None) or ()),
+                oddity=why,
+            )
         )
     if isinstance(x, str) and is_query(x):
         from specviz.archives.targets import query_targets
@@ -100,7 +110,7 @@ _EXPECTED = "names, paths, Stars, a table, a folder, or specviz.outliers(...)"
 
 def _listed(x: Any) -> Any:
     """An array, a column or a generator as a list; positions as a list of them; anything else as it is."""
-    if hasattr(x, "ra") and getattr(x, "shape", ()):  # coordinates of astropy
+    if hasattr(x, "ra") and getattr(x, "shape", None):  # coordinates of astropy
         from specviz.archives.targets import targets_of as texts
 
         return texts(x)
@@ -118,7 +128,7 @@ def _sound(found: VetList) -> VetList:
     if strange is not None:
         raise OptionError(f"A {type(strange).__name__} is no star", expected=_EXPECTED)
     if len(targets) != len(found.targets):
-        return replace(found, targets=targets, scores=None, embeddings=None)
+        return replace(found, targets=targets, scores=None, embeddings=None, oddities=())
     return replace(found, targets=targets)
 
 
