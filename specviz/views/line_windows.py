@@ -105,7 +105,7 @@ class LineWindows:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._drawn: tuple[Any, ...] | None = None
-        self.root = html(css=_CSS, name="vet-windows", classes=["sv-vet-windows"])
+        self.root = html(css=_CSS, name="vet-windows", classes=["sv-vet-windows"], html_attributes={"data-sv-hold": ""})
         self._draw(State(view=session.state.view))
 
     def update(self, old: State, new: State) -> None:

@@ -50,7 +50,7 @@ class OddPanel:
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        self.root = html(css=_CSS, name="vet-odd")
+        self.root = html(css=_CSS, name="vet-odd", html_attributes={"data-sv-hold": ""})
         self.root.visible = False
 
     def update(self, old: State, new: State) -> None:

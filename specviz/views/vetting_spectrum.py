@@ -75,10 +75,11 @@ class VettingSpectrum(OpticalPlot):
         mark(self.figure, "quad", "left", "right", 1, 0, fill_color=LIGHT["selected"], name="odd-stretch", **style)
         self._legend_state: Any = None
         self.head = html(head_html(OnScreen()), css=_HEAD, classes=["sv-grow"], name="vet-head")
-        self.controls = html(controls_html(view), css=_CONTROLS)
-        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"])
+        hold = {"data-sv-hold": ""}  # a press leaves the keyboard with the screen: Enter is still "save and next"
+        self.controls = html(controls_html(view), css=_CONTROLS, html_attributes=dict(hold))
+        self.legend = html(self._legend(), css=_LEGEND, classes=["sv-grow"], html_attributes=dict(hold))
         self.score = html(css=_SCORE, html_attributes=SPOKEN)
-        self.message = html(css=_MESSAGE, html_attributes=SPOKEN)
+        self.message = html(css=_MESSAGE, html_attributes=SPOKEN | hold)
         self.message.visible = False
         self._read(self.legend)
         self.root = column(

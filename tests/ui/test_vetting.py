@@ -153,10 +153,22 @@ def test_a_session_of_vetting_by_keys(
     window.nth(4).click()
     expect(window.nth(4)).to_have_attribute("aria-pressed", "true")
     page.wait_for_function(f"() => ({_RANGE})()[0] > 6000")
-    page.locator(".sv-host").last.focus()
-    page.keyboard.press("z")
+    page.keyboard.press("z")  # a press with the mouse has left the keyboard where it was
     expect(page.locator('.sv-win[aria-pressed="true"]')).to_have_count(0)
     page.wait_for_function(f"() => ({_RANGE})()[0] < 4000")
+
+    # so do presses on the legend and in a menu
+    page.locator(".sv-chip", has_text="Reconstructed").click()
+    expect(page.locator(".sv-win .m")).to_have_count(0)
+    page.keyboard.press("m")
+    expect(page.locator(".sv-chip", has_text="Reconstructed")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".sv-win .m").first).to_be_attached()
+    page.locator("summary", has_text="Lines").click()
+    page.locator(".sv-item", has_text="Fe").click()
+    page.wait_for_function(
+        "() => window.Bokeh.documents.some((d) => d.get_model_by_name('sv-settings')?.tags[0].lines.includes('Fe'))"
+    )
+    page.keyboard.press("Escape")
 
     # find rows
     page.keyboard.press("/")
