@@ -40,6 +40,7 @@ def rank(
     reference: Reference | None = None,
     scores: Sequence[str] = NAMES,
     samples: int = SAMPLES,
+    batch_size: int = BATCH,
     progress: Progress | None = None,
     cancel: Any = None,
 ) -> Ranking:
@@ -64,10 +65,12 @@ def rank(
         Which scores are made. Without "double_lines" and "emission" a star takes a third of the time.
     samples : int
         Posterior samples a star.
+    batch_size : int
+        Stars analysed together; fewer, where somebody waits between them.
     progress : callable(fraction, text), optional
         Called before a target is read and after each batch, in the calling thread.
     cancel : threading.Event or callable() -> bool, optional
-        Asked between targets and batches.
+        Asked between targets, batches and measurements.
 
     Returns
     -------
@@ -91,9 +94,9 @@ def rank(
     problems: list[str] = []
     if not engine.loaded and len(targets):
         tell(0.0, "Loading the model")
-    for start in range(0, len(targets), BATCH):
+    for start in range(0, len(targets), batch_size):
         stop()
-        batch = targets[start : start + BATCH]
+        batch = targets[start : start + batch_size]
 
         def ahead(place: int, start: int = start) -> None:
             """Told before a target is looked for, which may ask an archive."""
@@ -103,6 +106,7 @@ def rank(
 
         gathered = batch if gather is None else gather(batch)
         for report in _reports(gathered, batch, engine, read, samples, cancel, ahead):
+            stop()
             measured.append(scorer.measure(report))
             vectors.append(report.embedding)
             names.append(report.star.name)

@@ -20,8 +20,12 @@ from specviz.session.telling import told
 from specviz.session.vetting.queueing import Queueing
 
 _log = logging.getLogger(__name__)
-#: Longest (s) that one batch of the ranking waits while the person waits for a star.
+#: Longest (s) that the ranking waits for a star that the person waits for, or that is made ready for them.
 YIELD = 5.0
+#: Stars analysed at once: few, for the person may go on in the middle of them.
+AT_ONCE = 8
+#: Seconds between two words about how far it is.
+TELL = 0.2
 
 
 class Ranked(Queueing):
@@ -117,12 +121,23 @@ class Ranked(Queueing):
     def _ranked(self, job: Job, targets: Sequence[Any]) -> Any:
         from specviz.catalog.outliers import rank
 
+        said = 0.0
+
         def tell(fraction: float, words: str) -> None:
-            self._do(job, f"Ranking the list: {words[:1].lower()}{words[1:]}")
-            until = time.monotonic() + YIELD  # a person who waits for a star goes first
-            while self._jobs.current is not None and not job.cancelled and time.monotonic() < until:
-                time.sleep(0.02)
+            nonlocal said
             job.step(words, fraction)
+            if time.monotonic() - said > TELL:  # a list of files goes by faster than a person reads
+                said = time.monotonic()
+                self._do(job, f"Ranking the list: {words[:1].lower()}{words[1:]}")
+
+        def stopped() -> bool:
+            """Asked between any two things that are done; a person who waits for a star goes first."""
+            until = time.monotonic() + YIELD
+            while self._jobs.current is not None or self._jobs.ahead is not None:
+                if job.cancelled or time.monotonic() > until:
+                    break
+                time.sleep(0.01)
+            return job.cancelled
 
         self._idle.wait(YIELD)  # the first star first
         return rank(
@@ -130,8 +145,9 @@ class Ranked(Queueing):
             self.engine,
             read=lambda target: resolve(target, sky=self.sky, allow_paths=self.allow_paths),
             gather=demo_together,
+            batch_size=AT_ONCE,
             progress=tell,
-            cancel=lambda: job.cancelled,
+            cancel=stopped,
         )
 
     def _do(self, job: Job, words: str) -> None:
