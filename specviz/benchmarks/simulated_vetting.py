@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from specviz.catalog.active import LEAST, LEAST_OF_CLASS, Features, like, teach
+from specviz.catalog.active import LEAST, LEAST_CLASSES, LEAST_OF_CLASS, Features, like, teach, useful
+from specviz.catalog.honesty import average_precision
 
 #: Labels between two orders, as in a vetting session; from 500 on a fiftieth of the labels, for the sake of time.
 EVERY, PART = 10, 50
@@ -115,8 +117,9 @@ def active_looks(
     seed: int = 0,
 ) -> float:
     """Looks of a reviewer who starts in the static order and, as soon as it can be learned, goes on in "like:CLASS",
-    made anew every ten labels. A star of the class that is wrongly named is found all the
-    same (no order mends that), but teaches what is wrong. Infinite where it takes more than ``most``.
+    made anew every ten labels; infinite where it takes more than ``most``.
+
+    A star of the class that is wrongly named is found all the same (no order mends that), but teaches what is wrong.
     """
     rng = np.random.default_rng(seed)
     kinds = np.unique(truth)
@@ -138,6 +141,39 @@ def active_looks(
         if len(held) >= LEAST and held.count(klass) >= LEAST_OF_CLASS and len(set(held)) > 1:
             order = static_order(like(teach_one(known, labels, klass, seed), klass, odd=score))
     return float(len(labels))
+
+
+def taught(
+    known: Features, truth: Names, score: ArrayLike, by: str, checkpoints: Sequence[int], *, seed: int = 0
+) -> list[float]:
+    """How well all rare classes can be told after so many labels: mean average precision among the rest of the list.
+
+    ``by``: "static", "random", or "useful", which starts in the static order and is made anew every ten labels. A class
+    that no label was given of counts 0.
+    """
+    chance = np.random.default_rng(seed).permutation(len(truth))
+    order = chance if by == "random" else static_order(score)
+    labels: dict[int, str] = {}
+    out = []
+    for wanted in checkpoints:
+        while len(labels) < wanted:
+            labels |= {row: str(truth[row]) for row in _next(order, labels)[: wanted - len(labels)]}
+            if by == "useful" and len(labels) >= LEAST and len(set(labels.values())) > 1:
+                order = static_order(useful(teach(known, labels, seed=seed)))
+        if len(set(labels.values())) < LEAST_CLASSES:
+            out.append(0.0)
+            continue
+        lesson = teach(known, labels, seed=seed)
+        rest = known.known.copy()
+        rest[list(labels)] = False
+        precision = []
+        for klass in sorted(set(truth) - {ORDINARY}):
+            of_class = truth[rest] == klass
+            if of_class.any():
+                held = klass in lesson.classes
+                precision.append(average_precision(of_class, lesson.margin(klass)[rest]) if held else 0.0)
+        out.append(float(np.mean(precision)) if precision else math.nan)
+    return out
 
 
 def teach_one(known: Features, labels: dict[int, str], klass: str, seed: int) -> Any:
