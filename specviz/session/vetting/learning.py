@@ -261,6 +261,15 @@ class Learning(Labelling):
                     sha = report.provenance.weights_sha256
                     self._vectors.add(position, report.embeddings, report.embedding, sha)
 
+    def _take_ranking(self, ranking: Any) -> None:
+        """A ranking of this list has embedded its stars, and knows why each is odd."""
+        super()._take_ranking(ranking)
+        with self._lock:
+            for row, vector in enumerate(ranking.embeddings):
+                if np.isfinite(vector).all() and vector.size:
+                    self._vectors.add(row, {}, vector, str(ranking.meta.get("weights_sha256", "")))
+            self._rarities, self._compared = rarities(ranking.oddities), (None, -1, None)
+
     def _holds(self, position: int, target: Any) -> bool:
         rows = self._state.work
         return 0 <= position < len(rows) and rows[position].target is target

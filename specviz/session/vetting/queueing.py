@@ -153,6 +153,9 @@ class Queueing(Writing):
             raise OptionError("No scores to order by", remedy="Rank the list first: specviz.vet(specviz.outliers(...))")
         self.rank(None if by == "list" else scores, by)
 
+    def _take_ranking(self, ranking: Any) -> None:
+        """A ranking of this list was made: what else it knows of the stars."""
+
     def rank(self, scores: ArrayLike | None, name: str, **changes: Any) -> None:
         """Order the rows by scores, the largest first, unknown ones last; None: as they are listed. None is hidden.
 

@@ -56,7 +56,7 @@ class Ranked(Queueing):
 
     def stop_ranking(self) -> None:
         """Let the list be as it is."""
-        job, self._ranking = self._ranking, None
+        job, self._ranking, self._ranked_last = self._ranking, None, None
         if job is not None:
             job.cancel()
             self._do(job, "")
@@ -89,8 +89,11 @@ class Ranked(Queueing):
         with self._lock:
             if oddity is not None:
                 self._oddity = oddity
-            known = list(self._odds.values())
-        again = {id(report): (report, oddity(report)) for report, _ in known} if oddity is not None else {}
+            known = [report for report, _ in self._odds.values()]
+            shown = self._state.report
+        if shown is not None and not shown.problem:
+            known.append(shown)
+        again = {id(report): (report, oddity(report)) for report in known} if oddity is not None else {}
         with self._changing():
             vet = self.vet
             if found.size != len(vet.rows):
@@ -163,6 +166,7 @@ class Ranked(Queueing):
                 return
             if job.error is None:
                 self.take_scores(job.result.scores, job.result.scorer.of)
+                self._take_ranking(job.result)
                 super().set_order("odd")
             elif not isinstance(job.error, CancelledError):
                 _log.warning("the list could not be ranked", exc_info=job.error)

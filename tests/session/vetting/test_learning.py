@@ -167,3 +167,16 @@ def test_what_is_stopped_leaves_the_order(vetted: Callable[..., VetSession]) -> 
     session.wait()
     session.wait_for_learning(120)
     assert session.vet.order == tuple(range(5)) and session.vet.learned is None
+
+
+def test_a_ranking_made_here_brings_the_embeddings(open_list: Callable[..., VetSession], tmp_path: Path) -> None:
+    say(tmp_path / "labels.sqlite", range(12))
+    session = open_list(1)
+    session.begin([*TARGETS[:20], "Vega"])
+    session.wait()
+    session.set_order("odd")
+    session.wait_ranked(120)
+    assert session._vectors.known.tolist() == [True] * 20 + [False]
+    session.learn("like", "binary")
+    learned = session.wait_for_learning(120)
+    assert not learned.problem and learned.coverage == 20 and session.vet.order_by == "like:binary"
