@@ -330,7 +330,7 @@ def xp_as_optical(star: Star | None, report: Report | None) -> OpticalCurves | N
         label=label,
         judged=curves.residual,
         fact=curves.fact,
-        note="Gaia XP: no optical spectrum",
+        note="Gaia XP spectrum",
         flux_label=label,
         normal_label=f"Flux ({XP_NORMALISED})",
     )

@@ -160,7 +160,7 @@ class VettingSpectrum(OpticalPlot):
         curves, view = self._curves, self._state.view
         made = curves is not None and bool(curves.model["x"].size)
         masked = curves is not None and bool(curves.masks["left"].size)
-        problem = "" if now is None or now.star is None or not now.problem else now.problem
+        problem = "" if now is None or curves is None else now.problem  # where nothing is drawn, the frame says why
         chips = [
             option_controls.chip("observed", "Observed ± 1 σ", view, role="observed", mark="band", enabled=curves is not None),
             option_controls.chip("model", "Reconstructed", view, role="reconstructed", width=3, enabled=made),

@@ -94,7 +94,7 @@ def test_without_an_optical_spectrum_the_xp_spectrum_is_drawn(state: State, fake
     panel.update(state, xp)
     seen = panel.data.data["x"]
     assert 3300 < seen[0] < 4000 and 9500 < seen[-1] < 10300  # Angstrom
-    assert "W m⁻² nm⁻¹" in panel.figure.yaxis[0].axis_label and "Gaia XP: no optical spectrum" in panel.legend.object
+    assert "W m⁻² nm⁻¹" in panel.figure.yaxis[0].axis_label and "Gaia XP spectrum" in panel.legend.object
     assert not panel.message.visible and panel.model.data["x"].size > 10
     panel.update(xp, state)
     assert panel.figure.yaxis[0].axis_label == "Flux (relative)"
