@@ -197,7 +197,21 @@ function listenErrors(failed) {
   };
 }
 
-export function listen(holder, { send, keys, drop = holder, errors = true }) {
+// What stood on screen when a key or a button was pressed (data-sv-seen), for views that ask for it (data-sv-watched): over a slow
+// line the next star may be at hand in the kernel before anybody has seen it, and no label may fall on it then.
+function watchSeen(holder) {
+  let place = null;
+  return () => {
+    if (holder.querySelector("[data-sv-watched]") == null) return {};
+    if (place?.host?.isConnected !== true) place = findDeep(holder, "[data-sv-seen]")?.getRootNode() ?? null;
+    const seen = place?.querySelector("[data-sv-seen]")?.dataset.svSeen;
+    return seen == null ? {} : { seen };
+  };
+}
+
+export function listen(holder, { send: tell, keys, drop = holder, errors = true }) {
+  const seen = watchSeen(holder);
+  const send = (content, buffers) => tell(content.op === "key" || content.op === "act" ? { ...content, ...seen() } : content, buffers);
   const failed = (error) => send({ op: "error", text: errorText(error) });
   holder.tabIndex = 0;
   const stops = [listenKept(holder, send), listenRows(holder, send), listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];

@@ -107,7 +107,7 @@ def listen(door: Any, view: VettingView, session: VetSession, leave: Callable[[]
 
     def pressed(press: Any) -> None:
         if not press.field:
-            view.key(press.key, press.shift, press.repeat)
+            view.key(press.key, press.shift, press.repeat, press.seen)
         elif press.key == "Escape" and session.state.busy:  # who has just searched still is in the field
             session.cancel()
 
@@ -117,7 +117,8 @@ def listen(door: Any, view: VettingView, session: VetSession, leave: Callable[[]
         session.tell(Notice("error", "That did not work", said))
 
     door.on_key(pressed, keys=view.KEYS)
-    door.on_act(view.act)
+    inbox = getattr(door, "inbox", door)
+    door.on_act(lambda act: view.act(act, inbox.seen))
     door.on_attach(view.attach)
     door.on_file(lambda name, data: view.attach("labels", name, data))
     door.on_error(trouble)

@@ -33,12 +33,15 @@ class KeyPress:
         Pressed in a text field. Only Escape and Enter come from there.
     repeat : bool
         The key is held down.
+    seen : str
+        What stood on screen then, as the view's HTML names it (``data-sv-seen``); "" where it does not.
     """
 
     key: str
     shift: bool = False
     field: bool = False
     repeat: bool = False
+    seen: str = ""
 
 
 class Inbox:
@@ -72,6 +75,8 @@ class Inbox:
         self.limit = limit
         self._notice, self._keys_changed, self._deliver = notice, keys_changed, deliver
         self._asker, self._address = "", address
+        self.seen = ""
+        """What stood on screen when the latest key or button was pressed; see :attr:`KeyPress.seen`."""
         self.width: int | None = None
         """Latest width of the widget, CSS pixels; None before the first view."""
 
@@ -146,9 +151,11 @@ class Inbox:
             False if the message is not of a kind known here.
         """
         op = content.get("op")
+        if op in ("key", "act"):
+            self.seen = str(content.get("seen", ""))
         if op == "key":
             fields = {name: bool(content.get(name)) for name in ("shift", "field", "repeat")}
-            self._call("key", KeyPress(str(content["key"]), **fields))
+            self._call("key", KeyPress(str(content["key"]), seen=self.seen, **fields))
         elif op == "size":
             self.width = int(content["width"])
             self._call("size", self.width)

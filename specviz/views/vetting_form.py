@@ -183,7 +183,7 @@ def comment_html(row: int | None, words: str, serial: int) -> str:
     said_ = text(words, len(words) + 1)  # never cut: it is written back when a letter is changed
     return (
         f'<label for="sv-comment" data-n="{serial}">Comment <kbd aria-hidden="true">C</kbd></label>'
-        f'<textarea id="sv-comment" aria-keyshortcuts="c" data-sv-kept="vet-comment {row or 0}" data-sv-told="{said_}" maxlength="{LONGEST_COMMENT}" '
+        f'<textarea id="sv-comment" aria-keyshortcuts="c" data-sv-kept="vet-comment {row or 0}" data-sv-seen="{row or 0}" data-sv-told="{said_}" maxlength="{LONGEST_COMMENT}" '
         f'{"" if row else "disabled "}placeholder="What you see, in your words">\n{said_}</textarea>'
     )  # the first line break belongs to the tag
 

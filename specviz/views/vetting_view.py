@@ -31,6 +31,9 @@ Dispatch = Callable[..., None]  # (draw, later=False)
 #: Seconds that a key waits for a star that is prepared: what it says of one star and the next one are a single message
 #: then, and the browser lays out and paints once.
 TOGETHER = 0.05
+#: Methods of the keys, and acts, that say something of the star on screen.
+WRITES = frozenset({"quality", "klass", "flag", "finish", "clear"})
+WRITING_ACTS = frozenset({"vet-quality", "vet-class", "vet-flag", "vet-finish", "vet-clear", "vet-take"})
 
 _ROOT = """
 :host { display: grid !important; grid-template-columns: 216px minmax(0, 1fr) 260px; gap: 8px 12px; width: 100%; padding: 6px 8px 4px; font-family: var(--jp-ui-font-family);
@@ -100,7 +103,9 @@ class VettingView:
             self.busy, self.notice, self.bar, self.queue, self.form, self.spectrum, self.settings, self.hints,
         ]  # fmt: skip
         self._later: list[Any] = [self.doing, self.windows, self.odd, self.queue.menu, self.footer]
-        self.layout = column(css=stylesheet.HIDE + _ROOT, classes=["sv-root", "sv-vet"])
+        self.layout = column(
+            css=stylesheet.HIDE + _ROOT, classes=["sv-root", "sv-vet"], html_attributes={"data-sv-watched": ""}
+        )
         self.layout.children = models(
             [
                 self.bar.root,
@@ -209,13 +214,23 @@ class VettingView:
             self._acting = None
             self._changed(self._drawn, self.session.state)
 
-    def key(self, key: str, shift: bool = False, repeat: bool = False) -> bool:
+    def key(self, key: str, shift: bool = False, repeat: bool = False, seen: str = "") -> bool:
         """Act on a key pressed while the widget has the focus; tells whether it meant anything.
 
-        ``repeat``: it is held down. Only arrows and brackets may be: another key would label stars nobody looked at.
+        Parameters
+        ----------
+        key, shift
+        repeat : bool
+            It is held down. Only arrows and brackets may be: another key would label stars nobody looked at.
+        seen : str
+            The row that stood in the page then, counted from 1; "" if that is not known. What it says is not written
+            of another.
         """
         if repeat and key not in HELD:
             return False
+        entry = self.table.find(key, shift)
+        if entry is not None and entry.does in WRITES and self._unseen(seen):
+            return True
         with self._together():
             return self.table.press(self.keys, key, shift)
 
@@ -249,9 +264,23 @@ class VettingView:
     def _step_window(self, by: int) -> None:
         (self.windows.next if by > 0 else self.windows.previous)()
 
-    def act(self, act: str) -> None:
-        """Act on a button of the views' HTML (``data-sv-act``): a word, and for some what it is about."""
+    def _unseen(self, seen: str) -> bool:
+        """Whether the star on screen had not reached the person; says so."""
+        state = self.session.state
+        if not seen or state.position is None or seen == str(state.position + 1):
+            return False
+        name = state.work[state.position].name
+        self._refuse(f"{name} was not on screen yet; nothing was written. Press the key once more.")
+        return True
+
+    def act(self, act: str, seen: str = "") -> None:
+        """Act on a button of the views' HTML (``data-sv-act``): a word, and for some what it is about.
+
+        ``seen``: as of :meth:`key`.
+        """
         word, _, about = act.partition(" ")
+        if word in WRITING_ACTS and self._unseen(seen):
+            return
         session, keys = self.session, self.keys
         actions: dict[str, Callable[[], Any]] = {
             "vet-quality": lambda: keys.quality(about),

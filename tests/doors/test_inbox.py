@@ -125,3 +125,13 @@ def test_what_a_browser_says_of_an_upload_is_not_relied_on() -> None:
     assert files == [("a.fits", b"abc")]
     inbox.receive({"op": "refused", "names": ["big.fits"], "size": 3 * 2**20, "limit": 10})
     assert "too large: 3 MB (big.fits)" in errors[-1]
+
+
+def test_what_stood_on_screen_comes_with_keys_and_acts() -> None:
+    inbox, seen = Inbox(), []
+    inbox.on_key(lambda press: seen.append(press.seen))
+    inbox.on_act(lambda act: seen.append((act, inbox.seen)))
+    inbox.receive({"op": "key", "key": "3", "seen": "12"})
+    inbox.receive({"op": "act", "act": "vet-finish", "seen": "13"})
+    inbox.receive({"op": "key", "key": "3"})
+    assert seen == ["12", ("vet-finish", "13"), ""] and inbox.seen == ""

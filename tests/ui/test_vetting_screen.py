@@ -17,6 +17,9 @@ _ACTIVE = """() => {
   if (el.className === 'sv-host') return 'view'
   return el.dataset?.svAct ?? (el.dataset?.svRow ? 'row ' + el.dataset.svRow : el.tagName)
 }"""
+_TWICE = """(view) => {
+  for (const i of [1, 2]) view.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', bubbles: true}))
+}"""
 _SAID = "[(r.label.quality, r.label.klass, r.label.comment, r.label.done) for r in vetting.session.vet.rows][{}]"
 
 
@@ -68,6 +71,16 @@ def test_the_keyboard_stays_and_comments_are_kept(
     _row(page, 2)
     assert page.locator("textarea").last.input_value() == ""
     assert nb.kernel_eval("vetting.session.vet.rows[0].label.done") is True
+
+    # pressed twice at once: the second was for a star that nobody had seen, and says so in place of putting it aside
+    page.keyboard.press("3")
+    page.locator('[data-sv-act="vet-quality 3"][aria-pressed=true]').wait_for()
+    view.evaluate(_TWICE)
+    _row(page, 3)
+    page.get_by_text("demo 3 was not on screen yet; nothing was written").first.wait_for()
+    assert nb.kernel_eval("[r.label.done for r in vetting.session.vet.rows[:4]]") == [True, True, False, False]
+    nb.kernel_eval("[vetting.undo_label() for _ in range(2)]")
+    _row(page, 2)
 
     # a comment at hand when the star changes by another's doing belongs to the star it was typed for
     page.keyboard.press("c")

@@ -138,6 +138,26 @@ def test_what_the_disk_would_not_have_stays_and_is_said(make_vetting: Any, monke
     assert view.session.vet.label.comment == "not lost" and not view.form.unsaved
 
 
+def test_no_label_falls_on_a_star_that_was_not_in_the_page_yet(make_vetting: Any) -> None:
+    view = make_vetting()
+    assert 'data-sv-seen="1"' in view.form.comment.object
+    view.key("3", seen="1")
+    view.key("Enter", seen="1")
+    view.session.wait()
+    assert 'data-sv-seen="2"' in view.form.comment.object
+    # pressed once more before the second star came over the line; and a button, and a key
+    view.key("Enter", seen="1")
+    view.act("vet-class emission", "1")
+    view.key("4", seen="1")
+    view.session.wait()
+    assert view.session.state.position == 1 and view.session.vet.label.empty
+    assert "demo 2 was not on screen yet; nothing was written" in view.bar.trouble.object and view.bar.trouble.visible
+    view.key("4", seen="2")
+    assert view.session.vet.label.quality == 4 and not view.bar.trouble.visible
+    view.key("u", seen="1")  # undo is of whatever was said last
+    assert view.session.vet.label.quality is None
+
+
 def test_a_panel_that_fails_leaves_the_others(make_vetting: Any, caplog: Any) -> None:
     view = make_vetting()
 
