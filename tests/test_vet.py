@@ -201,6 +201,27 @@ def test_a_row_that_cannot_be_read_says_so_and_the_list_goes_on(vet: Callable[..
     assert vetting.wait().position == 2 and vetting.progress.done == 1
 
 
+def test_a_table_of_obsids_is_looked_up(vet: Callable[..., Vetting], tmp_path: Path) -> None:
+    """Whoever knows the obsids is asked star by star; one that nobody knows says so."""
+
+    class Mine:
+        def resolve(self, text: str) -> list[Candidate]:
+            return [Candidate(text, "mine")] if text == "obsid 353301001" else []
+
+        def fetch(self, name: str) -> Any:
+            return DemoArchive().star(7).with_(name=name)
+
+    (tmp_path / "list.csv").write_text("obsid,snrg\n353301001,80\n353301002,20\n")
+    vetting = vet(tmp_path / "list.csv", labels=None, locals=[Mine()])
+    state = vetting.wait()
+    assert state.star is not None and state.star.name == "obsid 353301001"
+    assert vetting.path == tmp_path / "list.labels.sqlite" and vetting.session.vet.work_list == "list.csv"
+    vetting.forward()
+    state = vetting.wait()
+    assert state.position == 1 and state.star is None and state.notice is not None
+    assert [r.key for r in state.vet.rows] == ["obsid 353301001", "obsid 353301002"]
+
+
 def test_a_ranking_is_gone_through_oddest_first(vet: Callable[..., Vetting]) -> None:
     ranking = SimpleNamespace(targets=["demo 1", "demo 2", "demo 3"], scores=[0.1, np.nan, 0.9])
     vetting = vet(ranking, order="odd")

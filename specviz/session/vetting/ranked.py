@@ -170,14 +170,19 @@ class Ranked(Queueing):
                 super().set_order("odd")
             elif not isinstance(job.error, CancelledError):
                 _log.warning("the list could not be ranked", exc_info=job.error)
-                self.tell(Notice("warning", "The list could not be ranked", str(job.error)))
-        except SpecvizError as error:
+                self._tell_unranked(job.error)
+        except Exception as error:  # noqa: BLE001 - the lane must outlive any fault; it is logged and shown
             job.error = error
-            self.tell(Notice("warning", "The list could not be ranked", str(error)))
+            _log.exception("what a ranking found could not be taken in")
+            self._tell_unranked(error)
         finally:
             self._do(job, "")
             if self._ranking is job:
                 self._ranking = None
+
+    def _tell_unranked(self, error: BaseException) -> None:
+        words = str(error) if isinstance(error, SpecvizError) else "A fault of specviz; the rest goes on working"
+        self.tell(Notice("warning", "The list could not be ranked", words))
 
     def close(self) -> None:
         self.stop_ranking()
