@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from specviz.simulate.packaged import packaged_emulator
-from specviz.simulate.templates import blurred
+from specviz.spectra.broadening import blurred
 from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_COEFF0, LAMOST_COEFF1, LAMOST_NATIVE
 
@@ -119,7 +118,9 @@ _lock = Lock()
 
 @lru_cache(maxsize=1)
 def _bank() -> TemplateBank:
-    emulator = packaged_emulator()
+    from specviz.models.registry import load_model
+
+    emulator = load_model("phdlspec-small", device="cpu")
     stars = _stars()
     rows = np.zeros((len(stars), len(emulator.label_names)), np.float32)
     for k, (teff, logg, fe_h) in enumerate(stars):
@@ -148,7 +149,9 @@ def _bank() -> TemplateBank:
     first = [_nearest(labels, t, g, m) for t, g in wanted for m in ((-1.2, -0.1) if 4400 < t < 6600 else (-0.1,))]
     first += [len(stars) * 2 + k for k in first[-4:]]  # the hot ones in rotation, too
     bank = TemplateBank(
-        *(np.ascontiguousarray(labels[:, k]) for k in range(3)),
+        np.ascontiguousarray(labels[:, 0]),
+        np.ascontiguousarray(labels[:, 1]),
+        np.ascontiguousarray(labels[:, 2]),
         np.repeat(VSINI, len(stars)),
         normal,
         lines,

@@ -16,17 +16,13 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.special import j1
 
 from specviz.simulate import instrument
 from specviz.simulate.conditions import Conditions
+from specviz.spectra.broadening import GRID_RESOLUTION, rotation_transfer
 from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_COEFF0, LAMOST_COEFF1, LAMOST_NATIVE
 
-#: Resolving power (FWHM) that the synthetic grid already has.
-GRID_RESOLUTION = 5000.0
-#: Limb darkening of the rotation profile (Gray, The Observation and Analysis of Stellar Photospheres, eq. 18.14).
-LIMB_DARKENING = 0.6
 #: Neighbour weight of the kernel (a, 1, a) that correlates the noise: LAMOST resamples onto its log grid. Measured from
 #: second differences of lag 1, 2 and 3 in the real spectra: correlation of adjacent pixels 0.25, of the next 0.02.
 NOISE_NEIGHBOUR = 0.13
@@ -49,18 +45,6 @@ class LamostBatch:
     flux: NDArray[np.float32]
     ivar: NDArray[np.float32]
     clean: NDArray[np.float32]
-
-
-def rotation_transfer(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Fourier transform of the rotation profile with linear limb darkening; ``u`` = 2 pi * frequency * half-width. 1 at
-    u = 0.
-    """
-    small = np.abs(u) < 1e-2
-    x = np.where(small, 1.0, u)
-    disc = np.where(small, 0.5 - u**2 / 16.0, j1(x) / x)
-    limb = np.where(small, 1.0 / 3.0 - u**2 / 30.0, (np.sin(x) - x * np.cos(x)) / x**3)
-    eps = LIMB_DARKENING
-    return np.asarray((2.0 * (1.0 - eps) * disc + 2.0 * eps * limb) / (1.0 - eps / 3.0))
 
 
 def blur(norm: NDArray[Any], wave: NDArray[np.float64], conditions: Conditions, n_pixels: int) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from specviz.simulate.deviates import Deviates
 from specviz.simulate.emulated import EmulatedStars, SpectralEmulator, StarLight, inside, loglinear
 from specviz.simulate.galaxies import add_lines
 from specviz.simulate.hydrogen import hydrogen_flux
-from specviz.simulate.lamost import rotation_transfer
+from specviz.spectra.broadening import rotation_transfer
 from specviz.spectra.frames import C_KM_S
 
 Array = NDArray[np.float64]

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import fft
 
 from specviz.simulate.conditions import mean_vsini
 from specviz.simulate.emulated import loglinear
-from specviz.simulate.lamost import GRID_RESOLUTION, rotation_transfer
 from specviz.simulate.packaged import packaged_emulator
-from specviz.spectra.frames import C_KM_S
+from specviz.spectra.broadening import blurred
 from specviz.spectra.spectrum import Spectrum
 
 #: Teff (K), log g, [Fe/H] of the templates: dwarfs and giants of every type that LAMOST sees many of.
@@ -33,8 +29,6 @@ GRID: tuple[tuple[float, float, float], ...] = (
     (8800.0, 4.0, 0.0),
     (11500.0, 4.0, 0.0),
 )
-#: Resolving power (FWHM) that a LAMOST low-resolution spectrum has in the middle of both arms.
-RESOLUTION = 1700.0
 
 
 def rest_templates(labels: Mapping[str, float] | None = None) -> tuple[Spectrum, ...]:
@@ -89,17 +83,3 @@ def _label(star: Mapping[str, float], name: str, limits: tuple[float, float]) ->
         default = 1.0 if star["logg"] > 3.5 else 1.6
     value = float(star.get(name, default))
     return float(np.clip(value if np.isfinite(value) else default, *limits))
-
-
-def blurred(norm: NDArray[np.float64], wave: NDArray[np.float64], vsini: Any) -> NDArray[np.float64]:
-    """Normalised flux (b, m) on a log grid of R = 5000, rotated (``vsini`` (b,), km/s) and blurred to R = 1700."""
-    step = float(np.log(wave[1] / wave[0]))
-    n, margin = norm.shape[1], 200
-    size = fft.next_fast_len(n + margin, real=True)
-    padded = np.zeros((len(norm), size))
-    padded[:, :n] = norm - 1.0  # beyond the ends: pure continuum
-    frequency = np.arange(size // 2 + 1) / size
-    sigma = np.sqrt(RESOLUTION**-2.0 - GRID_RESOLUTION**-2.0) / np.sqrt(8.0 * np.log(2.0)) / step
-    half_width = np.asarray(vsini, float)[:, None] / C_KM_S / step
-    transfer = rotation_transfer(2.0 * np.pi * half_width * frequency) * np.exp(-2.0 * (np.pi * sigma * frequency) ** 2)
-    return np.asarray(fft.irfft(fft.rfft(padded, axis=1) * transfer, n=size, axis=1)[:, :n] + 1.0)

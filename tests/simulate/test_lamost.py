@@ -7,7 +7,8 @@ import pytest
 
 from specviz.simulate import instrument
 from specviz.simulate.conditions import Conditions, draw_conditions
-from specviz.simulate.lamost import GRID_RESOLUTION, blur, calibration, observe_lamost, rotation_transfer
+from specviz.simulate.lamost import blur, calibration, observe_lamost
+from specviz.spectra.broadening import GRID_RESOLUTION, rotation_transfer
 from specviz.spectra.frames import C_KM_S
 from specviz.spectra.grids import LAMOST_NATIVE
 
