@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from specviz.catalog.active import LEAST, LEAST_CLASSES, LEAST_OF_CLASS, Features, like, teach, useful
+from specviz.catalog.active import LEAST, LEAST_CLASSES, LEAST_OF_CLASS, Features, Learner, Lesson, like, teach, useful
 from specviz.catalog.honesty import average_precision
 
 #: Labels between two orders, as in a vetting session; from 500 on a fiftieth of the labels, for the sake of time.
@@ -115,6 +114,7 @@ def active_looks(
     wrong: float = 0.0,
     most: float = math.inf,
     seed: int = 0,
+    learner: Learner | None = None,
 ) -> float:
     """Looks of a reviewer who starts in the static order and, as soon as it can be learned, goes on in "like:CLASS",
     made anew every ten labels; infinite where it takes more than ``most``.
@@ -139,7 +139,7 @@ def active_looks(
                 return float(len(labels))
         held = list(labels.values())
         if len(held) >= LEAST and held.count(klass) >= LEAST_OF_CLASS and len(set(held)) > 1:
-            order = static_order(like(teach_one(known, labels, klass, seed), klass, odd=score))
+            order = static_order(like(teach_one(known, labels, klass, seed, learner), klass, odd=score))
     return float(len(labels))
 
 
@@ -176,9 +176,10 @@ def taught(
     return out
 
 
-def teach_one(known: Features, labels: dict[int, str], klass: str, seed: int) -> Any:
+def teach_one(known: Features, labels: dict[int, str], klass: str, seed: int, learner: Learner | None = None) -> Lesson:
     """What a session learns, of one class alone (each has a regression of its own): the same order, sooner."""
-    return teach(known, {row: said if said == klass else f"not {klass}" for row, said in labels.items()}, seed=seed)
+    two = {row: said if said == klass else f"not {klass}" for row, said in labels.items()}
+    return teach(known, two, seed=seed, learner=learner)
 
 
 def _next(order: Order, labels: dict[int, str]) -> list[int]:

@@ -37,6 +37,8 @@ _EXTRA = "pip install 'jupyter-specviz[vet]'"
 
 Floats = NDArray[np.float64]
 Step = Callable[[str, float], None]
+#: (values (m, F), of the class? (m,), values of all (n, F)) -> how much of the class each is (n,).
+Learner = Callable[[Floats, NDArray[np.bool_], Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +179,14 @@ class Lesson:
         return np.asarray(1.0 - (ordered[:, -1] - ordered[:, -2]))
 
 
-def teach(known: Features, labels: Mapping[int, str], *, seed: int = 0, step: Step | None = None) -> Lesson:
+def teach(
+    known: Features,
+    labels: Mapping[int, str],
+    *,
+    seed: int = 0,
+    step: Step | None = None,
+    learner: Learner | None = None,
+) -> Lesson:
     """Learn classes from the labels of some rows.
 
     Parameters
@@ -189,6 +198,8 @@ def teach(known: Features, labels: Mapping[int, str], *, seed: int = 0, step: St
         Of what follows; the regression itself has none.
     step : callable(text, fraction), optional
         Told how far it is; may raise to stop.
+    learner : callable, optional
+        Another than :func:`margins_of`, for comparison.
 
     Raises
     ------
@@ -212,7 +223,7 @@ def teach(known: Features, labels: Mapping[int, str], *, seed: int = 0, step: St
     for column, name in enumerate(classes):
         if step is not None:
             step(f"Learning {name}", column / len(classes))
-        margins[:, column] = margins_of(known.values[rows], names == name, known.values)
+        margins[:, column] = (learner or margins_of)(known.values[rows], names == name, known.values)
     margins[~known.known] = np.nan
     return Lesson(known, classes, margins, held, seed)
 
