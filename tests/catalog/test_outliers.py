@@ -154,7 +154,7 @@ def test_the_rarest_score_leads_and_the_combined_one_ranks_beyond_the_reference(
     odd = judge(_of({"misfit.lamost_lrs": 1.0, "latent.lamost_lrs": 3.0}), reference)
     assert odd.leading == "latent" and odd.percentile > 99.5 and odd.n_reference == 500
     assert odd["latent"].rarity == pytest.approx(1 / 501)
-    assert odd.text == "Latent.lamost_lrs is 3.00; none of 500 stars of this list has as much."
+    assert odd.text == "Latent.lamost_lrs is 3.00; none of 500 stars of this list is as odd in this."
 
 
 def test_a_list_keeps_its_anomalies_in_the_tail() -> None:
@@ -167,7 +167,7 @@ def test_a_list_keeps_its_anomalies_in_the_tail() -> None:
 def test_what_is_known_of_other_stars_only_is_told_but_does_not_count() -> None:
     rng = np.random.default_rng(2)
     both = [_of({**one.values, "cross_modal.residual": float(rng.gamma(9, 0.1))}) for one in _measures(300, rng)]
-    own = Reference.of(_measures(300, rng)).borrowing(Reference.of(both, "simulated stars"))
+    own = replace(Reference.of(_measures(300, rng)), borrowed=Reference.of(both, "simulated stars"))
     star = _of({"misfit.lamost_lrs": 1.0, "cross_modal.residual": 9.0})
     alone = _of({"misfit.lamost_lrs": 1.0})
     assert judge(star, own).score == judge(alone, own).score

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.catalog.npz_file import read_npz
-from specviz.catalog.outliers.measure import Measures
-from specviz.catalog.outliers.tails import LEVELS, Tail, harmonic
+from specviz.catalog.outliers.measure import Measures, Part
+from specviz.catalog.outliers.tails import LEVELS, Tail, harmonic, minus_log
 
 #: Quantiles of the default model's measures of ordinary stars; made by
 #: ``python -m specviz.training.make_outlier_reference``.
@@ -22,8 +22,8 @@ PACKAGED = Path(__file__).parents[1] / "data" / "outlier_reference.npz"
 #: A list of so many stars is its own reference.
 OWN = 200
 SIMULATED, REAL = "simulated", "real"
-_COMBINED = "combined"
-_FORMAT = "specviz outlier reference 1"
+_COMBINED, _SCORE = "combined", "score:"
+_FORMAT = "specviz outlier reference 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,33 +33,42 @@ class Reference:
     Parameters
     ----------
     tails : mapping of part to Tail
+    by_score : mapping of score to Tail
+        Of :meth:`oddness`: a score of many parts has a rare one more often than a score of one.
     combined : Tail or None
         Of the combined score, for the percentile.
     words : str
         Who the stars are: "simulated stars", "stars of this list".
-    borrowed, borrowed_words
-        Tails of other stars, for parts that are known of these ones too seldom: they tell how rare a value is, but do
-        not count in the combined score, since it is not known how these stars differ from those.
+    borrowed : Reference or None
+        Other stars, for scores that are known of these ones too seldom: they tell how rare a value is, but do not count
+        in the combined score, since it is not known how these stars differ from those.
     """
 
     tails: Mapping[str, Tail] = field(default_factory=dict)
+    by_score: Mapping[str, Tail] = field(default_factory=dict)
     combined: Tail | None = None
     words: str = "reference stars"
-    borrowed: Mapping[str, Tail] = field(default_factory=dict)
-    borrowed_words: str = ""
+    borrowed: Reference | None = None
 
     def probabilities(self, measures: Measures) -> dict[str, float]:
         """Tail probability of each score: the harmonic mean of its parts' (NaN where nothing is comparable)."""
         by_score: dict[str, list[float]] = {}
         for part in measures.parts:
-            tail = self.tails.get(part.key)
-            by_score.setdefault(part.score, []).append(float("nan") if tail is None else tail.p(part.value, part.snr))
+            by_score.setdefault(part.score, []).append(self.p(part))
         return {score: harmonic(values) for score, values in by_score.items()}
+
+    def p(self, part: Part) -> float:
+        """Tail probability of a part; NaN where nothing is known of it."""
+        tail = self.tails.get(part.key)
+        return float("nan") if tail is None else tail.p(part.value, part.snr)
+
+    def oddness(self, measures: Measures) -> dict[str, float]:
+        """-log10 of :meth:`probabilities`."""
+        return {score: minus_log(p) for score, p in self.probabilities(measures).items()}
 
     def score(self, measures: Measures) -> float:
         """-log10 of the harmonic mean of the scores' tail probabilities."""
-        p = harmonic(self.probabilities(measures).values())
-        return float(-np.log10(p)) if np.isfinite(p) else float("nan")
+        return minus_log(harmonic(self.probabilities(measures).values()))
 
     @classmethod
     def of(cls, stars: Sequence[Measures], words: str = "stars of this list") -> Reference:
@@ -70,8 +79,16 @@ class Reference:
                 columns.setdefault(part.key, []).append((part.value, part.snr))
         enough_of = {key: np.array(pairs).T for key, pairs in columns.items() if len(pairs) >= OWN}
         tails = {k: tail for k, (value, snr) in enough_of.items() if (tail := Tail.of(value, snr)) is not None}
-        first = cls(tails, None, words)
-        return cls(tails, Tail.of([first.score(one) for one in stars]), words)
+        return cls(tails, words=words)._with_scores(stars)
+
+    def _with_scores(self, stars: Sequence[Measures]) -> Reference:
+        """With the tails of what is made of the parts, among the same stars."""
+        odd: dict[str, list[float]] = {}
+        for one in stars:
+            for score, value in self.oddness(one).items():
+                odd.setdefault(score, []).append(value)
+        made = {score: tail for score, values in odd.items() if (tail := Tail.of(values)) is not None}
+        return replace(self, by_score=made, combined=Tail.of([self.score(one) for one in stars]))
 
     @classmethod
     def for_report(cls, measures: Measures, model: Any = None, sha256: str = "") -> Reference:
@@ -84,12 +101,7 @@ class Reference:
         found, other = (packaged.get((sha256, kind, measures.survey)) for kind in kinds)
         if found is None:
             return of_model(model, measures.survey)
-        return found if other is None else found.borrowing(other)
-
-    def borrowing(self, other: Reference) -> Reference:
-        """With the tails of ``other`` for what these stars do not tell."""
-        missing = {key: tail for key, tail in other.tails.items() if key not in self.tails}
-        return replace(self, borrowed=missing, borrowed_words=other.words)
+        return replace(found, borrowed=other)
 
 
 def of_model(model: Any, survey: str) -> Reference:
@@ -104,13 +116,12 @@ def of_model(model: Any, survey: str) -> Reference:
         for name, values in (("misfit", known.misfit), ("latent", known.ood))
         if (tail := Tail.of(values)) is not None
     }
-    combined = None
-    if tails and known.ood.size == known.misfit.size:
-        p = np.stack([tails[f"misfit.{survey}"].many(known.misfit), tails[f"latent.{survey}"].many(known.ood)])
-        combined = Tail.of(-np.log10(2.0 / (1.0 / p).sum(axis=0)))
-    elif tails:
-        combined = Tail.of(-np.log10(tails[f"misfit.{survey}"].many(known.misfit)))
-    return Reference(tails, combined, "reference stars of the model")
+    columns = {name: values for name, values in (("misfit", known.misfit), ("latent", known.ood)) if values.size}
+    stars = [
+        Measures(tuple(Part(name, f"{name}.{survey}", float(v), "", "") for name, v in zip(columns, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    return Reference(tails, words="reference stars of the model")._with_scores(stars)
 
 
 @lru_cache(maxsize=1)
@@ -128,7 +139,12 @@ def packaged_references() -> Mapping[tuple[str, str, str], Reference]:
         rows = zip(keys, table, knots, group["knots"], group["n"], strict=True)
         tails = {key: Tail(row, at[:, :k], int(n)) for key, row, at, k, n in rows}
         combined = tails.pop(_COMBINED, None)
-        out[header["model_sha256"], kind, survey] = Reference(tails, combined, f"{kind} stars")
+        scores = {key.removeprefix(_SCORE): tails.pop(key) for key in keys if key.startswith(_SCORE)}
+        out[header["model_sha256"], kind, survey] = Reference(tails, scores, combined, f"{kind} stars")
+    for (sha256, kind, survey), one in out.items():
+        alone = out.get((sha256, kind, "gaia_xp"))  # the XP of other stars of the kind serves where both were seen
+        if survey != "gaia_xp" and alone is not None:
+            out[sha256, kind, survey] = replace(one, tails={**alone.tails, **one.tails})
     return out
 
 
@@ -137,7 +153,8 @@ def content(groups: Mapping[tuple[str, str], Sequence[Measures]], sha256: str) -
     arrays, listed = {}, []
     for (kind, survey), stars in groups.items():
         made = Reference.of(stars)
-        tails = {**made.tails, **({} if made.combined is None else {_COMBINED: made.combined})}
+        tails = {**made.tails, **{_SCORE + score: tail for score, tail in made.by_score.items()}}
+        tails |= {} if made.combined is None else {_COMBINED: made.combined}
         if not tails:
             continue
         most = max(tail.knots.shape[1] for tail in tails.values())

@@ -140,3 +140,8 @@ def harmonic(p: Iterable[float]) -> float:
     """
     known = [value for value in p if math.isfinite(value)]
     return len(known) / sum(1.0 / max(value, 1e-300) for value in known) if known else float("nan")
+
+
+def minus_log(p: float) -> float:
+    """-log10 of a probability; NaN for NaN."""
+    return -math.log10(max(p, 1e-300)) if math.isfinite(p) else float("nan")
