@@ -166,6 +166,8 @@ def _state(vet: Vet, refused: str) -> str:
     elif vet.saved:
         where = f"{vet.saved[:10]}, UTC, in {vet.path}"
         said = f'<span class="saved" title="{text(where, 500)}">{icons.svg("check", 14)}<span class="utc">Saved </span>{clock(vet.saved)}</span>'
+    elif vet.can_undo or vet.progress.done:  # said before this page was opened
+        said = f'<span class="saved" title="{text(vet.path, 500)}">{icons.svg("check", 14)}All saved</span>'
     else:
         said = f'<span class="saved" title="{text(vet.path, 500)}">Nothing said yet</span>'
     undo = _step("undo", "Undo", "U", vet.can_undo)
