@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from specviz.analysis.export import export
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
-    from specviz.app import compare, explore, face_off, serve, vet
+    from specviz.app import compare, explore, face_off, serve
     from specviz.app.outliers import outliers
+    from specviz.app.vetting import vet
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
     from specviz.spectra.spectrum import Spectrum
@@ -37,7 +38,7 @@ _ROOMS = {
     "serve": "specviz.app",
     "compare": "specviz.app",
     "face_off": "specviz.app",
-    "vet": "specviz.app",
+    "vet": "specviz.app.vetting",
     "outliers": "specviz.app.outliers",
     "Spectrum": "specviz.spectra.spectrum",
     "Star": "specviz.spectra.star",

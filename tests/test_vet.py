@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +25,7 @@ from specviz.archives.demo import DemoArchive
 from specviz.archives.protocol import Candidate
 from specviz.errors import SpecvizError
 from specviz.session.vetting.session import VetSession
+from specviz.session.vetting.vocabulary import DEFAULT, RESERVED, Vocabulary
 from specviz.spectra.writers.spectra import write_spectra
 
 
@@ -255,7 +259,21 @@ def test_a_vocabulary_with_a_key_twice_and_an_order_there_is_not(vet: Callable[.
         vetting.label(flags=["nebula"])
 
 
+def test_the_vocabulary_of_the_documents_will_do() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs/vetting.md").read_text("utf-8")
+    (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    words = Vocabulary.of(json.loads(block))
+    assert [c.name for c in words.classes] == ["star", "cv", "unsure"] and words.unsure == "unsure"
+    assert words.qualities == DEFAULT.qualities and set(re.findall(r"`c j [^`]*`", page)) == {"`c j l m n u z ? / [ ]`"}
+    assert set("cjlmnuz?/[]") == RESERVED
+
+
 # ---------------------------------------------------------------------------------------------- contract
+def test_the_explorer_does_not_wait_for_vetting() -> None:
+    code = "import sys, specviz.app; print([m for m in sys.modules if m.startswith('specviz.app.vet')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_every_line_that_is_told_is_a_method_of_the_widget() -> None:
     """The footer writes ``vetting.finish()``: that must be what a person can type."""
     told = {

@@ -11,7 +11,6 @@ from specviz.app.models_here import ModelsHere
 from specviz.app.wiring import surroundings, velocity_templates
 from specviz.app.work_lists import VetList
 from specviz.archives.finder import Sky
-from specviz.catalog.outliers import OutlierScorer
 from specviz.errors import OptionError, SpecvizError
 from specviz.session.state import Notice, State
 from specviz.session.vetting.journal import LabelJournal
@@ -51,13 +50,27 @@ def make_session(
         raise OptionError(f"There is no order {order!r}", expected='"list" or "odd"')
     words = Vocabulary.of(vocabulary)
     engine = api.default_engine(model, device)
-    oddity = listed.oddity or OutlierScorer(engine).of
+    oddity = listed.oddity or _oddity_of(engine)
     sky = Sky(online=online, locals=(*listed.locals, *locals))
     journal = LabelJournal(journal_path(labels, listed.source), reviewer_name(reviewer))
     return VetSession(
         engine, journal=journal, vocabulary=words, work_list=listed.name, blind=blind, oddity=oddity, sky=sky,
         allow_paths=allow_paths, expecting=True, models=ModelsHere(device), templates=velocity_templates,
     )  # fmt: skip
+
+
+def _oddity_of(engine: Any) -> Callable[[Any], Any]:
+    """``OutlierScorer(engine).of``, imported when the first report is there: it would hold the first picture up."""
+    made: list[Callable[[Any], Any]] = []
+
+    def of(report: Any) -> Any:
+        if not made:
+            from specviz.catalog.outliers import OutlierScorer
+
+            made.append(OutlierScorer(engine).of)
+        return made[0](report)
+
+    return of
 
 
 def check(listed: VetList, **options: Any) -> None:
