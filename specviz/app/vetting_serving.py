@@ -130,6 +130,7 @@ def _page(listed: VetList, known: str | None, made: Mapping[str, Any]) -> Callab
 
         def left(path: str) -> None:
             gone(None)
+            inbox.clear()  # no key means anything any more
             root.children = models([html(_LEFT.format(text(Path(path).name)), css=_LEFT_CSS)])
 
         def answered(name: str) -> None:
