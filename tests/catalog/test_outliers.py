@@ -227,7 +227,7 @@ def test_a_ranking_is_a_table_with_units_that_can_be_written(engine: Engine, tmp
 def test_a_long_list_is_its_own_reference(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(references, "OWN", 60)
     ranking = rank(
-        [_star(seed, xp=False) for seed in range(69)] + [_star(99, xp=False, bump=1.0)], engine, scores=PLAIN
+        [_star(seed, xp=False) for seed in range(69)] + [_star(99, xp=False, bump=1.0)], engine, scores=("misfit",)
     )
     assert ranking.meta["reference"] == "stars of this list" and ranking.order[0] == 69
     again = ranking.scorer.of(engine.analyse(_star(99, xp=False, bump=1.0)))

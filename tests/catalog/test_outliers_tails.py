@@ -29,11 +29,21 @@ def test_tail_goes_on_falling_beyond_the_reference() -> None:
 
 def test_anomalies_among_the_reference_stay_in_the_tail() -> None:
     rng = np.random.default_rng(2)
-    ordinary, odd = rng.normal(1.0, 0.1, 980), rng.uniform(2.0, 6.0, 20)
+    ordinary, odd = rng.normal(1.0, 0.1, 992), rng.uniform(2.0, 6.0, 8)
     clean, mixed = Tail.of(ordinary), Tail.of(np.concatenate([ordinary, odd]))
     assert clean is not None and mixed is not None
-    assert mixed.many(odd).max() < 1 / 300
+    assert mixed.many(odd).max() < 0.01 and mixed.many(odd).max() < mixed.many(ordinary).min()
+    assert np.all(np.diff(mixed.many(np.sort(odd))) < 0)
     assert mixed.p(1.1) == pytest.approx(clean.p(1.1), rel=0.2)
+
+
+def test_a_few_in_which_something_was_found_are_counted_not_extrapolated() -> None:
+    rng = np.random.default_rng(6)
+    found = rng.random(5000) < 0.02  # most have nothing but noise
+    values = np.where(found, rng.uniform(3.0, 8.0, 5000), rng.normal(0.6, 0.2, 5000))
+    tail = Tail.of(values)
+    assert tail is not None
+    assert tail.p(3.0) == pytest.approx(0.02, rel=0.3) and tail.p(8.0) > 0.001 > tail.p(200.0)
 
 
 def test_stars_are_compared_with_those_of_their_signal_to_noise() -> None:

@@ -17,11 +17,11 @@ LEVELS: Array = np.unique(
         [np.arange(0.0, 0.94, 0.025), np.arange(0.95, 0.99, 0.0025), 1.0 - np.geomspace(0.01, 0.0005, 12), [1.0]]
     )
 )
-#: Above this quantile the tail is extrapolated; its steepness is measured from the second on (robust: up to 5 % of the
-#: reference may be what is looked for).
-_TAIL, _FROM = 0.95, 0.84
+#: Above the last of these quantiles the tail is extrapolated, as steeply as it falls between the first two or the last
+#: two, whichever is flatter.
+_FROM, _BEND, _TAIL = 0.84, 0.95, 0.99
 #: Steepness is bounded: ``ln(1 + z)`` in which the tail falls by a factor e.
-_LEAST, _MOST = 0.05, 1.0
+_LEAST, _MOST = 0.05, 1.5
 #: Fewer reference stars than this know nothing of a tail.
 ENOUGH = 50
 #: Bins of signal to noise in which median and width are measured: at most so many, of at least so many stars.
@@ -48,9 +48,10 @@ class Tail:
 
     Notes
     -----
-    Beyond the 95th percentile ``p(z) = 0.05 [(1 + z) / (1 + z_95)]^(-1/s)``: a Pareto tail, which a few heavy outliers
-    of ordinary stars do not fool as an exponential would. ``s`` is measured between the 84th and the 95th percentile,
-    so that anomalies among the reference stars, if there are some, do not flatten it.
+    Beyond the 99th percentile ``p(z) = 0.01 [(1 + z) / (1 + z_99)]^(-1/s)``: a Pareto tail, which a few heavy outliers
+    of ordinary stars do not fool as an exponential would. ``s`` is ``d ln(1 + z) / d ln(1/p)`` between the 84th and the
+    95th, or the 95th and the 99th percentile, the larger: some quantities have a bulk and then a few stars in which
+    something was found. Anomalies among the reference stars, if there are some, make a tail flatter, not steeper.
     """
 
     quantiles: Array
@@ -61,8 +62,11 @@ class Tail:
 
     def __post_init__(self) -> None:
         q = np.maximum.accumulate(np.asarray(self.quantiles, np.float64))
-        start, upper = (math.log1p(max(float(np.interp(level, LEVELS, q)), 0.0)) for level in (_TAIL, _FROM))
-        steep = (start - upper) / math.log((1.0 - _FROM) / (1.0 - _TAIL))
+        low, bend, start = (math.log1p(max(float(np.interp(level, LEVELS, q)), 0.0)) for level in (_FROM, _BEND, _TAIL))
+        steep = max(
+            (bend - low) / math.log((1.0 - _FROM) / (1.0 - _BEND)),
+            (start - bend) / math.log((1.0 - _BEND) / (1.0 - _TAIL)),
+        )
         object.__setattr__(self, "quantiles", q)
         object.__setattr__(self, "_start", start)
         object.__setattr__(self, "_steep", min(max(steep, _LEAST), _MOST))
