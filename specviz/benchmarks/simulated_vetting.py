@@ -116,8 +116,8 @@ def active_looks(
     seed: int = 0,
     learner: Learner | None = None,
 ) -> float:
-    """Looks of a reviewer who starts in the static order and, as soon as it can be learned, goes on in "like:CLASS",
-    made anew every ten labels; infinite where it takes more than ``most``.
+    """Looks of a reviewer who labels ten stars in the static order, goes on in "useful" until one star of the class is
+    found, and then in "like:CLASS", each made anew every ten labels; infinite where it takes more than ``most``.
 
     A star of the class that is wrongly named is found all the same (no order mends that), but teaches what is wrong.
     """
@@ -138,8 +138,11 @@ def active_looks(
             if found == need:
                 return float(len(labels))
         held = list(labels.values())
-        if len(held) >= LEAST and held.count(klass) >= LEAST_OF_CLASS and len(set(held)) > 1:
-            order = static_order(like(teach_one(known, labels, klass, seed, learner), klass, odd=score))
+        if len(held) >= LEAST and len(set(held)) >= LEAST_CLASSES:
+            if held.count(klass) >= LEAST_OF_CLASS:
+                order = static_order(like(teach_one(known, labels, klass, seed, learner), klass, odd=score))
+            else:
+                order = static_order(useful(teach(known, labels, seed=seed, learner=learner)))
     return float(len(labels))
 
 

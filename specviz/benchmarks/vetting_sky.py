@@ -111,13 +111,20 @@ def print_looks(known: Features, truth: NDArray[np.str_], score: ArrayLike, clas
     """Looks of each order, class by class."""
     found = []
     print("\nLooks until 80 % of a class are found")
-    print("  static: the ranking's order; active: learned anew every ten labels, starting from the static order;")
+    print(
+        "  static: the ranking's order; active: ten labels in that order, the most useful until one of the class is found,"
+    )
+    print(
+        "  then the most like it, made anew every ten labels; need: 80 % of the class, which no order can do better than;"
+    )
     print("  5 % wrong: the same with one answer in twenty wrong; random: expected, and where 90 % of draws lie")
-    print(f"  {'':<24}{'n':>4}{'static':>8}{'active':>8}{'gain':>7}{'5 % wrong':>11}{'gain':>7}{'random':>9}")
+    print(
+        f"  {'':<24}{'n':>4}{'need':>6}{'static':>8}{'active':>8}{'gain':>7}{'5 % wrong':>11}{'gain':>7}{'random':>9}"
+    )
     for klass in classes:
         one: Found = compare(known, truth, score, klass, seed=seed)
         found.append(one)
-        print(f"  {one.klass:<24}{one.n:>4}{one.static:>8,}{_looks(one.active):>8}{_gain(one.gain):>7}"
+        print(f"  {one.klass:<24}{one.n:>4}{one.need:>6}{one.static:>8,}{_looks(one.active):>8}{_gain(one.gain):>7}"
               f"{_looks(one.active_wrong):>11}{_gain(one.gain_wrong):>7}"
               f"{one.chance:>9,.0f} ({one.chance_low:,.0f} to {one.chance_high:,.0f})", flush=True)  # fmt: skip
     for title, kept in (

@@ -30,7 +30,7 @@ INVERSE_PENALTY = 0.01
 #: (a cosmic ray, an emission line) hardly moves an embedding; weights of 1 lose it among the directions.
 SCORE_WEIGHT = 3.0
 #: Every so many places of an order one is drawn at random, and one is the oddest that is left.
-BY_CHANCE, BY_ODDITY = 10, 5
+BY_CHANCE, BY_ODDITY = 20, 10
 #: Uncertain stars among which those that are put first are chosen to be unlike each other, and how many are.
 _POOL, _DIVERSE = 400, 40
 _EXTRA = "pip install 'jupyter-specviz[vet]'"
@@ -248,8 +248,8 @@ def counted(labels: Mapping[int, str]) -> dict[str, int]:
 def like(lesson: Lesson, klass: str, *, seen: ArrayLike | None = None, odd: ArrayLike | None = None) -> Floats:
     """Scores (n,) that put the stars first that are most like a class; the larger, the earlier; NaN: unknown.
 
-    Every tenth place is for a star drawn at random (:func:`drawn`), every fifth for the oddest: where the class cannot
-    be seen in the embeddings, that keeps the order from being much worse than the one by oddity.
+    Every twentieth place is for a star drawn at random (:func:`drawn`), every tenth for the oddest that is left, should
+    the class not be seen in what stars are compared by.
 
     Parameters
     ----------
@@ -266,7 +266,7 @@ def like(lesson: Lesson, klass: str, *, seen: ArrayLike | None = None, odd: Arra
 def useful(lesson: Lesson, *, seen: ArrayLike | None = None) -> Floats:
     """Scores (n,) that put the stars first whose label would teach most: those between classes, unlike each other.
 
-    ``seen`` as in :func:`like`. Every tenth place is for a star drawn at random.
+    ``seen`` as in :func:`like`. Every twentieth place is for a star drawn at random.
     """
     done = _finished(lesson, seen)
     unsure = lesson.unsure if len(lesson.classes) > 1 else -np.abs(lesson.margins[:, 0])

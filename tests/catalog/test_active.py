@@ -130,11 +130,11 @@ def test_like_brings_the_class_and_leaves_places_to_others(cloud: Any) -> None:
     order = list(np.argsort(-like(lesson, "b", odd=odd)))
     by_margin = [r for r in np.argsort(-lesson.margin("b"), kind="stable") if r not in lesson.labels]
     chance = next(r for r in drawn(N) if r not in lesson.labels)
-    assert order[:2] == by_margin[:2] and order[2] == 390
-    assert {390, 391, chance} <= set(order[:10])
-    assert (names[order[:30]] == "b").sum() >= 15  # 35 of 360 are left: 3 would be there by chance
+    assert order[:6] == by_margin[:6] and 390 in order[6:9]
+    assert {390, 391, chance} <= set(order[:20])
+    assert (names[order[:30]] == "b").sum() >= 18  # 35 of 360 are left: 3 would be there by chance
     plain = list(np.argsort(-like(lesson, "b")))
-    assert plain[:9] == by_margin[:9] and plain[9] == chance
+    assert plain[:18] == by_margin[:18] and chance in plain[18:20]
 
 
 def test_useful_brings_the_unsure_and_not_ten_of_the_same(cloud: Any) -> None:
