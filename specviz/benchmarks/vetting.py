@@ -3,7 +3,8 @@
 *Next star*: from the keydown of Enter to the frame after which the next star's name stands in the page and its
 spectrum is drawn on the canvas. *Line windows*: to the frame in which the line windows are the next star's. *Label*:
 from the keydown of a quality to the frame in which its button is pressed; the label is on disk by then. Keys are real
-ones (the browser's input, not events made by a script), labels go into a journal with a sync to disk at each key.
+ones (the browser's input, not events made by a script), labels go into a journal with a sync to disk at each key. The
+same run times a click on a plain anywidget, as :mod:`specviz.benchmarks.doors` does: ratios differ less between loads.
 """
 
 from __future__ import annotations
@@ -175,6 +176,8 @@ def measure(jupyter: Jupyter, browser: Any, stars: int = STARS, look: float = LO
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print the table."""
+    from .doors import CLICKS, REFERENCE
+    from .doors import measure as plain_clicks
     from .explorer import AIMS, Line, table
 
     parser = argparse.ArgumentParser(prog="python -m specviz.benchmarks.vetting", description=__doc__)
@@ -189,9 +192,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         open_browser() as browser,
         Jupyter(Path(folder)).start(None) as jupyter,
     ):
+        plain = plain_clicks(jupyter, browser, REFERENCE, CLICKS)
         timings = measure(jupyter, browser, arguments.stars, arguments.look)
     AIMS["vetting: Enter to next star"] = (AIM, None)
     lines = [
+        Line("plain anywidget: click", plain.clicks),
         Line("vetting: Enter to next star", timings.star),
         Line("vetting: Enter to its line windows", timings.windows),
         Line("vetting: quality key to label", timings.label),
