@@ -111,13 +111,11 @@ def print_looks(known: Features, truth: NDArray[np.str_], score: ArrayLike, clas
     """Looks of each order, class by class."""
     found = []
     print("\nLooks until 80 % of a class are found")
+    print("  static: the ranking's order. active: ten labels in that order, the most useful until one of the class")
     print(
-        "  static: the ranking's order; active: ten labels in that order, the most useful until one of the class is found,"
+        "  is found, then the most like it, made anew every ten labels. need: 80 % of the class; no order does better."
     )
-    print(
-        "  then the most like it, made anew every ten labels; need: 80 % of the class, which no order can do better than;"
-    )
-    print("  5 % wrong: the same with one answer in twenty wrong; random: expected, and where 90 % of draws lie")
+    print("  5 % wrong: the same with one answer in twenty wrong. random: expected, and where 90 % of draws lie.")
     print(
         f"  {'':<24}{'n':>4}{'need':>6}{'static':>8}{'active':>8}{'gain':>7}{'5 % wrong':>11}{'gain':>7}{'random':>9}"
     )
