@@ -29,7 +29,7 @@ def test_it_is_of_these_weights_and_knows_simulated_and_real_stars() -> None:
     ("name", "kind", "by"),
     [
         ("demo 2218", "DA white dwarf", {"cross_modal", "latent", "misfit"}),
-        ("demo 1022", "T Tauri star", {"emission"}),
+        ("demo 1022", "T Tauri star", {"emission", "misfit"}),
         ("demo 277", "carbon star", {"latent"}),
         ("demo 589", "double-lined binary", {"double_lines"}),
         ("demo 793", "dead arm", {"misfit"}),
@@ -40,6 +40,7 @@ def test_planted_anomalies_are_beyond_the_ordinary_stars(name: str, kind: str, b
     assert star.catalogue["anomaly"] == kind
     oddity = OutlierScorer(api.default_engine()).of(specviz.analyse(star, samples=1000))
     assert oddity.leading in by and oddity.percentile > 98, oddity
+    assert min(oddity[score].rarity for score in by) < 0.01
     assert oddity.reference == "simulated stars" and str(oddity.n_reference)[:1] != "0"
 
 
