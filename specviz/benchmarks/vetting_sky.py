@@ -138,7 +138,7 @@ def print_looks(known: Features, truth: NDArray[np.str_], score: ArrayLike, clas
 
 def print_taught(known: Features, truth: NDArray[np.str_], score: ArrayLike, seed: int) -> None:
     """How much the labels of each order teach."""
-    print("\nMean average precision of the planted classes among the stars without a label, after so many labels")
+    print("\nMean average precision of the planted classes in half of the list, after so many labels of the other half")
     print(f"  {'labels chosen':<24}" + "".join(f"{n:>8}" for n in _LABELS))
     for by in ("static", "random", "useful"):
         seeds = range(seed, seed + (5 if by == "random" else 1))  # the mean of five draws
