@@ -43,7 +43,7 @@ class OutlierScorer:
         return f"<OutlierScorer {self._engine.name}, {words}>"
 
     def of(self, report: Report) -> Oddity:
-        """Why the star of a report is odd: 2 ms of CPU, with the detectors of lines 36 ms. Safe from several threads."""
+        """Why the star of a report is odd: 2 ms of CPU, with the detectors of lines 36 ms. Safe from any thread."""
         measures = self.measure(report)
         return judge(measures, self.reference_for(measures))
 
