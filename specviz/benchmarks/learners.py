@@ -57,9 +57,9 @@ def trees(values: Floats, of_class: NDArray[np.bool_], at: Floats) -> Floats:
 
 
 LEARNERS: dict[str, Learner] = {
-    "logistic, C = 0.1": margins_of,
-    "logistic, C = 0.01": partial(logistic, c=0.01),
-    "logistic, C = 1": partial(logistic, c=1.0),
+    "logistic, C = 0.01": margins_of,
+    "logistic, C = 0.001": partial(logistic, c=0.001),
+    "logistic, C = 0.1": partial(logistic, c=0.1),
     "support vectors": partial(support, width=1.0),
     "support vectors, wide": partial(support, width=0.3),
     "nearest neighbour": nearest,

@@ -25,7 +25,7 @@ LEAST, LEAST_CLASSES, LEAST_OF_CLASS = 10, 2, 1
 #: Directions of the embedding that are kept, and stars that each must be backed by.
 DIRECTIONS, STARS_A_DIRECTION = 64, 10
 #: Inverse strength of the regression's penalty on whitened directions.
-INVERSE_PENALTY = 0.1
+INVERSE_PENALTY = 0.01
 #: Weight of an outlier score beside a direction of the embedding, each of unit variance. What is seen in a few pixels
 #: (a cosmic ray, an emission line) hardly moves an embedding; weights of 1 lose it among the directions.
 SCORE_WEIGHT = 3.0
