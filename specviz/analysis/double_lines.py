@@ -40,7 +40,8 @@ class DoubleLines:
     ----------
     value : float
         Square root of the chi^2 that a second star saves, in units of what it saves at velocities where none can be
-        (at least of the noise): sigma. Less where the second star's light is so little that templates may lack it. NaN where there is no value.
+        (at least of the noise): sigma. Less where the second star's light is so little that templates may lack it. NaN
+        where there is no value.
     unit : str
         "σ".
     text : str
