@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import traitlets
 
 from specviz import __version__, api
+from specviz.app.session_widget import SessionWidget
 from specviz.archives.finder import Sky
-from specviz.doors.doc_host import DocHost
 from specviz.errors import OptionError, SpecvizError
 from specviz.session.pairing import Pair, PairSession
 from specviz.session.state import Notice
 from specviz.views.compare import CompareView
-from specviz.views.palette import PALETTES
 
 
-class Comparison(DocHost):
+class Comparison(SessionWidget):
     """Two stars side by side: show it as a cell's last line, or put it into any ipywidgets container.
 
     Attributes
@@ -29,31 +28,19 @@ class Comparison(DocHost):
         For programs: ``comparison.session.open(1, "demo 7")``.
     """
 
+    session: PairSession
     first = traitlets.Any(None, allow_none=True)
     second = traitlets.Any(None, allow_none=True)
 
     def __init__(self, session: PairSession, view: CompareView, *, theme: str = "auto") -> None:
-        self.session, self.view = session, view
-        self._unsubscribe: Callable[[], None] | None = None
-        palettes = {k: dict(v) for k, v in PALETTES.items()}
-        super().__init__(view.layout, palettes=palettes, theme=theme, on_close=self._end, spoken="Two stars compared")
-        view.connect(self._show)
+        super().__init__(session, view, theme=theme, spoken="Two stars compared")
         self.on_key(self._pressed, keys=view.KEYS)
         self.on_act(view.act)
         self.on_error(self._trouble)
-        self._unsubscribe = session.subscribe(self._follow)
-        self._follow(Pair(), session.state)
+        self._follow_session()
 
-    def _show(self, draw: Callable[[], None]) -> None:
-        with self.hold():
-            draw()
-
-    def _follow(self, _old: Any, _new: Any) -> None:
-        state = None
-        while state is not self.session.state:  # again, if another thread has changed it meanwhile
-            state = self.session.state
-            with self.hold_trait_notifications():
-                self.first, self.second = state.first.star, state.second.star
+    def _take(self, state: Pair) -> None:
+        self.first, self.second = state.first.star, state.second.star
 
     def _pressed(self, press: Any) -> None:
         if not press.field or press.key == "Escape":
@@ -74,18 +61,6 @@ class Comparison(DocHost):
         """Let the stars change places."""
         self.session.swap()
 
-    def set(self, **options: Any) -> None:
-        """Change how things are shown: ``flux="normalised"``, ``frame="rest"``, ``link_zoom=True``."""
-        self.session.set(**options)
-
-    def undo(self) -> bool:
-        """Take the last change of the view back; False if there is none."""
-        return self.session.undo()
-
-    def redo(self) -> bool:
-        """Make the change that was undone last again; False if there is none."""
-        return self.session.redo()
-
     def wait(self, timeout: float = 120.0) -> Pair:
         """Block until both stars are there or have failed."""
         return self.session.wait(timeout)
@@ -98,11 +73,7 @@ class Comparison(DocHost):
         return self.session.table()
 
     def _end(self) -> None:
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
-        self.view.close()
-        self.session.close()
+        super()._end()
         self.first = self.second = None
 
     def __repr__(self) -> str:

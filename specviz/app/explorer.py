@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,11 @@ from specviz.app.catalogue import Catalogue
 from specviz.app.comparing import Comparison, comparison
 from specviz.app.exporting import export, read_session, write_page
 from specviz.app.models_here import ModelsHere
+from specviz.app.session_widget import SessionWidget
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
 from specviz.doors.bokeh_private import BOKEH_SCRIPTS
-from specviz.doors.doc_host import DocHost
 from specviz.doors.environment import at_prompt
 from specviz.doors.runtime import Runtime
 from specviz.errors import OptionError, SpecvizError
@@ -27,7 +27,6 @@ from specviz.session.session import Session
 from specviz.session.sharing import DEFAULT_MODEL, code_cell
 from specviz.session.state import State
 from specviz.views.explorer import ExplorerView, Surroundings
-from specviz.views.palette import PALETTES
 
 if TYPE_CHECKING:
     from specviz.app.samp import SampLink
@@ -38,7 +37,7 @@ SETTLE = 0.15  # seconds that the first picture waits for its star
 LATEST = 1.5  # seconds after which the panels below the spectra are built, view or no view
 
 
-class Explorer(DocHost):
+class Explorer(SessionWidget):
     """The Explorer as an ipywidget: show it as a cell's last line, or put it into any ipywidgets container.
 
     Attributes
@@ -53,25 +52,21 @@ class Explorer(DocHost):
         For programs: ``explorer.session.open("demo 7")``, ``.next()``, ``.choose(0)``, ``.wait()``.
     """
 
+    session: Session
+    view: ExplorerView
     star = traitlets.Any(None, allow_none=True)
     report = traitlets.Any(None, allow_none=True)
     selection = traitlets.Any(None, allow_none=True)
 
     def __init__(self, session: Session, world: Surroundings, *, theme: str = "auto") -> None:
-        self.session = session
-        self._unsubscribe: Callable[[], None] | None = None
         self._samp: SampLink | None = None
         self._timer = threading.Timer(LATEST, self._complete_late)
         self._timer.daemon = True
-        self.view = ExplorerView(session, world, staged=True)
+        view = ExplorerView(session, world, staged=True)
         session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
-        super().__init__(
-            self.view.layout, palettes={k: dict(v) for k, v in PALETTES.items()}, theme=theme, on_close=self._end
-        )
-        self.view.connect(self._show)
-        listen(self, self.view, session)
-        self._unsubscribe = session.subscribe(self._follow)
-        self._follow(State(), State())
+        super().__init__(session, view, theme=theme)
+        listen(self, view, session)
+        self._follow_session()
         # No view may come, or say so late, while a long cell runs.
         self._timer.start()
 
@@ -86,27 +81,12 @@ class Explorer(DocHost):
         with self.hold(later=True):
             self.view.build_all()
 
-    def _show(self, draw: Callable[[], None], later: bool = False) -> None:
-        with self.hold(later=later):
-            draw()
-
-    def _follow(self, _old: State, _new: State) -> None:
-        state = None
-        while state is not self.session.state:  # again, if another thread has changed it meanwhile
-            state = self.session.state
-            with self.hold_trait_notifications():
-                self.star, self.report, self.selection = state.star, state.report, state.neighbour_star
+    def _take(self, state: State) -> None:
+        self.star, self.report, self.selection = state.star, state.report, state.neighbour_star
 
     def show(self, target: Any) -> None:
         """Show another star: a name, a path, a Star or a Spectrum."""
         self.session.open(target)
-
-    def set(self, **options: Any) -> None:
-        """Change how things are shown, as its controls do: ``explorer.set(flux="normalised", smooth=2)``.
-
-        The options are those of :class:`specviz.session.view_options.ViewOptions`.
-        """
-        self.session.set(**options)
 
     def filter_similar(self, text: str = "") -> int:
         """List only similar stars that meet conditions: ``explorer.filter_similar("teff 5000..6000 snr>50 class G")``.
@@ -121,14 +101,6 @@ class Explorer(DocHost):
         None searches all stars again.
         """
         self.session.select_region(xs, ys, plane)
-
-    def undo(self) -> bool:
-        """Take the last change of the view back; False if there is none."""
-        return self.session.undo()
-
-    def redo(self) -> bool:
-        """Make the change that was undone last again; False if there is none."""
-        return self.session.redo()
 
     def use_model(self, name: str) -> None:
         """Let another model of ``specviz models list`` read the star on screen, and every star after it."""
@@ -249,11 +221,7 @@ class Explorer(DocHost):
             self._samp.close()
             self._samp = None
         self._timer.cancel()
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
-        self.view.close()
-        self.session.close()
+        super()._end()
         self.star = self.report = self.selection = None
 
     def __repr__(self) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import traitlets
 
 from specviz import api
+from specviz.app.session_widget import SessionWidget
 from specviz.app.vetting_wiring import begin, listen, make_session, world_of
 from specviz.app.work_lists import vet_list
 from specviz.doors.bokeh_private import BOKEH_SCRIPTS
-from specviz.doors.doc_host import DocHost
 from specviz.doors.environment import at_prompt
 from specviz.doors.runtime import Runtime
 from specviz.errors import OptionError, SpecvizError
@@ -24,7 +24,6 @@ from specviz.session.vetting.label_tables import history_table, label_table
 from specviz.session.vetting.learned import Learned
 from specviz.session.vetting.session import VetSession
 from specviz.session.vetting.values import Label, Progress
-from specviz.views.palette import PALETTES
 from specviz.views.vetting_view import VettingView
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ SETTLE = 0.15  # seconds that the first picture waits for its star
 SPOKEN = "Vetting a list of stars"
 
 
-class Vetting(DocHost):
+class Vetting(SessionWidget):
     """A list that is labelled, as an ipywidget: show it as a cell's last line.
 
     Every method is one that a key or a button calls; what it writes is on disk when it returns.
@@ -53,35 +52,24 @@ class Vetting(DocHost):
         For programs: ``vetting.session.state.vet`` is all that is known of the list.
     """
 
+    session: VetSession
+    view: VettingView
     star = traitlets.Any(None, allow_none=True)
     report = traitlets.Any(None, allow_none=True)
     said = traitlets.Any(Label())
     progress = traitlets.Any(Progress(0, 0))
 
     def __init__(self, session: VetSession, world: Any, *, theme: str = "auto") -> None:
-        self.session = session
-        self._unsubscribe: Callable[[], None] | None = None
-        self.view = VettingView(session, world)
+        view = VettingView(session, world)
         session.settle(SETTLE)  # a star that is nearly there is in the first picture, not drawn after it
-        palettes = {k: dict(v) for k, v in PALETTES.items()}
-        super().__init__(self.view.layout, palettes=palettes, theme=theme, on_close=self._end, spoken=SPOKEN)
-        self.view.connect(self._show)
-        listen(self, self.view, session, self.close)
-        self._unsubscribe = session.subscribe(self._follow)
-        self._follow(State(), State())
+        super().__init__(session, view, theme=theme, spoken=SPOKEN)
+        listen(self, view, session, self.close)
+        self._follow_session()
 
-    def _show(self, draw: Callable[[], None], later: bool = False) -> None:
-        with self.hold(later=later):
-            draw()
-
-    def _follow(self, _old: State, _new: State) -> None:
-        state = None
-        while state is not self.session.state:  # again, if another thread has changed it meanwhile
-            state = self.session.state
-            with self.hold_trait_notifications():
-                self.star, self.report = state.star, state.report
-                if state.vet is not None:
-                    self.said, self.progress = state.vet.label, state.vet.progress
+    def _take(self, state: State) -> None:
+        self.star, self.report = state.star, state.report
+        if state.vet is not None:
+            self.said, self.progress = state.vet.label, state.vet.progress
 
     # ------------------------------------------------------------------ what a person says
     def label(self, *arguments: Any, **options: Any) -> Label:
@@ -256,24 +244,9 @@ class Vetting(DocHost):
         return self.session.consensus()
 
     # ------------------------------------------------------------------ how it is shown
-    def set(self, **options: Any) -> None:
-        """Change how things are shown, as its controls do: ``vetting.set(flux="normalised", smooth=2)``.
-
-        The options are those of :class:`specviz.session.view_options.ViewOptions`.
-        """
-        self.session.set(**options)
-
     def set_window(self, window: int | None) -> None:
         """Look at a line window (its number), or at none."""
         self.session.set_window(window)
-
-    def undo(self) -> bool:
-        """Take the last change of the view back (:meth:`undo_label` takes labels back); False if there is none."""
-        return self.session.undo()
-
-    def redo(self) -> bool:
-        """Make the change of the view that was undone last again; False if there is none."""
-        return self.session.redo()
 
     def wait(self, timeout: float = 120.0) -> State:
         """Block until the star that was asked for is on screen, or has failed."""
@@ -285,11 +258,7 @@ class Vetting(DocHost):
         return Path(self.session.vet.path)
 
     def _end(self) -> None:
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
-        self.view.close()
-        self.session.close()
+        super()._end()
         self.star = self.report = None
 
     def __repr__(self) -> str:
