@@ -28,6 +28,8 @@ FLOOR, FLOOR_COOL = 0.015, 0.03
 MOST_IN_ONE = 0.62
 #: Redshifts of galaxies that are tried.
 REDSHIFTS = (0.004, 0.36)
+#: No line of a galaxy counts for more sigma than this: one cosmic ray is no galaxy.
+_MOST = 8.0
 #: Half of the window that a sharp line and a constant are fitted in, pixels.
 _SHARP = 7
 _SMOOTH, _BLOCK = 81, 200
@@ -96,7 +98,7 @@ class Excess:
         self.area = np.array([f[0] for f in filtered])
         # What templates lack looks like lines, too: the spread of z about each pixel, where it is above the noise.
         z = np.array([f[1] for f in filtered])
-        self.z = z / _spread(z, good)
+        self.z, self._raw = z / _spread(z, good), z
         filtered = [self._sharp(width) for width in WIDTHS[:2]]
         self.sharp_area = np.array([f[0] for f in filtered])
         z = np.array([f[1] for f in filtered])
@@ -158,17 +160,20 @@ class Excess:
             own = self.absorbed[max(peak - half, 0) : peak + half + 1]
             absorbed = float(own @ kernel[: own.size]) / float((kernel**2).sum()) * float(kernel.sum()) * pixel
             error = float(np.hypot(error, doubt * max(absorbed, 0.0)))
-        raw = 2.355 * self._best_width(peak, k, source) * PIXEL
+        raw = 2.355 * self._best_width(peak, k, sharp) * PIXEL
         fwhm = float(np.sqrt(raw**2 - self._own_width**2)) if raw > 1.05 * self._own_width else NAN
         sigma = width / error if error > 0 and z > 0 else min(z, 0.0)
         height = float(self.excess[peak - 1 : peak + 2].max() + 1.0 - self.absorbed[peak])
         return LineMeasure(line.name, wave, width, error, fwhm, (peak - place) * PIXEL, float(sigma), height)
 
-    def _best_width(self, peak: int, k: int, source: Array) -> float:
+    def _best_width(self, peak: int, k: int, sharp: bool) -> float:
         """Sigma in pixels, between those tried: the top of a parabola through z over ln(width)."""
-        if not 0 < k < len(source) - 1:
+        if sharp:
             return WIDTHS[k]
-        x, y = np.log(WIDTHS[k - 1 : k + 2]), source[k - 1 : k + 2, peak]
+        k = int(np.argmax(self._raw[:, peak]))
+        if not 0 < k < len(WIDTHS) - 1:
+            return WIDTHS[k]
+        x, y = np.log(WIDTHS[k - 1 : k + 2]), self._raw[k - 1 : k + 2, peak]
         c = np.polyfit(x, y, 2)
         return float(np.exp(np.clip(-0.5 * c[1] / c[0], x[0], x[2]))) if c[0] < 0 else WIDTHS[k]
 
@@ -184,20 +189,23 @@ class Excess:
     def galaxy(self) -> tuple[float, float]:
         """Significance and redshift of the best set of a galaxy's lines: three lines at least."""
         up = self.excess * np.sqrt(self.weight) > 1.0
-        z = np.where(up & (np.roll(up, 1) | np.roll(up, -1)), np.clip(self.sharp.max(axis=0), 0.0, 8.0), 0.0)
+        z = np.where(up & (np.roll(up, 1) | np.roll(up, -1)), np.maximum(self.sharp.max(axis=0), 0.0), 0.0)
         n = z.size
         steps = np.arange(int(np.log10(1 + REDSHIFTS[0]) / 1e-4), int(np.log10(1 + REDSHIFTS[1]) / 1e-4))
-        total, count, clean = np.zeros(steps.size), np.zeros(steps.size), np.zeros(steps.size)
+        score, height, count, clean = (np.zeros(steps.size) for _ in range(4))
         for line in GALAXY:
             place = np.rint((np.log10(line.wavelength) - FIRST) / 1e-4).astype(int) + steps
             seen = np.where((place >= 2) & (place < n - 2), z[np.clip(place, 0, n - 1)], 0.0)
             sky = place > _HYDROXYL  # a comb of hydroxyl lines, a few of which fit any redshift
-            total += np.where(sky, 0.4, 1.0) * seen
+            score += np.where(sky, 0.4, 1.0) * np.minimum(seen, _MOST)
+            height += np.minimum(seen, 10.0 * _MOST)
             count += seen > 3.0
             clean += (seen > 3.0) & ~sky
-        score = np.where((count >= 3) & (clean >= 2), total / np.sqrt(len(GALAXY)), 0.0)
+        score = np.where((count >= 3) & (clean >= 2), score / np.sqrt(len(GALAXY)), 0.0)
         best = int(np.argmax(score))
-        return float(score[best]), float(10.0 ** (1e-4 * steps[best]) - 1.0)
+        near = slice(max(best - 8, 0), best + 9)  # of velocities that are as good, that where the lines are highest
+        top = near.start + int(np.argmax(np.where(score[near] > 0, height[near], 0.0)))
+        return float(score[best]), float(10.0 ** (1e-4 * steps[top]) - 1.0)
 
 
 def _gaussian(width: float, half: int) -> Array:
