@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from specviz.analysis.line_templates import FITTED, HALF_PIXEL, MARGIN, VSINI, TemplateBank
+from specviz.analysis.line_templates import FITTED, HALF_PIXEL, MARGIN, VSINI, TemplateBank, product
 from specviz.analysis.one_star import OneStar, one_star
 from specviz.analysis.report import Reason
 from specviz.errors import SpecvizError
@@ -130,7 +130,7 @@ class _Pair:
         self.star, bank = star, star.bank
         self.root = np.sqrt(star.weight).astype(np.float32)
         self.basis = self._directions()
-        self.y = self._left(star.lines.astype(np.float32) * self.root)
+        self.y = self._left((star.lines.astype(np.float32) * self.root)[None])[0]
         shifts = np.arange(-NEAR, NEAR + 1)
         self.kinds = which = _companions(bank, star.best)
         rows = np.concatenate([bank.shifted(star.shift + int(k))[which] for k in shifts])
@@ -153,14 +153,14 @@ class _Pair:
         star = self.star
         near = star.bank.shifted(star.shift)[star.near] * self.root
         difference = near[1:] - near[0]
-        values, vectors = np.linalg.eigh((difference @ difference.T).astype(np.float64))
+        values, vectors = np.linalg.eigh(product(difference, difference.T).astype(np.float64))
         keep = np.flatnonzero(values > 1e-5 * values[-1])[-DIRECTIONS:]
-        out = (vectors[:, keep] / np.sqrt(values[keep])).T.astype(np.float32) @ difference
-        return np.asarray(out, np.float32)
+        mix = (vectors[:, keep] / np.sqrt(values[keep])).T.astype(np.float32)
+        return np.asarray(product(mix, difference), np.float32)
 
     def _left(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the directions leave of rows."""
-        return np.asarray(rows - (rows @ self.basis.T) @ self.basis, np.float32)
+        """What the directions leave of rows (k, n)."""
+        return np.asarray(rows - product(product(rows, self.basis.T), self.basis), np.float32)
 
     def _one(self) -> tuple[float, NDArray[np.float32]]:
         """What one star explains of chi^2, over rotations and velocities; and its lines."""
@@ -171,7 +171,7 @@ class _Pair:
         )  # fmt: skip
         shifts = range(-3, 4)
         rows = self._left(np.concatenate([bank.shifted(star.shift + k)[same] for k in shifts]) * self.root)
-        b = rows @ self.y
+        b = product(rows, self.y)
         g = np.maximum(np.einsum("ij,ij->i", rows, rows), 1e-9)
         gain = np.where(b > 0, b * b / g, 0.0)
         # Rotations and velocities are sampled: a pair of neighbouring samples stands for what lies between them.
@@ -180,8 +180,8 @@ class _Pair:
         return float(_between(rows, b, g, gain, len(same))), chosen
 
     def _two(self) -> tuple[float, int, int, tuple[float, float, Array]]:
-        gram = (self.templates @ self.templates.T).astype(np.float64)
-        b = (self.templates @ self.y).astype(np.float64)
+        gram = product(self.templates, self.templates.T).astype(np.float64)
+        b = product(self.templates, self.y).astype(np.float64)
         g = np.diag(gram)
         det = g[:, None] * g[None, :] - gram**2
         apart = np.abs(self.shift[:, None] - self.shift[None, :]) >= APART
@@ -204,8 +204,8 @@ class _Pair:
         t = self.broad
         tt = float(t @ t)
         rest = self.y - t * (float(t @ self.y) / tt)
-        rows = rows - (rows @ t)[:, None] * (t / tt)[None, :]
-        z = (rows @ rest) / np.sqrt(np.maximum(np.einsum("ij,ij->i", rows, rows), 1e-9))
+        rows = rows - product(rows, t)[:, None] * (t / tt)[None, :]
+        z = product(rows, rest) / np.sqrt(np.maximum(np.einsum("ij,ij->i", rows, rows), 1e-9))
         return float(np.sqrt(np.mean(z**2)))
 
     @property

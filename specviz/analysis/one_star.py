@@ -20,6 +20,7 @@ from specviz.analysis.line_templates import (
     VSINI,
     TemplateBank,
     high_pass,
+    product,
     smooth,
     template_bank,
 )  # fmt: skip
@@ -185,8 +186,8 @@ class _Correlation:
     def at(self, shift: int, which: slice | int = slice(None)) -> Array:
         """Of the templates ``which`` at a velocity, (K,)."""
         rows = slice(which, which + 1) if isinstance(which, int) else which
-        both = self.bank.shifted(shift)[rows] @ self._left
-        gg = self.bank.shifted(shift, "squares")[rows] @ self._weight - both[:, 1] ** 2
+        both = product(self.bank.shifted(shift)[rows], self._left)
+        gg = product(self.bank.shifted(shift, "squares")[rows], self._weight) - both[:, 1] ** 2
         return np.asarray(both[:, 0] / np.sqrt(np.maximum(gg * self._ff, 1e-12)), np.float64)
 
     def first_look(self) -> int:
@@ -195,8 +196,8 @@ class _Correlation:
         n, best = FITTED.stop - FITTED.start, (-np.inf, 0)
         for shift in range(-REACH, REACH + 1, 2):
             start = MARGIN - shift // 2
-            both = few[:, start : start + n] @ self._left
-            gg = squares[:, start : start + n] @ self._weight - both[:, 1] ** 2
+            both = product(few[:, start : start + n], self._left)
+            gg = product(squares[:, start : start + n], self._weight) - both[:, 1] ** 2
             best = max(best, (float(np.max(both[:, 0] / np.sqrt(np.maximum(gg, 1e-12)))), shift))
         return best[1]
 
@@ -210,12 +211,12 @@ def model_of(star: OneStar) -> Array:
     basis = star.bank.shifted(star.shift)[near].astype(np.float64)
     w = star.weight
     difference = basis[1:] - basis[0]
-    gram = (difference * w) @ difference.T
-    left = (difference * w) @ (star.lines - basis[0])
+    gram = product(difference * w, difference.T)
+    left = product(difference * w, star.lines - basis[0])
     ridge = 0.02 * np.trace(gram) / len(gram) + 1e-9
     share = np.linalg.solve(gram + ridge * np.eye(len(gram)), left)
     whole = star.bank.shifted(star.shift, "normal")[near].astype(np.float64)
-    out: Array = whole[0] + share @ (whole[1:] - whole[0])
+    out: Array = whole[0] + np.einsum("k,kn->n", share, whole[1:] - whole[0])
     return np.maximum(out, 0.02)
 
 

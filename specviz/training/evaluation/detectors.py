@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from specviz.analysis import double_lines, emission
 from specviz.analysis.double_lines import double_lines_of
 from specviz.analysis.emission import emission_of
 from specviz.analysis.one_star import one_star
@@ -85,7 +86,8 @@ def _demo(stars: int, each: int) -> tuple[float, float]:
     for kind, names in archive.anomalies().items():
         double, shining, _, _ = evaluate(_demo_spectra(archive, names[:each]))
         print(
-            f"  {kind:<24} n={len(double):<4} {np.mean(double > limits[0]):5.2f} {np.mean(shining > limits[1]):5.2f}"
+            f"  {kind:<24} n={len(double):<4} {np.mean(double > limits[0]):5.2f} {np.mean(shining > limits[1]):5.2f};"
+            f" {np.mean(double > double_lines.CLEAR):5.2f} {np.mean(shining > emission.CLEAR):5.2f};"
             f"   {np.isnan(double).sum()}"
         )
     _by_separation(archive, limits[0])
@@ -172,9 +174,13 @@ def _say_real(
         here = (teff >= low) & (teff < high) & np.isfinite(double)
         if here.any():
             parts = [
-                f"{label} {np.mean(v[here] > limit):.3f} above {limit:.1f} (median {np.median(v[here]):.1f}, "
+                f"{label} {np.mean(v[here] > limit):.3f} above {limit:.1f}, {np.mean(v[here] > clear):.3f} above "
+                f"{clear:g} (median {np.median(v[here]):.1f}, "
                 f"95 % {np.percentile(v[here], 95):.1f}, most {v[here].max():.1f})"
-                for label, v, limit in (("double", double, limits[0]), ("emission", shining, limits[1]))
+                for label, v, limit, clear in (
+                    ("double", double, limits[0], double_lines.CLEAR),
+                    ("emission", shining, limits[1], emission.CLEAR),
+                )
             ]
             print(f"  {low}-{high} K  n={here.sum():<5} " + "; ".join(parts))
 
