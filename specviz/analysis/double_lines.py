@@ -26,7 +26,7 @@ FAR = (18, 44)
 DIRECTIONS = 6
 #: Light of a second star, in units of the first one's, that templates can lack: added to its error in quadrature.
 LIGHT_FLOOR = 0.01
-#: From this value on the sentence says that the lines are double; fewer than 1 % of ordinary stars reach it
+#: From this value on the sentence says that the lines are double; fewer than 1 % of ordinary demo stars reach it
 #: (docs/detectors.md).
 CLEAR = 5.0
 NAN = float("nan")
