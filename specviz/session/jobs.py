@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakSet, finalize
 
 from specviz.archives.transport.monitor import Monitor, Step, watching
 from specviz.errors import CancelledError, SpecvizError
@@ -167,6 +167,9 @@ class Lane:
 
 
 _lanes: WeakSet[Lane] = WeakSet()
+# What registers last is called first at exit. The finalizers of weakref register with the first of them; torch has some
+# that fail while it is half imported, so they must come behind ours.
+finalize(_lanes, bool)
 
 
 @atexit.register
