@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from specviz.errors import SpecvizError
-from specviz.session.jobs import Job
+from specviz.session.jobs import Job, Lane
 from specviz.session.session import Session
 from specviz.session.state import Notice, State
 from specviz.session.vetting.journal import LabelJournal
@@ -72,6 +72,7 @@ class Writing(Session):
         super().__init__(engine, **options)
         self.journal = journal
         self._oddity = oddity
+        self._cold = True
         self._odds: OrderedDict[int, tuple[Any, Any]] = OrderedDict()  # id of a report -> it, and why its star is odd
         self._record = Record(journal)
         self._writing = threading.RLock()  # never taken inside the state's lock: see :meth:`_saying`
@@ -208,7 +209,9 @@ class Writing(Session):
         )
 
     def _update(self, **changes: Any) -> None:
-        """With another star comes what is said of it."""
+        """With another star comes what is said of it; the line of what was done last stays."""
+        if changes.get("call") == "":
+            changes.pop("call")
         with self._changing():
             before: State = self._state
             vet = changes.get("vet", before.vet)
@@ -247,6 +250,16 @@ class Writing(Session):
         self.prepared(star, report)
         if self._oddity is None or report.problem:
             return
+        if self._cold:  # the first one makes the templates of the detectors, seconds that nobody should wait for
+            self._cold = False
+            lane = Lane("specviz-odd", lambda job: lane.leave())
+            lane.put(Job("Why the first star is odd", lambda job: self._explain_odd(star, report)))
+            return
+        self._explain_odd(star, report)
+
+    def _explain_odd(self, star: Any, report: Any) -> None:
+        if self._oddity is None:
+            return
         try:
             odd = self._oddity(report)
         except SpecvizError:
@@ -256,6 +269,10 @@ class Writing(Session):
             self._odds[id(report)] = report, odd  # the report is kept, so that its id is not given to another
             while len(self._odds) > KEPT + AHEAD:
                 self._odds.popitem(last=False)
+        with self._changing():
+            vet = self._state.vet
+            if vet is not None and self._state.report is report and vet.odd is not odd:
+                self._update(vet=replace(vet, odd=odd))
 
     def _row(self, job: Job, position: int, target: Any, preparing: Job | None) -> dict[str, Any]:
         found = super()._row(job, position, target, preparing)
