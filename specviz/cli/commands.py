@@ -21,18 +21,7 @@ def add_serve(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("paths", metavar="PATH", nargs="*", help="spectra, or demo stars such as 'demo 1'")
-    parser.add_argument("--port", type=port, default=5006, help="default: %(default)s; 0 takes a free one")
-    parser.add_argument(
-        "--address",
-        default="127.0.0.1",
-        help="default: %(default)s (this machine only); another only on a network you trust",
-    )
-    parser.add_argument(
-        "--origin",
-        metavar="HOST",
-        action="append",
-        help="where pages come from if not from this address: a hub's or a proxy's name; may be given again",
-    )
+    add_door(parser)
     parser.add_argument(
         "--max-upload",
         metavar="MB",
@@ -40,18 +29,38 @@ def add_serve(commands: Any) -> None:
         default=64,
         help="of files a visitor sends at once; default: %(default)s",
     )
-    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
     parser.set_defaults(run=_serve)
+
+
+def add_door(parser: argparse.ArgumentParser, caution: str = "") -> None:
+    """Add the options of a command that serves a page; ``caution`` is what else to know before others may reach it."""
+    parser.add_argument("--port", type=port, default=5006, help="default: %(default)s; 0 takes a free one")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1",
+        help=f"default: %(default)s (this machine only); another only on a network you trust{caution}",
+    )
+    parser.add_argument(
+        "--origin",
+        metavar="HOST",
+        action="append",
+        help="where pages come from if not from this address: a hub's or a proxy's name; may be given again",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+
+
+def show_addresses() -> None:
+    """Let the log say where a page is served: who types the command must see it."""
+    log = logging.getLogger("specviz.doors")
+    if not log.handlers:
+        log.addHandler(logging.StreamHandler())
+    log.setLevel(logging.INFO)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     from specviz.app import serve
 
-    # The door says its address in the log; who types the command must see it.
-    log = logging.getLogger("specviz.doors")
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-    log.setLevel(logging.INFO)
+    show_addresses()
 
     paths = list(arguments.paths)
     serve(

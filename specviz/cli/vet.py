@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from typing import Any
 
-from specviz.cli.commands import port
+from specviz.cli.commands import add_door, show_addresses
 from specviz.cli.console import OK
 
 
@@ -35,31 +34,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--model", metavar="NAME", default="specclip-small", help="default: %(default)s")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps; default: %(default)s")
     parser.add_argument("--offline", action="store_true", help="ask no archive")
-    parser.add_argument("--port", type=port, default=5006, help="default: %(default)s; 0 takes a free one")
-    parser.add_argument(
-        "--address",
-        default="127.0.0.1",
-        help="default: %(default)s (this machine only); another only on a network you trust: visitors are asked their"
-        " name, nothing proves it",
-    )
-    parser.add_argument(
-        "--origin",
-        metavar="HOST",
-        action="append",
-        help="where pages come from if not from this address: a hub's or a proxy's name; may be given again",
-    )
-    parser.add_argument("--no-browser", action="store_true", help="print the address, open nothing")
+    add_door(parser, caution=": visitors are asked their name, nothing proves it")
     parser.set_defaults(run=_vet)
 
 
 def _vet(arguments: argparse.Namespace) -> int:
     from specviz.app.vetting_serving import serve_vet
 
-    # The door says its address in the log; who types the command must see it.
-    log = logging.getLogger("specviz.doors")
-    if not log.handlers:
-        log.addHandler(logging.StreamHandler())
-    log.setLevel(logging.INFO)
+    show_addresses()
 
     listed = arguments.list
     serve_vet(

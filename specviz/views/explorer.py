@@ -3,9 +3,8 @@ it."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
 from specviz.views.candidates import CandidateList
 from specviz.views.controls import column, models, shared_sheets
+from specviz.views.drawing import update_parts
 from specviz.views.explorer_keys import ExplorerKeys
 from specviz.views.face_off import FaceOffPanel
 from specviz.views.figures import cursor
@@ -38,7 +38,6 @@ from specviz.views.top_bar import TopBar
 from specviz.views.work_list import WorkList
 from specviz.views.xp_panel import XpPanel
 
-_log = logging.getLogger(__name__)
 Dispatch = Callable[..., None]  # (draw, later=False)
 
 
@@ -137,7 +136,7 @@ class ExplorerView:
             self._draw_below(self.session.state)  # before they are shown: drawn once
             self._arrange([panel.frame.root for panel in self._below])
             self._below.append(PlotSentences(self.lamost, self.xp, self.map))
-            self._update(self._below[-1:], State(), self._drawn_below)
+            update_parts(self._below[-1:], State(), self._drawn_below)
 
     def __getattr__(self, name: str) -> Any:
         # A program that asks for a panel below the spectra gets it, built or not.
@@ -223,22 +222,14 @@ class ExplorerView:
                 old = State()
             self._drawn = new
             first = [] if self._first is None else [self._first]
-            self._update((self.busy, self.notice, self.footer, self.hints, *first, *self._panels), old, new)
+            update_parts((self.busy, self.notice, self.footer, self.hints, *first, *self._panels), old, new)
 
     def _draw_below(self, new: State) -> None:
         with self._drawing:
             old = self._drawn_below
             if new is not old and self._below:
                 self._drawn_below = new
-                self._update(self._below, old, new)
-
-    @staticmethod
-    def _update(parts: Sequence[Any], old: State, new: State) -> None:
-        for part in parts:
-            try:
-                part.update(old, new)
-            except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
-                _log.exception("%s failed to draw", type(part).__name__)
+                update_parts(self._below, old, new)
 
     def _apply(self, draw: Callable[[], None]) -> None:
         """Draw what a panel has worked out on a thread of its own."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from specviz.errors import SpecvizError
 from specviz.session.state import Notice, State
 from specviz.views import stylesheet
 from specviz.views.controls import column, models, shared_sheets
+from specviz.views.drawing import update_parts
 from specviz.views.figures import cursor
 from specviz.views.footer import Footer
 from specviz.views.hint_bar import HintBar
@@ -152,7 +153,7 @@ class VettingView:
         old = self._drawn
         if new is not old:
             self._drawn = new
-            self._update(self._panels, old, new)
+            update_parts(self._panels, old, new)
             self._tell_saved(old, new)
 
     def _draw_rest(self, new: State) -> None:
@@ -160,15 +161,7 @@ class VettingView:
         old = self._drawn_later
         if new is not old:
             self._drawn_later = new
-            self._update(self._later, old, new)
-
-    @staticmethod
-    def _update(parts: Sequence[Any], old: State, new: State) -> None:
-        for part in parts:
-            try:
-                part.update(old, new)
-            except Exception:  # noqa: BLE001 - one panel that cannot draw leaves the others alone; the log has the traceback
-                _log.exception("%s failed to draw", type(part).__name__)
+            update_parts(self._later, old, new)
 
     def _prepare(self, star: Any, report: Any) -> None:
         """Work out what the next star will look like while a person looks at this one; on a worker's thread."""

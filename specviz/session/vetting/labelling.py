@@ -177,7 +177,7 @@ class Labelling(Queueing):
                 self._update(vet=self._told_of(replace(self.vet, blind=bool(blind))))
             at, rows = self._state.position, self.vet.rows
             key = rows[at].key if at is not None and at < len(rows) else ""
-            self._write([(key, "blind", bool(blind))], step=False)
+            self._write([(key, "blind", bool(blind))])
 
     @told
     def set_move_on(self, on: bool = True) -> None:

@@ -237,8 +237,8 @@ class Learning(Labelling):
             known = self.vet.learned or Learned()
             self._update(vet=replace(self.vet, learned=replace(known, running="", progress=None, problem=problem)))
 
-    def _write(self, changes: Sequence[tuple[str, str, Any]], *, step: bool = True, undoes: str = "") -> bool:
-        written = super()._write(changes, step=step, undoes=undoes)
+    def _write(self, changes: Sequence[tuple[str, str, Any]], *, undoes: str = "") -> bool:
+        written = super()._write(changes, undoes=undoes)
         if written and any(kind in ("done", "undo", "redo") for _, kind, _ in changes):
             with self._changing():
                 self._since += 1

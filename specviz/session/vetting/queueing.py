@@ -87,7 +87,7 @@ class Queueing(Writing):
         with self._saying():  # of two who go at once, the later one is on screen and in the journal
             vet = self.vet
             if 0 <= position < len(vet.rows) and vet.rows[position].key != self._record.last_open:
-                self._write([(vet.rows[position].key, "open", position)], step=False)
+                self._write([(vet.rows[position].key, "open", position)])
             return super().go(position)
 
     @told

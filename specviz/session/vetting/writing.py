@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -117,10 +118,10 @@ class Writing(Session):
             return
         super()._changed(old, new)
 
-    def _write(self, changes: Sequence[tuple[str, str, Any]], *, step: bool = True, undoes: str = "") -> bool:
+    def _write(self, changes: Sequence[tuple[str, str, Any]], *, undoes: str = "") -> bool:
         """Put events into the journal, then on screen; False if the disk would not have them (the view says so).
 
-        They are one step, which is taken back as one (``step`` is for the reader: looks are no step of anybody).
+        They are one step, which is taken back as one; what is only a look ("open", "blind") is no step of anybody.
         """
         with self._saying():
             if not changes:
@@ -286,7 +287,7 @@ class Writing(Session):
             return ()
         place = vet.place(position)
         behind = vet.order if place is None else vet.order[place + 1 :]
-        return tuple(p for p in behind if not vet.rows[p].label.done)[:AHEAD]
+        return tuple(islice((p for p in behind if not vet.rows[p].label.done), AHEAD))
 
     def close(self) -> None:
         with self._writing:  # after what is being said
