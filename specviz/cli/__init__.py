@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from specviz import __version__
-from specviz.cli import analyse, archives, commands, doctor, embed, labels, models, outliers, vet
+from specviz.cli import analyse, archives, catalog, commands, doctor, embed, labels, models, outliers, vet
 from specviz.cli.console import OK, TROUBLE, USAGE, complain
 from specviz.errors import SpecvizError, UnknownModelError
 
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     vet.add_parser(commands_)
     labels.add_parser(commands_)
     models.add_models(commands_)
-    models.add_catalog(commands_)
+    catalog.add_parser(commands_)
     doctor.add_parser(commands_)
     commands_.add_parser("train", help="make the weights of the default model (specviz train --help)", add_help=False)
     commands_.add_parser("evaluate", help="measure a model on held-out stars (specviz evaluate --help)", add_help=False)

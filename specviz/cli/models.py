@@ -1,4 +1,4 @@
-"""``specviz models`` and ``specviz catalog``: the released SpecCLIP and its test spectra, brought here and checked."""
+"""``specviz models``: the released SpecCLIP, brought here and checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from specviz.models.installed import Manifest
 
 _OFFICIAL = "specclip-official"
-_CATALOGS = ("specclip-test", "specclip-test-small")
 
 
 def add_models(commands: Any) -> None:
@@ -32,7 +31,7 @@ def add_models(commands: Any) -> None:
 
     pull = actions.add_parser("pull", help="fetch a released model and convert it", allow_abbrev=False)
     pull.add_argument("name", metavar="NAME", nargs="?", default=_OFFICIAL, help="default: %(default)s")
-    _where(pull)
+    add_origin(pull)
     _trust(pull)
     pull.add_argument("--keep", action="store_true", help="keep the official files after they were converted")
     pull.add_argument("--again", action="store_true", help="even if it is here")
@@ -74,22 +73,8 @@ def add_models(commands: Any) -> None:
     remove.set_defaults(run=_remove)
 
 
-def add_catalog(commands: Any) -> None:
-    """Add ``catalog`` and its own subcommands."""
-    parser = commands.add_parser(
-        "catalog",
-        help="fetch the test spectra of the released SpecCLIP",
-        description="Pairs of LAMOST and Gaia XP spectra that the released SpecCLIP was tested on.",
-        allow_abbrev=False,
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    pull = actions.add_parser("pull", help="fetch one", allow_abbrev=False)
-    pull.add_argument("name", metavar="NAME", choices=_CATALOGS, help=" (82,057 pairs, 494 MB) or ".join(_CATALOGS))
-    _where(pull)
-    pull.set_defaults(run=_pull_catalog)
-
-
-def _where(parser: argparse.ArgumentParser) -> None:
+def add_origin(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a release comes from."""
     parser.add_argument("--from", dest="source", metavar="FOLDER", type=Path, help="a local copy: nothing is fetched")
     parser.add_argument("--endpoint", metavar="URL", help="a mirror of the hub (default: HF_ENDPOINT, else the hub)")
     parser.add_argument("--revision", default="main", help="branch, tag or commit (default: %(default)s)")
@@ -104,7 +89,7 @@ def _trust(parser: argparse.ArgumentParser) -> None:
     )
 
 
-class _Bytes(Progress):
+class Bytes(Progress):
     """``1.23/4.53 GB file`` on stderr."""
 
     def __init__(self) -> None:
@@ -146,7 +131,7 @@ def _list(_: argparse.Namespace) -> int:
 def _pull(arguments: argparse.Namespace) -> int:
     from specviz.models.hub.pull import pull
 
-    progress = _Bytes()
+    progress = Bytes()
     try:
         done = pull(
             arguments.name,
@@ -170,7 +155,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     from specviz.models.installed import model_folder
     from specviz.models.specclip.convert import convert_release
 
-    progress = _Bytes()
+    progress = Bytes()
     progress.begin("convert")
     target = arguments.to or model_folder(_OFFICIAL)
     try:
@@ -219,7 +204,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     named = Path(arguments.name)
     folder = named if arguments.name not in INSTALLABLE and named.is_dir() else model_folder(arguments.name)
-    progress = _Bytes()
+    progress = Bytes()
     progress.begin("verify")
     try:
         checks = verify(folder, stars=arguments.stars, progress=progress.told)
@@ -286,24 +271,4 @@ def _remove(arguments: argparse.Namespace) -> int:
     from specviz.models.installed import remove
 
     print(f"removed {arguments.name}: {remove(arguments.name) / 1e9:.2f} GB are free again")
-    return OK
-
-
-def _pull_catalog(arguments: argparse.Namespace) -> int:
-    from specviz.models.hub.pull import pull_catalog
-
-    progress = _Bytes()
-    progress.begin("download" if arguments.source is None else "copy")
-    try:
-        files = pull_catalog(
-            arguments.name,
-            source=arguments.source,
-            endpoint=arguments.endpoint,
-            revision=arguments.revision,
-            progress=progress.told,
-        )
-    finally:
-        progress.close()
-    for path in files:
-        print(path)
     return OK

@@ -42,7 +42,9 @@ ONLY_IN = {
     "IPython": {"doors", "app"},
 }
 #: Too slow, or too talkative, for the top of any file.
-NEVER_AT_TOP = {"astroquery", "pyvo", "specutils", "gaiaxpy", "sklearn", "pandas", "IPython"}
+NEVER_AT_TOP = {"astroquery", "pyvo", "specutils", "gaiaxpy", "sklearn", "pandas", "IPython"} | {
+    "pyarrow", "faiss", "umap", "pacmap", "hdbscan", "lsdb", "hats", "dask", "distributed", "numba", "datashader",
+}  # fmt: skip
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "stuff"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

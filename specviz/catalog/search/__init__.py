@@ -1,0 +1,1 @@
+"""Which stars of a catalogue look most like one, among a hundred or a hundred million."""

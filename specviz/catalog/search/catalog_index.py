@@ -1,0 +1,163 @@
+"""``CatalogIndex``: the stars of a catalogue on disk, asked as a :class:`specviz.catalog.index.SimilarityIndex` is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from specviz.catalog.index import RESULT_COLUMNS
+from specviz.catalog.planes import Planes
+from specviz.catalog.search.exact import ExactSearch, Searcher
+from specviz.catalog.store.star_catalog import StarCatalog
+from specviz.errors import CatalogError
+
+#: Degrees within which two positions are one star: LAMOST's fibres are 3.3 arcsec wide, Gaia's positions far better.
+_SAME = 2.0 / 3600.0
+#: Columns that hold words; of a star that has none, they are empty.
+_TEXT = frozenset({"object_id", "class"})
+
+
+class CatalogIndex:
+    """One survey of a :class:`StarCatalog`: similar stars, the planes in which they are drawn, which row is a star.
+
+    Parameters
+    ----------
+    catalog : StarCatalog
+    survey : str
+        Whose embeddings are searched.
+
+    Attributes
+    ----------
+    catalog : StarCatalog
+    survey, model_sha256 : str
+    searcher : Searcher
+    """
+
+    def __init__(self, catalog: StarCatalog, survey: str) -> None:
+        self.catalog, self.survey = catalog, survey
+        self.model_sha256 = catalog.header.weights_sha256
+        self._vectors = catalog.vectors(survey)
+        self.searcher: Searcher = ExactSearch(self._vectors)
+
+    def __len__(self) -> int:
+        return len(self.catalog)
+
+    def __repr__(self) -> str:
+        return f"<CatalogIndex {len(self._vectors):,} {self.survey} vectors of {self.catalog!r}>"
+
+    @cached_property
+    def planes(self) -> Planes:
+        """The planes in which these stars can be drawn."""
+        return Planes(ColumnTable(self.catalog))
+
+    def search(self, vector: ArrayLike, k: int = 20, exclude: Any = None, among: Any = None) -> Any:
+        """The ``k`` most similar stars, best first; see :meth:`specviz.catalog.index.SimilarityIndex.search`.
+
+        Returns
+        -------
+        astropy.table.Table
+            rank, row (of the catalogue), object_id, similarity (cosine), class, teff, logg, fe_h, alpha_fe, snr.
+        """
+        if k < 1:
+            raise CatalogError(f"k={k}", expected="at least 1")
+        query = self._unit(vector)[None]
+        left_out = [row for row in self._rows_of(exclude) if 0 <= row < len(self)]
+        asked = None
+        if among is not None:
+            asked = np.unique(self._vectors.numbers_of(np.unique(np.asarray(among, np.intp))))
+            asked = asked[asked >= 0]
+        numbers, cosines = self.searcher.nearest(query, k + len(left_out), asked)
+        there = numbers[0] >= 0
+        rows, values = self._vectors.rows_of(numbers[0][there]), cosines[0][there]
+        ranks = [
+            (str(self.catalog.column("object_id")[row]), at + 1, float(values[at]))
+            for at, row in enumerate(rows)
+            if row in left_out
+        ]
+        keep = ~np.isin(rows, left_out)
+        rows, values = rows[keep][:k], values[keep][:k]
+        searched = len(self._vectors) if asked is None else len(asked)
+        return self._result(rows, values, {"searched": searched, "left_out": ranks})
+
+    def rows_of_star(self, star: Any) -> list[int]:
+        """Rows that are this star: by its name, by the value of an identifier, or within 2 arcsec of its position."""
+        names = [str(star.name), *(t for i in star.identifiers for t in (str(i), i.value) if len(t) > 5)]
+        rows = (
+            {int(r) for r in np.flatnonzero(np.isin(self.catalog.column("object_id"), names))} if len(self) else set()
+        )
+        if star.ra is not None and star.dec is not None and {"ra", "dec"} <= set(self.catalog.column_names):
+            ra, dec = self.catalog.column("ra"), self.catalog.column("dec")
+            near = np.flatnonzero(np.abs(dec - star.dec) < _SAME)
+            across = (np.mod(ra[near] - star.ra + 180.0, 360.0) - 180.0) * np.cos(np.radians(star.dec))
+            rows |= {int(r) for r in near[np.hypot(across, dec[near] - star.dec) < _SAME]}
+        return sorted(rows)
+
+    def _unit(self, vector: ArrayLike) -> NDArray[np.float32]:
+        query = np.asarray(vector, np.float32).ravel()
+        if query.size != self._vectors.shape[1]:
+            raise CatalogError(
+                f"A vector of {query.size} dimensions does not fit this catalogue of {self._vectors.shape[1]}",
+                remedy="Use the model that made the catalogue, or build a catalogue with this one",
+            )
+        length = float(np.linalg.norm(query))
+        if not np.isfinite(length) or length == 0:
+            raise CatalogError("The vector is zero or not finite")
+        return np.asarray(query / length, np.float32)
+
+    def _rows_of(self, exclude: Any) -> list[int]:
+        """Rows of what shall be left out: rows, or names, of which one that is not here is ignored."""
+        if exclude is None:
+            return []
+        one = isinstance(exclude, (str, int, np.integer)) or not isinstance(exclude, Iterable)
+        items = [exclude] if one else list(exclude)
+        names = [item for item in items if isinstance(item, str)]
+        rows = [int(item) for item in items if not isinstance(item, str)]
+        if names:
+            rows += [int(r) for r in np.flatnonzero(np.isin(self.catalog.column("object_id"), names))]
+        return sorted(set(rows))
+
+    def _result(self, rows: NDArray[np.intp], values: NDArray[np.float32], meta: dict[str, Any]) -> Any:
+        from astropy.table import MaskedColumn, Table
+
+        columns: list[Any] = [np.arange(1, len(rows) + 1), rows]
+        names = ["rank", "row"]
+        for name in RESULT_COLUMNS:
+            if name not in self.catalog.column_names:
+                empty = np.array([""] * len(rows), dtype=str) if name in _TEXT else np.full(len(rows), np.nan)
+                cells = empty
+            else:
+                cells = self.catalog.column(name)[rows]
+            if name in _TEXT:
+                columns.append(MaskedColumn(cells, name=name))
+            else:
+                numbers = np.asarray(cells, np.float64)
+                unit = self.catalog.unit(name) or None
+                columns.append(MaskedColumn(numbers, mask=~np.isfinite(numbers), name=name, unit=unit))
+            names.append(name)
+            if name == "object_id":
+                columns.append(values.astype(np.float64))
+                names.append("similarity")
+        told = {"survey": self.survey, "weights_sha256": self.model_sha256, **meta}
+        return Table(columns, names=names, meta=told, copy=False)
+
+
+class ColumnTable:
+    """A catalogue's columns as :class:`specviz.catalog.planes.Planes` asks for them: each read when it is wanted."""
+
+    def __init__(self, catalog: StarCatalog) -> None:
+        self._catalog = catalog
+
+    @property
+    def colnames(self) -> list[str]:
+        """Names of the columns."""
+        return list(self._catalog.column_names)
+
+    def __len__(self) -> int:
+        return len(self._catalog)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._catalog.column(name)

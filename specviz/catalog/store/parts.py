@@ -1,0 +1,140 @@
+"""A part of a catalogue: written whole or not at all, opened without being read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from specviz.catalog.store.columns import pyarrow, standardised, to_arrow
+from specviz.catalog.store.header import Header, PartRecord
+from specviz.errors import CatalogError
+
+#: Type in which vectors are kept: a cosine of two unit vectors moves by 1e-5, the disk needs half.
+VECTOR_TYPE = np.dtype("<f2")
+_BLOCK = 65_536
+
+
+def write_part(
+    folder: Path,
+    name: str,
+    header: Header,
+    columns: Mapping[str, Any],
+    vectors: Mapping[str, ArrayLike],
+    units: Mapping[str, str] | None = None,
+) -> PartRecord:
+    """Write a part into ``folder``; the Parquet file comes last, so a part that has one is whole.
+
+    Parameters
+    ----------
+    folder : Path
+        ``parts`` of a catalogue.
+    name : str
+        Of the part's files; those of an earlier try are replaced.
+    header : Header
+        Whose model goes into the Parquet metadata.
+    columns : mapping of str to array, shape (n,)
+        See :func:`specviz.catalog.store.columns.standardised`.
+    vectors : mapping of survey to array, shape (n, D)
+        A vector a star, of any length; a row that is not finite or zero: that star has none of this survey.
+    units : mapping of str to str, optional
+        Of columns that are no standard ones.
+
+    Returns
+    -------
+    PartRecord
+        For the header of the catalogue.
+    """
+    plain = standardised(columns)
+    n = len(plain["object_id"])
+    told = hashlib.sha256()
+    for column, values in sorted(plain.items()):
+        told.update(f"{column}\0{values.dtype.str if values.dtype.kind != 'U' else 'str'}\0".encode())
+        told.update("\0".join(values).encode() if values.dtype.kind == "U" else np.ascontiguousarray(values).tobytes())
+    counts = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for survey, given in sorted(vectors.items()):
+        unit, rows = _unit_vectors(np.asarray(given), n, survey)
+        counts[survey] = len(rows)
+        told.update(f"\0{survey}\0".encode() + rows.tobytes() + unit.tobytes())
+        write_whole(vector_file(folder, name, survey), partial(_save, unit))
+        if len(rows) < n:
+            write_whole(rows_file(folder, name, survey), partial(_save, rows))
+        else:
+            rows_file(folder, name, survey).unlink(missing_ok=True)
+    table = to_arrow(plain, json.dumps(header.about()).encode(), units)
+    pq = pyarrow().parquet
+    write_whole(table_file(folder, name), lambda stream: pq.write_table(table, stream, compression="zstd"))
+    return PartRecord(name, n, counts, told.hexdigest())
+
+
+def _unit_vectors(given: NDArray[Any], n: int, survey: str) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    """Vectors that there are, of unit length, and their rows."""
+    if given.ndim != 2 or len(given) != n:
+        raise CatalogError(f"Vectors of shape {given.shape} ({survey}) do not fit {n} stars", expected=f"({n}, D)")
+    out, rows = [], []
+    for start in range(0, n, _BLOCK):
+        block = np.asarray(given[start : start + _BLOCK], np.float32)
+        length = np.linalg.norm(block, axis=1)
+        there = np.flatnonzero(np.isfinite(length) & (length > 0))
+        out.append((block[there] / length[there, None]).astype(VECTOR_TYPE))
+        rows.append(there + start)
+    empty = np.empty((0, given.shape[1]), VECTOR_TYPE)
+    return np.concatenate([empty, *out]), np.concatenate([np.empty(0, np.int64), *rows])
+
+
+def vector_file(folder: Path, name: str, survey: str) -> Path:
+    return folder / f"{name}.{survey}.npy"
+
+
+def rows_file(folder: Path, name: str, survey: str) -> Path:
+    return folder / f"{name}.{survey}.rows.npy"
+
+
+def table_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.parquet"
+
+
+def open_array(path: Path, shape: tuple[int, ...]) -> NDArray[Any]:
+    """An array of a part, mapped into memory, not read.
+
+    Raises
+    ------
+    CatalogError
+        If it is absent, damaged, or has another shape than the header says.
+    """
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        # An empty array cannot be mapped; it is read.
+        if path.is_file() and 0 in shape:
+            return np.load(path, allow_pickle=False)
+        why = "is absent" if not path.exists() else "is damaged"
+        raise CatalogError(f"{path.name} of this catalogue {why}", remedy="Build the catalogue again") from error
+    if array.shape != shape:
+        raise CatalogError(f"{path.name} has shape {array.shape}, the header says {shape}", remedy="Build it again")
+    return array
+
+
+def _save(array: NDArray[Any], stream: BinaryIO) -> None:
+    np.save(stream, array)
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
+    """Write a file so that it is whole or not there, whatever happens."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,19 @@
+"""``specviz catalog``: catalogues of many stars, one module a subcommand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specviz.cli.catalog import pull
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``catalog`` and its own subcommands."""
+    parser = commands.add_parser(
+        "catalog",
+        help="catalogues of many stars",
+        description="Catalogues of many stars: what is known of each beside its embeddings.",
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    pull.add_parser(actions)
