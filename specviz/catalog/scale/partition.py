@@ -144,9 +144,8 @@ def made(folder: Path, key: str) -> PartRecord | None:
     if not file.is_file() or not table_file(folder, key).is_file():
         return None
     try:
-        told = json.loads(file.read_text("utf-8"))
-        return PartRecord(told["name"], int(told["rows"]), dict(told["vectors"]), told["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
+        return PartRecord.of(json.loads(file.read_text("utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogError(
             f"{file} is damaged", remedy="Delete it and run the same again: only it is redone"
         ) from error

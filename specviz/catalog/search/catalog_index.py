@@ -15,8 +15,6 @@ from specviz.catalog.search.exact import ExactSearch, Searcher
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError
 
-#: Degrees within which two positions are one star: LAMOST's fibres are 3.3 arcsec wide, Gaia's positions far better.
-_SAME = 2.0 / 3600.0
 #: Columns that hold words; of a star that has none, they are empty.
 _TEXT = frozenset({"object_id", "class"})
 
@@ -74,7 +72,7 @@ class CatalogIndex:
         there = numbers[0] >= 0
         rows, values = self._vectors.rows_of(numbers[0][there]), cosines[0][there]
         ranks = [
-            (str(self.catalog.column("object_id")[row]), at + 1, float(values[at]))
+            (str(self.catalog.take("object_id", [row])[0]), at + 1, float(values[at]))
             for at, row in enumerate(rows)
             if row in left_out
         ]
@@ -84,17 +82,8 @@ class CatalogIndex:
         return self._result(rows, values, {"searched": searched, "left_out": ranks})
 
     def rows_of_star(self, star: Any) -> list[int]:
-        """Rows that are this star: by its name, by the value of an identifier, or within 2 arcsec of its position."""
-        names = [str(star.name), *(t for i in star.identifiers for t in (str(i), i.value) if len(t) > 5)]
-        rows = (
-            {int(r) for r in np.flatnonzero(np.isin(self.catalog.column("object_id"), names))} if len(self) else set()
-        )
-        if star.ra is not None and star.dec is not None and {"ra", "dec"} <= set(self.catalog.column_names):
-            ra, dec = self.catalog.column("ra"), self.catalog.column("dec")
-            near = np.flatnonzero(np.abs(dec - star.dec) < _SAME)
-            across = (np.mod(ra[near] - star.ra + 180.0, 360.0) - 180.0) * np.cos(np.radians(star.dec))
-            rows |= {int(r) for r in near[np.hypot(across, dec[near] - star.dec) < _SAME]}
-        return sorted(rows)
+        """Rows that are this star; see :func:`specviz.catalog.store.star_rows.rows_of_star`."""
+        return [int(row) for row in self.catalog.star_rows(star)]
 
     def _unit(self, vector: ArrayLike) -> NDArray[np.float32]:
         query = np.asarray(vector, np.float32).ravel()
@@ -117,7 +106,7 @@ class CatalogIndex:
         names = [item for item in items if isinstance(item, str)]
         rows = [int(item) for item in items if not isinstance(item, str)]
         if names:
-            rows += [int(r) for r in np.flatnonzero(np.isin(self.catalog.column("object_id"), names))]
+            rows += [int(r) for r in self.catalog.rows_named(names)]
         return sorted(set(rows))
 
     def _result(self, rows: NDArray[np.intp], values: NDArray[np.float32], meta: dict[str, Any]) -> Any:
@@ -130,7 +119,7 @@ class CatalogIndex:
                 empty = np.array([""] * len(rows), dtype=str) if name in _TEXT else np.full(len(rows), np.nan)
                 cells = empty
             else:
-                cells = self.catalog.column(name)[rows]
+                cells = self.catalog.take(name, rows)
             if name in _TEXT:
                 columns.append(MaskedColumn(cells, name=name))
             else:

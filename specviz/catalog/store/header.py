@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,51 @@ class PartRecord:
         Stars in it.
     vectors : mapping of survey to int
         How many of them have a vector of that survey.
-    sha256 : str
-        Hash of the content (columns and vectors, not the bytes of the Parquet file, which depend on who wrote them).
+    digests : mapping of str to str
+        Hash of the columns (``"columns"``) and of each survey's vectors: of the content, not of the bytes of the
+        Parquet file, which depend on who wrote them.
+    table : str
+        Stem of the Parquet file where columns were joined later; "" where it is ``name``.
     """
 
     name: str
     rows: int
     vectors: Mapping[str, int]
-    sha256: str
+    digests: Mapping[str, str]
+    table: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all content."""
+        return _hashed(f"{what} {digest}" for what, digest in sorted(self.digests.items()))
+
+    @property
+    def stem(self) -> str:
+        """Of the Parquet file."""
+        return self.table or self.name
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> PartRecord:
+        """From what ``asdict`` gave, read back from JSON.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is damaged.
+        """
+        vectors = {str(k): int(v) for k, v in told["vectors"].items()}
+        digests = {str(k): str(v) for k, v in told["digests"].items()}
+        for stem in (told["name"], told.get("table", "")):
+            if Path(str(stem)).name != str(stem):
+                raise ValueError("a part lies outside the catalogue")
+        return cls(str(told["name"]), int(told["rows"]), vectors, digests, str(told.get("table", "")))
+
+
+def _hashed(lines: Iterable[str]) -> str:
+    told = hashlib.sha256()
+    for line in lines:
+        told.update(f"{line}\n".encode())
+    return told.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -72,10 +109,14 @@ class Header:
     @property
     def content_sha256(self) -> str:
         """Hash of all content in the order of the rows; the same for the same stars, whoever wrote them and when."""
-        told = hashlib.sha256(f"{self.weights_sha256}\n".encode())
-        for part in self.parts:
-            told.update(f"{part.sha256}\n".encode())
-        return told.hexdigest()
+        return _hashed([self.weights_sha256, *(part.sha256 for part in self.parts)])
+
+    def vectors_sha256(self, survey: str) -> str:
+        """Hash of one survey's vectors and of who has one: what an index or a map was made of. Columns that are joined
+        later do not change it.
+        """
+        pieces = (f"{part.rows} {part.digests.get(survey, '')}" for part in self.parts)
+        return _hashed([self.weights_sha256, survey, *pieces])
 
     @classmethod
     def of_model(cls, card: Any, dims: Mapping[str, int] | None = None, **notes: str) -> Header:
@@ -110,7 +151,8 @@ class Header:
 
     def to_json(self) -> str:
         """The text of ``catalog.json``."""
-        return json.dumps({**self.about(), "rows": self.rows, "parts": [asdict(p) for p in self.parts]}, indent=1)
+        parts = [{**asdict(part), "sha256": part.sha256} for part in self.parts]
+        return json.dumps({**self.about(), "rows": self.rows, "parts": parts}, indent=1)
 
     @classmethod
     def read(cls, folder: Path) -> Header:
@@ -134,7 +176,7 @@ class Header:
                     f"{folder.name} was written by a later specviz (format {told['format_version']})",
                     remedy="pip install --upgrade jupyter-specviz",
                 )
-            parts = tuple(PartRecord(p["name"], int(p["rows"]), dict(p["vectors"]), p["sha256"]) for p in told["parts"])
+            parts = tuple(PartRecord.of(p) for p in told["parts"])
             texts = {name: str(told[name]) for name in ("model", "version", "weights_sha256", "release")}
             dims = {str(k): int(v) for k, v in told["dims"].items()}
             return cls(**texts, dims=dims, parts=parts, notes={str(k): str(v) for k, v in told["notes"].items()})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,13 +15,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from specviz.catalog.store.columns import pyarrow, standardised, to_arrow
+from specviz.catalog.store.columns import columns_sha256, pyarrow, standardised, to_arrow, units_of
 from specviz.catalog.store.header import Header, PartRecord
 from specviz.errors import CatalogError
 
 #: Type in which vectors are kept: a cosine of two unit vectors moves by 1e-5, the disk needs half.
 VECTOR_TYPE = np.dtype("<f2")
 _BLOCK = 65_536
+#: What names of files are made of, on every system and in every archive.
+_NAME = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9_.=+-]*")
 
 
 def write_part(
@@ -52,27 +56,40 @@ def write_part(
     PartRecord
         For the header of the catalogue.
     """
-    plain = standardised(columns)
+    for given, what in ((name, "part"), *((survey, "survey") for survey in vectors)):
+        if not _NAME.fullmatch(given) or (what == "survey" and (given == "columns" or "." in given)):
+            raise CatalogError(f"{given!r} cannot be the name of a {what}", expected="letters, digits and . _ - = +")
+    plain, units = standardised(columns), {**units_of(columns), **(units or {})}
     n = len(plain["object_id"])
-    told = hashlib.sha256()
-    for column, values in sorted(plain.items()):
-        told.update(f"{column}\0{values.dtype.str if values.dtype.kind != 'U' else 'str'}\0".encode())
-        told.update("\0".join(values).encode() if values.dtype.kind == "U" else np.ascontiguousarray(values).tobytes())
-    counts = {}
+    counts, digests = {}, {"columns": columns_sha256(plain)}
     folder.mkdir(parents=True, exist_ok=True)
-    for survey, given in sorted(vectors.items()):
-        unit, rows = _unit_vectors(np.asarray(given), n, survey)
-        counts[survey] = len(rows)
-        told.update(f"\0{survey}\0".encode() + rows.tobytes() + unit.tobytes())
+    for survey, raw in sorted(vectors.items()):
+        unit, rows = _unit_vectors(np.asarray(raw), n, survey)
+        counts[survey], digests[survey] = len(rows), vectors_sha256(unit, rows)
         write_whole(vector_file(folder, name, survey), partial(_save, unit))
         if len(rows) < n:
             write_whole(rows_file(folder, name, survey), partial(_save, rows))
         else:
             rows_file(folder, name, survey).unlink(missing_ok=True)
+    write_table(table_file(folder, name), header, plain, units)
+    return PartRecord(name, n, counts, digests)
+
+
+def write_table(
+    path: Path, header: Header, plain: Mapping[str, NDArray[Any]], units: Mapping[str, str] | None = None
+) -> None:
+    """Write standardised columns as the Parquet file of a part."""
     table = to_arrow(plain, json.dumps(header.about()).encode(), units)
     pq = pyarrow().parquet
-    write_whole(table_file(folder, name), lambda stream: pq.write_table(table, stream, compression="zstd"))
-    return PartRecord(name, n, counts, told.hexdigest())
+    write_whole(path, lambda stream: pq.write_table(table, stream, compression="zstd"))
+
+
+def vectors_sha256(unit: NDArray[Any], rows: NDArray[np.int64]) -> str:
+    """Hash of a survey's vectors in a part and of their rows in it."""
+    told = hashlib.sha256(np.ascontiguousarray(rows, np.int64).tobytes())
+    for start in range(0, len(unit), _BLOCK):
+        told.update(np.ascontiguousarray(unit[start : start + _BLOCK], VECTOR_TYPE).tobytes())
+    return told.hexdigest()
 
 
 def _unit_vectors(given: NDArray[Any], n: int, survey: str) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
@@ -91,14 +108,17 @@ def _unit_vectors(given: NDArray[Any], n: int, survey: str) -> tuple[NDArray[np.
 
 
 def vector_file(folder: Path, name: str, survey: str) -> Path:
+    """Where a part's vectors of a survey are."""
     return folder / f"{name}.{survey}.npy"
 
 
 def rows_file(folder: Path, name: str, survey: str) -> Path:
+    """Where their rows in the part are, if not every star has one."""
     return folder / f"{name}.{survey}.rows.npy"
 
 
 def table_file(folder: Path, name: str) -> Path:
+    """Where a part's columns are; ``name`` is the stem of its record."""
     return folder / f"{name}.parquet"
 
 
@@ -129,12 +149,23 @@ def _save(array: NDArray[Any], stream: BinaryIO) -> None:
 
 def write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     """Write a file so that it is whole or not there, whatever happens."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")  # several hosts may make the same part
     try:
         with temporary.open("wb") as stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        _settle(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """Have the names in a folder on disk before what is written next; systems without that need it not."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

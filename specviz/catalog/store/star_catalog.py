@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.catalog.store import parts as files
-from specviz.catalog.store.columns import STANDARD, from_arrow, pyarrow, unit_of
+from specviz.catalog.store.columns import STANDARD, from_arrow, pyarrow, standardised, to_arrow, unit_of, units_of
 from specviz.catalog.store.header import FILE, Header, PartRecord
+from specviz.catalog.store.schema import conformed, is_text, merged_schema, refuse_drift
+from specviz.catalog.store.star_rows import rows_of_star
 from specviz.catalog.store.vectors import StoredVectors
+from specviz.catalog.store.writing import writing
 from specviz.errors import CatalogError, did_you_mean
 
 PARTS, INDEX, MAPS = "parts", "index", "maps"
+_AGAIN = "Build the catalogue again, or copy it again from where it is whole"
 
 
 class StarCatalog:
@@ -35,7 +40,9 @@ class StarCatalog:
     def __init__(self, path: Path, header: Header) -> None:
         self.path, self.header = path, header
         self._columns: dict[str, NDArray[Any]] = {}
+        self._texts: dict[str, list[Any]] = {}
         self._vectors: dict[str, StoredVectors] = {}
+        self._indices: dict[str, Any] = {}
 
     @classmethod
     def open(cls, path: str | Path, *, model_sha256: str | None = None) -> StarCatalog:
@@ -93,17 +100,19 @@ class StarCatalog:
     # ------------------------------------------------------------------------------------------ reading
     @cached_property
     def schema(self) -> Any:
-        """Arrow schema of the columns that every part has, in the first part's order."""
+        """Arrow schema of the columns that any part has, the first part's first."""
         pa = pyarrow()
-        schemas = [pa.parquet.read_schema(self._table_file(part)) for part in self.header.parts]
-        if not schemas:
-            return pa.schema([])
-        common = set.intersection(*(set(schema.names) for schema in schemas))
-        return pa.schema([schemas[0].field(name) for name in schemas[0].names if name in common])
+        read = []
+        for part in self.header.parts:
+            try:
+                read.append(pa.parquet.read_schema(self._table_file(part)))
+            except (pa.ArrowException, OSError) as error:
+                raise CatalogError(f"{part.stem}.parquet of this catalogue is damaged", remedy=_AGAIN) from error
+        return merged_schema(read)
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Columns that every part has."""
+        """Columns of the catalogue."""
         return tuple(self.schema.names)
 
     def unit(self, name: str) -> str:
@@ -122,19 +131,65 @@ class StarCatalog:
         """
         if name not in self._columns:
             self._check_column(name)
-            read = [from_arrow(self._read(part, [name]).column(name)) for part in self.header.parts]
+            read = [from_arrow(self.read_part(part, [name]).column(name)) for part in self.header.parts]
             values = np.concatenate(read) if read else np.empty(0)
             values.setflags(write=False)
             self._columns[name] = values
         return self._columns[name]
 
+    def take(self, name: str, rows: ArrayLike) -> NDArray[Any]:
+        """A column at some rows. Words stay as Arrow keeps them, in a fifth of the memory of a whole :meth:`column`."""
+        at = np.asarray(rows, np.intp).ravel()
+        self._check_column(name)
+        if name in self._columns or not is_text(self.schema.field(name).type):
+            return self.column(name)[at]
+        out = np.full(at.shape, "", object)
+        part = np.searchsorted(self._starts, at, side="right") - 1
+        for i in np.unique(part):
+            there = np.flatnonzero(part == i)
+            out[there] = self._words(name)[i].take(pyarrow().array(at[there] - self._starts[i])).to_pylist()
+        return out.astype(str)
+
+    def rows_named(self, names: Iterable[str]) -> NDArray[np.intp]:
+        """Rows whose ``object_id`` is one of these, sorted."""
+        import pyarrow.compute as pc
+
+        wanted = pyarrow().array(list(names), "string")
+        found = [
+            start + np.flatnonzero(pc.is_in(words, value_set=wanted.cast(words.type)).to_numpy(zero_copy_only=False))
+            for start, words in zip(self._starts, self._words("object_id"), strict=True)
+        ]
+        return np.concatenate([np.empty(0, np.intp), *found]).astype(np.intp)
+
+    def star_rows(self, star: Any) -> NDArray[np.intp]:
+        """Rows that are a star; see :func:`specviz.catalog.store.star_rows.rows_of_star`."""
+        return rows_of_star(self, star)
+
+    def index(self, survey: str | None = None) -> Any:
+        """Similar stars of one survey: a :class:`specviz.catalog.search.catalog_index.CatalogIndex`, made once.
+
+        Parameters
+        ----------
+        survey : str, optional
+            The only one, or the first, by default.
+        """
+        from specviz.catalog.search.catalog_index import CatalogIndex
+
+        survey = survey or next(iter(self.surveys), "lamost_lrs")
+        if survey not in self._indices:
+            self._indices[survey] = CatalogIndex(self, survey)
+        return self._indices[survey]
+
     def table(self, rows: ArrayLike | None = None, names: Sequence[str] | None = None) -> Any:
         """Some rows (all by default) and columns (all by default) as an astropy Table with units."""
         from astropy.table import Column, Table
 
-        at = slice(None) if rows is None else np.asarray(rows, np.intp)
+        at = None if rows is None else np.asarray(rows, np.intp)
         chosen = self.column_names if names is None else tuple(names)
-        columns = [Column(self.column(name)[at], name=name, unit=self.unit(name) or None) for name in chosen]
+        columns = [
+            Column(self.column(name) if at is None else self.take(name, at), name=name, unit=self.unit(name) or None)
+            for name in chosen
+        ]
         meta = {"weights_sha256": self.header.weights_sha256, "release": self.header.release}
         return Table(columns, meta=meta)
 
@@ -174,22 +229,45 @@ class StarCatalog:
                 remedy=did_you_mean(name, self.column_names),
             )
 
+    def _words(self, name: str) -> list[Any]:
+        """A column of words, an Arrow array a part."""
+        if name not in self._texts:
+            self._check_column(name)
+            read = (self.read_part(part, [name]).column(name) for part in self.header.parts)
+            self._texts[name] = [c.cast(pyarrow().large_string()).combine_chunks() for c in read]
+        return self._texts[name]
+
+    @cached_property
+    def _starts(self) -> NDArray[np.intp]:
+        """First row of each part."""
+        return np.cumsum([0, *(part.rows for part in self.header.parts)])[:-1].astype(np.intp)
+
     def _table_file(self, part: PartRecord) -> Path:
-        file = files.table_file(self.path / PARTS, part.name)
+        file = files.table_file(self.path / PARTS, part.stem)
         if not file.is_file():
-            raise CatalogError(f"{file.name} of this catalogue is absent", remedy="Build the catalogue again")
+            self._check_current()  # it may have been replaced meanwhile
+            raise CatalogError(f"{file.name} of this catalogue is absent", remedy=_AGAIN)
         return file
 
-    def _read(self, part: PartRecord, names: Iterable[str]) -> Any:
+    def read_part(self, part: PartRecord, names: Iterable[str] | None = None) -> Any:
+        """Columns of one part (all by default) as an Arrow table, null where the part has none.
+
+        Raises
+        ------
+        CatalogError
+            If its file is absent or damaged.
+        """
         pa = pyarrow()
-        file = self._table_file(part)
+        file, chosen = self._table_file(part), list(self.column_names if names is None else names)
         try:
-            table = pa.parquet.read_table(file, columns=list(names), memory_map=True, partitioning=None)
+            there = set(pa.parquet.read_schema(file).names)
+            wanted = [name for name in chosen if name in there] or ["object_id"]
+            table = pa.parquet.read_table(file, columns=wanted, memory_map=True, partitioning=None)
         except (pa.ArrowException, OSError) as error:
-            raise CatalogError(f"{file.name} of this catalogue is damaged", remedy="Build it again") from error
+            raise CatalogError(f"{file.name} of this catalogue is damaged", remedy=_AGAIN) from error
         if table.num_rows != part.rows:
-            raise CatalogError(f"{file.name} has {table.num_rows} rows, the header says {part.rows}")
-        return table
+            raise CatalogError(f"{file.name} has {table.num_rows} rows, the header says {part.rows}", remedy=_AGAIN)
+        return conformed(table, self.schema, chosen)
 
     # ------------------------------------------------------------------------------------------ writing
     def append(
@@ -214,30 +292,60 @@ class StarCatalog:
         CatalogError
             If vectors have another length than those that are there, or someone else has added stars meanwhile.
         """
-        self._check_current()
-        dims = dict(self.header.dims)
-        for survey, given in vectors.items():
-            width = int(np.shape(given)[1])
-            if dims.setdefault(survey, width) != width:
-                raise CatalogError(
-                    f"Vectors of {width} dimensions do not fit this catalogue of {dims[survey]} ({survey})",
-                    remedy="Embed the stars with the model that made the catalogue",
-                )
-        header = replace(self.header, dims=dims)
-        taken = {part.name for part in self.header.parts}
-        name = name or next(
-            n for n in (f"part-{i:05d}" for i in range(len(taken), 2 * len(taken) + 2)) if n not in taken
-        )
-        if name in taken:
-            raise CatalogError(f"There is a part {name!r} already")
-        record = files.write_part(self.path / PARTS, name, header, columns, vectors, units)
-        self.adopt(header, [record])
+        with writing(self.path):
+            self._check_current()
+            dims = dict(self.header.dims)
+            for survey, given in vectors.items():
+                width = int(np.shape(given)[1]) if np.ndim(given) == 2 else 0
+                if dims.setdefault(survey, width) != width:
+                    raise CatalogError(
+                        f"Vectors of {width} dimensions do not fit this catalogue of {dims[survey]} ({survey})",
+                        remedy="Embed the stars with the model that made the catalogue",
+                    )
+            header = replace(self.header, dims=dims)
+            taken = {part.name for part in self.header.parts}
+            name = name or next(n for i in count(len(taken)) if (n := f"part-{i:05d}") not in taken)
+            if name in taken:
+                raise CatalogError(f"There is a part {name!r} already")
+            plain = standardised(columns)
+            refuse_drift(self.schema, to_arrow(plain, b"").schema)
+            self._sweep(name)
+            record = files.write_part(
+                self.path / PARTS, name, header, plain, vectors, {**units_of(columns), **(units or {})}
+            )
+            self._put(header.with_parts(record))
         return record
 
     def adopt(self, header: Header, records: Iterable[PartRecord]) -> None:
         """Take parts whose files are in place already; they are seen when this returns."""
-        self._check_current()
-        self._put(header.with_parts(*records))
+        with writing(self.path):
+            self._check_current()
+            self._put(header.with_parts(*records))
+
+    def orphans(self) -> tuple[Path, ...]:
+        """Files among the parts that belong to none: left by a process that was killed while it wrote, or by a join."""
+        held = set()
+        for part in self.header.parts:
+            held.add(files.table_file(self.path / PARTS, part.stem).name)
+            for survey in part.vectors:
+                held.add(files.vector_file(self.path / PARTS, part.name, survey).name)
+                held.add(files.rows_file(self.path / PARTS, part.name, survey).name)
+        return tuple(sorted(file for file in (self.path / PARTS).iterdir() if file.is_file() and file.name not in held))
+
+    def remove_orphans(self) -> tuple[Path, ...]:
+        """Delete the files that belong to no part, and say which they were."""
+        with writing(self.path):
+            self._check_current()
+            left = self.orphans()
+            for file in left:
+                file.unlink()
+        return left
+
+    def _sweep(self, name: str) -> None:
+        """Delete what a killed try left of a part that is about to be written."""
+        for file in self.orphans():
+            if file.name.startswith(f"{name}."):
+                file.unlink()
 
     def _check_current(self) -> None:
         if Header.read(self.path).parts != self.header.parts:
@@ -248,6 +356,7 @@ class StarCatalog:
     def _put(self, header: Header) -> None:
         files.write_whole(self.path / FILE, lambda stream: stream.write(header.to_json().encode()))
         self.header = header
-        self._columns.clear()
-        self._vectors.clear()
-        self.__dict__.pop("schema", None)
+        for kept in (self._columns, self._texts, self._vectors, self._indices):
+            kept.clear()
+        for name in ("schema", "_starts"):
+            self.__dict__.pop(name, None)

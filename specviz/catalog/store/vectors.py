@@ -53,7 +53,7 @@ class StoredVectors:
         """Vectors of these numbers (0 to m - 1), shape (k, D), read from disk in the order in which they lie there."""
         asked = np.asarray(numbers, np.intp).ravel()
         out = np.empty((asked.size, self._dim), np.float32)
-        part = np.searchsorted(self._starts, asked, side="right") - 1
+        part = self._part_of(asked)
         for i in np.unique(part):
             there = np.flatnonzero(part == i)
             there = there[np.argsort(asked[there], kind="stable")]
@@ -64,7 +64,7 @@ class StoredVectors:
         """Rows of the catalogue of the stars that these vectors belong to."""
         asked = np.asarray(numbers, np.intp)
         out = np.empty(asked.shape, np.intp)
-        part = np.searchsorted(self._starts, asked, side="right") - 1
+        part = self._part_of(asked)
         for i in np.unique(part):
             there = part == i
             own = asked[there] - self._starts[i]
@@ -89,3 +89,9 @@ class StoredVectors:
                 good = held[at] == own
                 out[there[good]] = at[good] + self._starts[i]
         return out
+
+    def _part_of(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """In which array each of these vectors is."""
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() < len(self)):
+            raise IndexError(f"vectors are numbered 0 to {len(self) - 1}")
+        return np.searchsorted(self._starts, numbers, side="right") - 1
