@@ -24,7 +24,7 @@ _TEXT = frozenset({"object_id", "class"})
 _BLOCK = 65_536
 #: Values whose maximum stands for them when the largest are looked for.
 _PARTITION = 64
-_FORMAT = "specviz similarity index"
+FORMAT = "specviz similarity index"
 #: Degrees within which two positions are one star: LAMOST's fibres are 3.3 arcsec wide, Gaia's positions far better.
 _SAME = 2.0 / 3600.0
 
@@ -202,7 +202,7 @@ class SimilarityIndex:
     def save(self, path: str | Path) -> None:
         """Write vectors (float16), table and header to an ``.npz`` that needs no pickle to be read."""
         header = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "version": 1,
             "model_sha256": self.model_sha256,
             "survey": self.survey,
@@ -242,7 +242,7 @@ class SimilarityIndex:
         if not path.is_file():
             raise CatalogError(f"There is no catalogue at {path}")
         header, arrays = read_npz(path)
-        if header.get("format") != _FORMAT or "vectors" not in arrays:
+        if header.get("format") != FORMAT or "vectors" not in arrays:
             raise CatalogError(f"{path.name} is no similarity index", remedy="Build it again with the model in use")
         columns = {n.removeprefix("column_"): data for n, data in arrays.items() if n.startswith("column_")}
         made = str(header.get("model_sha256"))

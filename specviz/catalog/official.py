@@ -30,7 +30,7 @@ from specviz.spectra.star import Identifier, Star
 #: Prefix of the arrays of a survey.
 SIDES = {"gaia_xp": "gaia", "lamost_lrs": "lamost"}
 GRIDS = {"gaia_xp": XP_WAVELENGTH_NM, "lamost_lrs": SPECCLIP_WAVELENGTH}
-_MADE_BY = "specviz_model_sha256"
+MADE_BY = "specviz_model_sha256"
 _WINDOW = (4820.0, 5220.0)
 _BATCH = 256
 
@@ -97,7 +97,7 @@ class OfficialDatabase:
                         f"{path.name} has no {', '.join(absent)}", expected="an official database: " + ", ".join(wanted)
                     )
                 arrays = {name: file[name] for name in wanted}
-                made = str(file[_MADE_BY]) if _MADE_BY in file.files else ""
+                made = str(file[MADE_BY]) if MADE_BY in file.files else ""
         except CatalogError:
             raise
         except Exception as error:  # damaged bytes raise a dozen kinds in zipfile, zlib and numpy
@@ -114,7 +114,7 @@ class OfficialDatabase:
     def save(self, path: str | Path) -> None:
         """Write it in the official layout (uncompressed), whole or not at all."""
         path = Path(path)
-        arrays: dict[str, Any] = {"source_ids": self.source_ids, _MADE_BY: np.array(self.model_sha256)}
+        arrays: dict[str, Any] = {"source_ids": self.source_ids, MADE_BY: np.array(self.model_sha256)}
         for survey, side in SIDES.items():
             arrays |= {f"{side}_embeddings": self.embeddings[survey], f"{side}_spectra": self.spectra[survey]}
         path.parent.mkdir(parents=True, exist_ok=True)
