@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from specviz.app import compare, explore, face_off, serve
     from specviz.app.outliers import outliers
     from specviz.app.vetting import vet
+    from specviz.catalog.opening import open_catalog
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
     from specviz.spectra.spectrum import Spectrum
@@ -32,6 +33,7 @@ _ROOMS = {
     "translate": "specviz.api",
     "similar": "specviz.api",
     "load_model": "specviz.api",
+    "open_catalog": "specviz.catalog.opening",
     "explain": "specviz.analysis.explain",
     "export": "specviz.analysis.export",
     "explore": "specviz.app",
@@ -54,6 +56,7 @@ __all__ = [
     "analyse",
     "translate",
     "similar",
+    "open_catalog",
     "explain",
     "export",
     "explore",

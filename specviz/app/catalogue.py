@@ -11,7 +11,10 @@ import numpy as np
 from specviz import api
 from specviz.analysis.engine import Engine
 from specviz.catalog.index import SimilarityIndex
+from specviz.catalog.opening import open_catalog
 from specviz.catalog.planes import ALIASES, Planes
+from specviz.catalog.search.catalog_index import CatalogIndex
+from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError, OptionError
 
 #: What a star may be called in a table; the first column that is there.
@@ -25,52 +28,72 @@ class Catalogue:
 
     Parameters
     ----------
-    given : SimilarityIndex, path, table, or None
-        An index that was built or saved with the model in use; the path of one; a table (astropy, or anything that has
-        columns) with ``teff``, ``logg`` and more, which is drawn on the map, and searched if it has a column
-        ``embedding`` with a vector a star. None: the demo sky.
+    given : path, StarCatalog, CatalogIndex, SimilarityIndex, table, or None
+        A catalogue of many stars (its folder, or opened), of one survey or of both; an index in memory, or the file of
+        one; a table (astropy, or anything that has columns) with ``teff``, ``logg`` and more, which is drawn on the
+        map, and searched if it has a column ``embedding`` with a vector a star. None: the demo sky.
     engine : Engine
 
     Raises
     ------
     CatalogError
-        If the index was made by other weights, or a file is none.
+        If it was made by other weights, or a file is none.
     OptionError
         If it is nothing of these.
     """
 
     def __init__(self, given: Any, engine: Engine) -> None:
         self._planes: Planes | None = None
-        self._index: SimilarityIndex | None = None
+        self._indices: dict[str, Any] = {}
+        self._catalog: StarCatalog | None = None
         if given is None:
             return
+        used = engine.describe().weights_sha256
         if isinstance(given, (str, Path)):
-            given = SimilarityIndex.load(given, model_sha256=engine.describe().weights_sha256)
+            path = Path(given).expanduser()
+            given = open_catalog(path) if path.is_dir() else SimilarityIndex.load(path, model_sha256=used)
+        if isinstance(given, CatalogIndex):  # its searcher may be one that the person chose
+            self._indices[given.survey] = given
+            given = given.catalog
+        if isinstance(given, StarCatalog):
+            given.header.check_weights(used, f"The catalogue {given.path.name}")
+            if not given.surveys:
+                raise CatalogError(f"{given.path.name} holds no embeddings", remedy="Build it from spectra")
+            self._catalog = given
+            return
         if not isinstance(given, SimilarityIndex):
             given = _of_table(given, engine)
         if isinstance(given, Planes):
             self._planes = given
             return
-        made, used = given.model_sha256, engine.describe().weights_sha256
+        made = given.model_sha256
         if made and made != used:
             raise CatalogError(
                 f"The catalogue was made by other weights ({made[:12]}…) than those of {engine.name} ({used[:12]}…)",
                 remedy="Embed the catalogue with this model, or explore with the model that made it",
             )
-        self._index = given
+        self._indices[given.survey] = given
 
     @property
     def surveys(self) -> tuple[str, ...] | None:
         """Whose spectra are in it; None for all that the model knows."""
-        return None if self._index is None else (self._index.survey,)
+        if self._catalog is not None:
+            return self._catalog.surveys
+        return tuple(self._indices) or None
 
     @property
     def words(self) -> str:
         """What its stars are called."""
-        return "simulated stars" if self._index is None else "stars of the catalogue"
+        return "simulated stars" if self.surveys is None else "stars of the catalogue"
 
     def __call__(self, engine: Engine, survey: str = "lamost_lrs") -> Any:
-        return api.demo_catalog(engine, survey) if self._index is None else self._index
+        """The index of a survey; of the one that there is, where the catalogue has not that."""
+        if self.surveys is None:
+            return api.demo_catalog(engine, survey)
+        survey = survey if survey in self.surveys else self.surveys[0]
+        if survey not in self._indices and self._catalog is not None:
+            self._indices[survey] = self._catalog.index(survey)
+        return self._indices[survey]
 
     def background(self) -> Planes | None:
         """Stars for the background of the map where they are not those that are searched."""
@@ -85,7 +108,8 @@ def _of_table(table: Any, engine: Engine) -> SimilarityIndex | Planes:
     if not names:
         raise OptionError(
             f"catalogue={type(table).__name__}",
-            expected="a SimilarityIndex, the path of a saved one, or a table with columns such as teff and logg",
+            expected="the folder of a catalogue, a StarCatalog, a SimilarityIndex, the path of a saved one, or a table with"
+            " columns such as teff and logg",
         )
     taken = {name: np.asarray(table[name]) for name in names if name not in _VECTORS}
     label = next((n for n in _NAMES if n in names), None)

@@ -78,18 +78,30 @@ def standardised(columns: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
                 taken[standard] = columns[other]
                 del names[other]
     taken |= {name: columns[name] for name in names}
-    if "object_id" not in taken:
-        stands = next((n for n in ("source_id", "obsid") if n in taken), None)
-        if stands is None:
-            raise CatalogError("Nothing names the stars", expected="a column object_id, name, source_id or obsid")
-        taken["object_id"] = np.asarray(taken[stands]).astype(str)
+    if not {"object_id", "source_id", "obsid"} & set(taken):
+        raise CatalogError("Nothing names the stars", expected="a column object_id, name, source_id or obsid")
     ordered = [name for name in STANDARD if name in taken]
     ordered += [name for name in taken if name not in STANDARD]
     out = {name: _plain(name, taken[name]) for name in ordered}
+    if "object_id" not in out:
+        out = {"object_id": _names_of(out), **out}
     lengths = {name: len(values) for name, values in out.items()}
     if len(set(lengths.values())) > 1:
         raise CatalogError(f"Columns of {', '.join(f'{n}: {k}' for n, k in lengths.items())} rows do not fit together")
     return out
+
+
+def _names_of(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
+    """Names that :func:`specviz.get` understands: "Gaia DR3 4345775217221821312", "obsid 353301001"."""
+    n = len(next(iter(columns.values())))
+    names: NDArray[np.str_] = np.full(n, "", "U1")
+    if "obsid" in columns:
+        names = np.where(columns["obsid"] > 0, np.char.add("obsid ", columns["obsid"].astype(str)), names)
+    if "source_id" in columns:
+        numbers, releases = columns["source_id"].astype(str), columns.get("gaia_release", np.full(n, ""))
+        said = np.char.add(np.char.add("Gaia ", np.char.add(releases, " ")), numbers)
+        names = np.where(columns["source_id"] > 0, np.where(releases != "", said, numbers), names)
+    return names
 
 
 def columns_sha256(columns: Mapping[str, NDArray[Any]]) -> str:
