@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.catalog.embedding_map import EmbeddingMap
+from specviz.catalog.maps.clusters import Clusters
+from specviz.catalog.maps.placing import Placing
+from specviz.catalog.maps.stored import KINDS
 from specviz.errors import CatalogError, OptionError
 
 Array = NDArray[np.float64]
@@ -25,6 +28,55 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "distance_pc": ("distance_pc", "distance_gspphot"),
 }
 NAMES = ("kiel", "embedding", "alpha", "hr")
+#: Planes that only a catalogue has that keeps their maps; see :mod:`specviz.catalog.maps`.
+MAPS = ("umap", "pacmap", "eigen")
+#: Title of each plane, and what it shows.
+TITLES: Mapping[str, tuple[str, str]] = {
+    "kiel": ("Kiel", "log g over Teff"),
+    "hr": ("HR", "Absolute G magnitude over colour or Teff"),
+    "alpha": ("[α/Fe]", "[α/Fe] over [Fe/H]"),
+    "embedding": KINDS["embedding"],
+    **{name: KINDS[name] for name in MAPS},
+}
+
+
+class KeptMap(Protocol):
+    """A map that is kept with a catalogue, such as a :class:`specviz.catalog.maps.stored.StoredMap`."""
+
+    @property
+    def xy(self) -> NDArray[np.floating]:
+        """Places, shape (n, 2), of the first n stars."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Of the axes."""
+        ...
+
+    @property
+    def placing(self) -> Placing:
+        """What puts new stars on it."""
+        ...
+
+    def note(self, stars: int) -> str:
+        """What a person should know of it."""
+        ...
+
+
+class Maps(Protocol):
+    """The maps that a catalogue keeps."""
+
+    def names(self) -> tuple[str, ...]:
+        """Those of :data:`MAPS` that are there."""
+        ...
+
+    def open(self, name: str) -> KeptMap:
+        """One of them; a CatalogError if it is damaged or of other stars."""
+        ...
+
+    def clusters(self) -> Clusters | None:
+        """The clusters, if they are kept; a CatalogError if they are damaged or of other stars."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,23 +86,27 @@ class Plane:
     Parameters
     ----------
     name : str
-        One of :data:`NAMES`.
+        One of :data:`NAMES` or :data:`MAPS`.
     x, y : array, shape (N,)
+        float64; float32 on a map.
     columns : (str, str)
         What the axes are: ``teff``, ``logg``, ``fe_h``, ``alpha_fe``, ``bp_rp``, ``m_g`` (absolute G magnitude, dust
-        not removed), ``embedding_1``, ``embedding_2``.
+        not removed), ``embedding_1``, ``embedding_2``; ``umap_1`` and so on for a map.
     labels : (str, str)
         Axis labels with units.
     down : (bool, bool)
         Whether an axis is drawn with its large values first, as is the custom for Teff, log g and magnitudes.
+    note : str
+        What a person should know of it, such as how many stars it does not cover; "" if nothing.
     """
 
     name: str
-    x: Array
-    y: Array
+    x: NDArray[np.floating]
+    y: NDArray[np.floating]
     columns: tuple[str, str]
     labels: tuple[str, str]
     down: tuple[bool, bool]
+    note: str = ""
 
 
 _AXES: Mapping[str, tuple[str, bool]] = {
@@ -76,6 +132,8 @@ class Planes:
         ``embedding()`` gives the :class:`EmbeddingMap`; called when that plane is first asked for.
     more : callable, optional
         ``more(name)`` gives a column that the table lacks, or None.
+    maps : Maps, optional
+        The maps and clusters that are kept with the catalogue.
     """
 
     def __init__(
@@ -83,8 +141,11 @@ class Planes:
         table: Any,
         embedding: Callable[[], EmbeddingMap] | None = None,
         more: Callable[[str], ArrayLike | None] = lambda _name: None,
+        maps: Maps | None = None,
     ) -> None:
-        self._table, self._embedding, self._more = table, embedding, more
+        self._table, self._embedding, self._more, self._maps = table, embedding, more, maps
+        self._kept: dict[str, KeptMap] = {}
+        self._clusters: Clusters | None = None
         self._columns: dict[str, Array | None] = {}
         self._planes: dict[str, Plane] = {}
         self._reasons: dict[str, str] = {}
@@ -130,20 +191,24 @@ class Planes:
 
         "hr" has the colour BP − RP where that is known, else Teff.
         """
-        if name not in NAMES:
-            raise OptionError(f"There is no plane {name!r}", expected=", ".join(NAMES))
+        if name not in TITLES:
+            raise OptionError(f"There is no plane {name!r}", expected=", ".join((*NAMES, *MAPS)))
+        if name in MAPS:
+            return f"{name}_1", f"{name}_2"
         if name == "hr":
             return ("bp_rp" if self.column("bp_rp") is not None else "teff"), "m_g"
         known = {"kiel": ("teff", "logg"), "alpha": ("fe_h", "alpha_fe"), "embedding": ("embedding_1", "embedding_2")}
         return known[name]
 
     def reason(self, name: str) -> str:
-        """Why a plane cannot be drawn; "" if it can."""
+        """Why a plane cannot be drawn; "" if it can. Of "clusters": why there are none."""
         if name not in self._reasons:
             self._reasons[name] = self._lacks(name)
         return self._reasons[name]
 
     def _lacks(self, name: str) -> str:
+        if name == "clusters" or name in MAPS:
+            return self._lacks_kept(name)
         columns = self.axes(name)
         if name == "embedding":
             return "" if self._embedding is not None else "This catalogue has no embeddings"
@@ -154,9 +219,40 @@ class Planes:
                 return f"This catalogue has no {wanted.get(column, column)}"
         return ""
 
+    def _lacks_kept(self, name: str) -> str:
+        """The same of what is kept with the catalogue; it is opened for that."""
+        try:
+            if name == "clusters":
+                self._clusters = None if self._maps is None else self._maps.clusters()
+                there = self._clusters is not None
+            else:
+                there = self._maps is not None and name in self._maps.names()
+                if self._maps is not None and there:
+                    self._kept[name] = self._maps.open(name)
+        except CatalogError as error:
+            return str(error)
+        what = "clusters" if name == "clusters" else f"{TITLES[name][0]} map"
+        return "" if there else f"This catalogue keeps no {what}"
+
     def reasons(self) -> dict[str, str]:
-        """:meth:`reason` of every plane."""
-        return {name: self.reason(name) for name in NAMES}
+        """:meth:`reason` of every plane that each catalogue may have, and of the maps that this one keeps."""
+        kept = () if self._maps is None else self._maps.names()
+        return {name: self.reason(name) for name in (*NAMES, *kept)}
+
+    def offered(self) -> tuple[tuple[str, str, str], ...]:
+        """The planes that can be drawn: name, title, and what it shows."""
+        out = []
+        for name, why in self.reasons().items():
+            title, hint = TITLES[name]
+            note = self._kept[name].note(len(self)) if name in self._kept else ""
+            if not why:
+                out.append((name, title, f"{hint}. {note}" if note else hint))
+        return tuple(out)
+
+    @property
+    def clusters(self) -> Clusters | None:
+        """The groups that the stars fall into; None where the catalogue keeps none (``reason("clusters")`` says why)."""
+        return None if self.reason("clusters") else self._clusters
 
     def plane(self, name: str) -> Plane:
         """The plane of that name.
@@ -173,6 +269,9 @@ class Planes:
             if why:
                 raise CatalogError(why, expected="a table with " + " and ".join(self.axes(name)))
             columns = self.axes(name)
+            if name in self._kept:
+                self._planes[name] = self._on_map(name, self._kept[name])
+                return self._planes[name]
             if name == "embedding":
                 assert self._embedding is not None
                 x, y = np.asarray(self._embedding().coordinates, np.float64).T
@@ -184,11 +283,32 @@ class Planes:
             self._planes[name] = Plane(name, x, y, columns, (xl, yl), (xd, yd))
         return self._planes[name]
 
-    def project(self, vector: ArrayLike) -> tuple[float, float]:
-        """Where a new embedding lies in the plane of the embeddings."""
-        if self._embedding is None:
-            raise CatalogError("This catalogue has no embeddings")
-        x, y = self._embedding().project(vector)
+    def _on_map(self, name: str, kept: KeptMap) -> Plane:
+        xy = np.full((len(self), 2), np.nan, np.float32)
+        xy[: len(kept.xy)] = kept.xy
+        x, y = np.ascontiguousarray(xy.T)
+        return Plane(name, x, y, self.axes(name), kept.labels, (False, False), kept.note(len(self)))
+
+    def project(self, vector: ArrayLike, name: str = "embedding") -> tuple[float, float]:
+        """Where a new embedding, shape (D,), lies in the plane of the embeddings, or on a map.
+
+        Raises
+        ------
+        OptionError
+            If the plane is one of labels.
+        CatalogError
+            If the catalogue has no such map, or the vector does not fit it.
+        """
+        if name != "embedding" and name not in MAPS:
+            raise OptionError(f"Nothing is projected into {name!r}", expected=", ".join(("embedding", *MAPS)))
+        why = self.reason(name)
+        if why:
+            raise CatalogError(why)
+        if name in self._kept:
+            x, y = self._kept[name].placing.place(np.asarray(vector, np.float32).ravel())[0]
+        else:
+            assert self._embedding is not None
+            x, y = self._embedding().project(vector)
         return float(x), float(y)
 
     def within(self, name: str, xs: Sequence[float], ys: Sequence[float]) -> NDArray[np.intp]:
