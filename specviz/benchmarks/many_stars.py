@@ -51,12 +51,14 @@ def write(
     -------
     StarCatalog
     """
-    from specviz import api
+    from specviz.analysis.engine import Engine
+    from specviz.archives.demo import DemoArchive
+    from specviz.catalog.demo import demo_index
     from specviz.catalog.store.header import Header
     from specviz.catalog.store.star_catalog import StarCatalog
 
-    engine = api.default_engine("specclip-small", "cpu")
-    indexes = {survey: api.demo_catalog(engine, survey) for survey in surveys}
+    engine = Engine("specclip-small", device="cpu")
+    indexes = {survey: demo_index(engine.model, DemoArchive(), survey=survey) for survey in surveys}
     names = [set(map(str, index.table["object_id"])) for index in indexes.values()]
     leading = next(iter(indexes.values()))
     kept = [row for row, name in enumerate(leading.table["object_id"]) if all(str(name) in n for n in names)]

@@ -12,12 +12,13 @@ from specviz.session import similar_filter
 from specviz.session.explaining import OPTICAL, Explaining
 from specviz.session.jobs import Job, Lane
 from specviz.session.loading import NEIGHBOURS
+from specviz.session.regions import searched
 from specviz.session.state import Notice, State
 from specviz.session.telling import told, told_at_once
 from specviz.session.view_options import CORNERS, ViewOptions
 
 #: Options that decide what is found.
-_SEARCHED = ("similar_by", "similar_in", "region")
+_SEARCHED = ("similar_by", "similar_in", "region", "cluster")
 #: Stars of a region of the map that are put on the work list at most.
 LISTED = 500
 SURVEYS = {"lamost_lrs": "LAMOST", "gaia_xp": "XP"}
@@ -34,6 +35,8 @@ class Neighbours(Explaining):
         self._look: Job | None = None
         self._search_lane: Lane | None = None
         self._look_lane: Lane | None = None
+        self._fetching: Job | None = None
+        self._fetch_lane: Lane | None = None
 
     # ------------------------------------------------------------------ what is looked for
     def similar_ways(self) -> dict[tuple[str, str], str]:
@@ -91,11 +94,10 @@ class Neighbours(Explaining):
         index = self._index(self.engine, among)
         if not hasattr(index, "rows_of_star"):
             return index.search(vector, k=NEIGHBOURS, exclude=star.name)
-        rows = None
-        if view.region is not None and not index.planes.reason(view.region[0]):
-            rows = index.planes.within(*view.region)
+        rows, told = searched(index.planes, view)
         near = index.search(vector, k=NEIGHBOURS, exclude=index.rows_of_star(star), among=rows)
-        near.meta |= {"by": by, "of": getattr(self._index, "words", "simulated stars")}
+        words = getattr(self._index, "words", "simulated stars")
+        near.meta |= {"by": by, "of": words, "note": str(getattr(index, "note", "")), **told}
         if rows is not None:
             near.meta["region"] = int(rows.size)
         return near
@@ -200,27 +202,32 @@ class Neighbours(Explaining):
         step = -(-len(x) // CORNERS) or 1
         self.set(region=(plane or self._state.view.plane, tuple(x[::step]), tuple(y[::step])))
 
-    def region_names(self) -> list[str]:
-        """Names of the stars in the region of the map, in the order of the catalogue."""
-        view, planes = self._state.view, self.planes()
-        if view.region is None or planes is None:
-            return []
-        return planes.names(planes.within(*view.region))
+    def region_names(self, most: int | None = None) -> list[str]:
+        """Names of the stars in the region of the map and the cluster, in the order of the catalogue,
+        at most ``most``.
+        """
+        planes = self.planes()
+        rows = None if planes is None else searched(planes, self._state.view)[0]
+        return [] if rows is None else planes.names(rows[:most])
 
     @told
     def list_region(self) -> None:
         """Put the stars in the region on the work list, at most :data:`LISTED`."""
-        names = self.region_names()
+        names = self.region_names(LISTED + 1)
         if not names:
             self.tell(Notice("warning", "No stars in the region", "Draw one on the map that holds some"))
             return
         self._listed(names[:LISTED], True)
         if len(names) > LISTED:
+            near = self._state.neighbours
+            held = (
+                ""
+                if near is None or "region" not in near.meta
+                else f" of {near.meta['region']:,}".replace(",", "\u202f")
+            )
             self.tell(
                 Notice(
-                    "info",
-                    f"The first {LISTED} of {len(names)} stars are on the work list",
-                    "Draw a smaller region for others",
+                    "info", f"The first {LISTED}{held} stars are on the work list", "Draw a smaller region for others"
                 )
             )
 
@@ -238,13 +245,24 @@ class Neighbours(Explaining):
         give = getattr(self._reference(), "neighbour_star", None)
         return None if give is None else give(int(near["row"][row]))
 
+    def stars_are_far(self) -> bool:
+        """Whether a similar star has to be fetched from an archive or a file before it can be drawn."""
+        return self._index is not None and bool(getattr(self._reference(), "far_stars", False))
+
     @told_at_once
     def choose(self, row: int | None) -> None:
-        """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears."""
+        """Select a similar star (a row of ``state.neighbours``) for the overlay; None clears.
+
+        One that is in an archive is fetched; ``state.neighbour_star`` has it when it is there.
+        """
         with self._changing():
             near = self._state.neighbours
             if row is None or near is None or not 0 <= row < len(near):
+                self._stop_fetching()
                 self._update(neighbour=None, neighbour_star=None, peek=None, peek_star=None)
+                return
+            if self.stars_are_far():
+                self._fetch_neighbour(near, row)
                 return
             try:
                 star = self._star_of(near, row)
@@ -252,6 +270,36 @@ class Neighbours(Explaining):
                 self._update(notice=Notice("error", "The similar star could not be shown", str(error)))
                 return
             self._update(neighbour=row, neighbour_star=star)
+
+    def _fetch_neighbour(self, near: Any, row: int) -> None:
+        """Called under the lock."""
+        if row == self._state.neighbour and (self._state.neighbour_star is not None or self._fetching is not None):
+            return
+        self._stop_fetching()
+        self._fetching = Job("Fetching a similar star", lambda _job: (near, row, self._star_of(near, row)))
+        self._update(neighbour=row, neighbour_star=None, neighbour_said="Fetching its spectra…")
+        if self._fetch_lane is None:
+            self._fetch_lane = Lane("specviz-neighbour", self._fetched)
+        self._fetch_lane.put(self._fetching)
+
+    def _stop_fetching(self) -> None:
+        job, self._fetching = self._fetching, None
+        if job is not None:
+            job.cancel()
+
+    def _fetched(self, job: Job) -> None:
+        with self._changing():
+            if job is not self._fetching:
+                return
+            self._fetching = None
+            if job.error is not None:
+                known = isinstance(job.error, SpecvizError)
+                self._update(neighbour_said=str(job.error) if known else "A fault of specviz; the log has it")
+                return
+            near, row, star = job.result
+            if near is self._state.neighbours and row == self._state.neighbour:
+                said = "" if star is not None else "The catalogue does not say where its spectra are"
+                self._update(neighbour_star=star, neighbour_said=said)
 
     def peek(self, row: int | None) -> None:
         """Show a similar star for as long as the pointer is on it, without selecting it; None ends that."""
@@ -263,6 +311,9 @@ class Neighbours(Explaining):
                     self._update(peek=None, peek_star=None)
                 return
             if row == self._state.peek:
+                return
+            if self.stars_are_far():  # no archive is asked for what the pointer passes over
+                self._update(peek=row, peek_star=self._state.neighbour_star if row == self._state.neighbour else None)
                 return
             self._look = Job(f"Looking at {row}", lambda _job: (near, row, self._star_of(near, row)))
             if self._look_lane is None:
@@ -286,6 +337,8 @@ class Neighbours(Explaining):
         if row is None or state.neighbours is None or not 0 <= row < len(state.neighbours):
             return None
         star = state.neighbour_star if row == state.neighbour else None
+        if star is None and self.stars_are_far():
+            return self.open(self._reference().neighbour_target(int(state.neighbours["row"][row])))
         try:
             star = star if star is not None else self._star_of(state.neighbours, row)
         except SpecvizError as error:
@@ -303,12 +356,15 @@ class Neighbours(Explaining):
         """Another star or another table: nothing is pointed at any more."""
         if "neighbours" in changes or "star" in changes:
             changes = {"peek": None, "peek_star": None, **changes}
+        if {"neighbours", "star", "neighbour"} & changes.keys():
+            changes = {"neighbour_said": "", **changes}
         super()._update(**changes)
 
     def _end_explaining(self) -> None:
         with self._lock:
-            lanes = (self._search_lane, self._look_lane)
-            self._search_lane = self._look_lane = self._search = self._look = None
+            lanes = (self._search_lane, self._look_lane, self._fetch_lane)
+            self._search_lane = self._look_lane = self._fetch_lane = self._search = self._look = None
+            self._stop_fetching()
         for lane in lanes:
             if lane is not None:
                 lane.leave()

@@ -161,8 +161,9 @@ class State:
     neighbours : astropy Table or None
         Similar stars of ``report``, the columns of ``SimilarityIndex.search``.
     neighbour : int or None
-        Row of ``neighbours`` that is selected; ``neighbour_star`` is its Star. ``peek`` and ``peek_star`` are the same
-        of the row under the pointer, for as long as it is there; ``overlay`` is the one of the two that is drawn.
+        Row of ``neighbours`` that is selected; ``neighbour_star`` is its Star. Where the stars are in archives, that
+        comes later, and ``neighbour_said`` tells why it is not there. ``peek`` and ``peek_star`` are the same of the
+        row under the pointer, for as long as it is there; ``overlay`` is the one of the two that is drawn.
     busy : str
         Title of the running job, "" when idle.
     slow : bool
@@ -199,6 +200,7 @@ class State:
     neighbours: Any = None
     neighbour: int | None = None
     neighbour_star: Star | None = None
+    neighbour_said: str = ""
     peek: int | None = None
     peek_star: Star | None = None
     busy: str = ""

@@ -75,9 +75,10 @@ class ViewOptions:
         The panel that compares what all models say of the star is open.
     tools : bool
         The row of tools under the legend is open.
-    plane : {"kiel", "embedding", "alpha", "hr"}
+    plane : {"kiel", "embedding", "alpha", "hr", "umap", "pacmap", "eigen"}
         Axes of the map: log g over Teff, the embedding's two axes, [alpha/Fe] over [Fe/H], absolute magnitude over
-        colour.
+        colour, or a map that the catalogue keeps (:mod:`specviz.catalog.maps`). One that the catalogue on screen does
+        not have is kept for the next; the map says so and shows the first that it has.
     posterior : {"corner", "table"}
     corner : tuple of str
         Labels in the corner plot, at most :data:`CORNER_LIMIT`, first at the top left; () = :data:`LEADING_LABELS`. A
@@ -98,8 +99,10 @@ class ViewOptions:
         :data:`specviz.session.similar_filter.SORTABLE`.
     similar_filter : str
         Which of the similar stars are listed, as it was typed: see :func:`specviz.session.similar_filter.parse`.
-    map_colour : {"plain", "fe_h"}
-        Colour of the reference stars on the map.
+    map_colour : {"plain", "fe_h", "teff", "logg", "cluster"}
+        By what the reference stars on the map are coloured.
+    cluster : int or None
+        Number of a cluster of the catalogue: the map shows its stars, and similar stars are looked for among them.
     region : (str, tuple of float, tuple of float) or None
         Plane and corners (x, y) of a polygon on the map; similar stars are looked for among the stars in it.
     """
@@ -122,7 +125,7 @@ class ViewOptions:
     indices: bool = False
     face_off: bool = False
     compare: bool = False
-    plane: Literal["kiel", "embedding", "alpha", "hr"] = "kiel"
+    plane: Literal["kiel", "embedding", "alpha", "hr", "umap", "pacmap", "eigen"] = "kiel"
     posterior: Literal["corner", "table"] = "corner"
     corner: tuple[str, ...] = LEADING_LABELS
     posterior_from: Literal["auto", "lamost_lrs", "gaia_xp", "both"] = "auto"
@@ -132,7 +135,8 @@ class ViewOptions:
     similar_in: Literal["auto", "lamost_lrs", "gaia_xp"] = "auto"
     similar_sort: str = "rank"
     similar_filter: str = ""
-    map_colour: Literal["plain", "fe_h"] = "plain"
+    map_colour: Literal["plain", "fe_h", "teff", "logg", "cluster"] = "plain"
+    cluster: int | None = None
     region: Region | None = None
 
     def with_(self, **changes: Any) -> ViewOptions:
@@ -190,6 +194,8 @@ def _checked(name: str, value: Any) -> Any:
         return None if value is None else _region(value)
     if name in ("zoom", "xp_zoom"):
         return None if value is None else _range(name, value)
+    if name == "cluster":
+        return None if value is None else _cluster(value)
     if name == "rv":
         return None if value is None else _number(name, value, -RV_LIMIT, RV_LIMIT, "km/s")
     if name == "smooth":
@@ -264,6 +270,16 @@ def _region(value: Any) -> Region:
             expected=f"(plane, xs, ys): one of {', '.join(planes)}, and 3 to {CORNERS} corners of a polygon",
         )
     return plane, xs, ys
+
+
+def _cluster(value: Any) -> int:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, (bool, str)) or not number.is_integer() or not 0 <= number < 10**6:
+        raise OptionError(f"cluster={str(value)[:20]}", expected="the number of a cluster, or None")
+    return int(number)
 
 
 def _number(name: str, value: Any, low: float, high: float, unit: str) -> float:

@@ -7,13 +7,15 @@ Pure functions on arrays, run off the main thread by the map. datashader is an e
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from bokeh.palettes import Cividis256
 from numpy.typing import NDArray
+
+from specviz.views.palette import GREY
 
 Array = NDArray[np.float64]
 Window = tuple[float, float, float, float]  # x0, x1, y0, y1 in the units of the axes, low before high
@@ -23,9 +25,10 @@ DOTS = 4000
 IMAGE_ABOVE = 20_000
 #: Points drawn of such a catalogue where datashader is not there.
 SAMPLE = 20_000
-#: One grey that stands at the same distance from both themes' panels; how much of it there is says how many stars.
-GREY = (0x80, 0x85, 0x8E)
+#: How much of a colour there is says how many stars.
 FAINT, FULL = 0.20, 0.95
+#: The same of stars that are there for orientation only, beside a cluster that is looked at.
+ASIDE = 0.35
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +65,21 @@ class Points:
     colour : array, shape (N,), optional
     limits : (float, float)
         Values of ``colour`` at the ends of the scale.
+    codes : array of int8, shape (N,), optional
+        In place of a colour: the group of each star, 0 for those in none.
+    palette : tuple of str
+        Colour of each group, of those in none first.
+    aside : bool
+        Those in no group are there for orientation only.
     """
 
     x: Array
     y: Array
     colour: Array | None = None
     limits: tuple[float, float] = (0.0, 1.0)
+    codes: NDArray[np.int8] | None = None
+    palette: tuple[str, ...] = ()
+    aside: bool = False
 
     def picture(self, window: Window, size: tuple[int, int]) -> Picture:
         """What is drawn of a window, ``size`` pixels wide and high."""
@@ -77,42 +89,72 @@ class Points:
         limit = SAMPLE if many and not available() else DOTS
         if many and available() and rows.size > DOTS:
             return Picture(image=self.shaded(window, size), window=window, inside=int(rows.size))
-        return Picture(rows=rows[:: -(-rows.size // limit) or 1], window=window, inside=int(rows.size))
+        return Picture(rows=self._part(rows, limit), window=window, inside=int(rows.size))
+
+    def even(self) -> Picture:
+        """An even part of all stars, whatever is in view."""
+        n = int(self.x.size)
+        return Picture(rows=np.arange(0, n, max(1, n // DOTS)), inside=n)
+
+    def _part(self, rows: NDArray[np.intp], limit: int) -> NDArray[np.intp]:
+        """An even part of some stars; of a cluster that is looked at more than of the others, and above them."""
+        if self.codes is None or not self.aside:
+            return rows[:: -(-rows.size // limit) or 1]
+        parts = [rows[self.codes[rows] == 0], rows[self.codes[rows] > 0]]
+        return np.concatenate([part[:: -(-part.size // (limit // 2)) or 1] for part in parts])
 
     def shaded(self, window: Window, size: tuple[int, int]) -> NDArray[np.uint32]:
-        """The density of the stars, or their mean colour, as RGBA."""
-        counts, mean = rasterise(self._frame(), window, size, with_colour=self.colour is not None)
-        top = max(float(counts.max()), 1.0)
-        alpha = np.where(counts > 0, FAINT + (FULL - FAINT) * np.log1p(counts) / np.log1p(top), 0.0)
-        rgb = np.broadcast_to(np.array(GREY, np.uint8), (*counts.shape, 3))
+        """The density of the stars as RGBA: grey, in their mean colour, or in that of the group that most are of."""
+        groups = len(self.palette) if self.codes is not None else 0
+        counts, mean = rasterise(self._frame, window, size, with_colour=self.colour is not None, groups=groups)
+        total = counts if counts.ndim == 2 else counts.sum(axis=2)
+        alpha = _opacity(total)
+        rgb = np.broadcast_to(np.array(_rgb(GREY), np.uint8), (*total.shape, 3))
+        if groups:
+            if self.aside:
+                alpha = np.where(counts[..., 1:].any(axis=2), _opacity(counts[..., 1:].sum(axis=2)), ASIDE * alpha)
+                counts = np.where(np.arange(groups) > 0, counts * total.max(initial=1.0), counts)
+            rgb = np.array([_rgb(c) for c in self.palette], np.uint8)[np.argmax(counts, axis=2)]
         if mean is not None:
             low, high = self.limits
             step = np.nan_to_num((mean - low) / max(high - low, 1e-9) * 255.0)
             rgb = cividis()[np.clip(step, 0, 255).astype(np.uint8)]
-            alpha = np.where(np.isfinite(mean), np.maximum(alpha, 0.55 * (counts > 0)), 0.0)
-        out = np.empty((*counts.shape, 4), np.uint8)
+            alpha = np.where(np.isfinite(mean), np.maximum(alpha, 0.55 * (total > 0)), 0.0)
+        out = np.empty((*total.shape, 4), np.uint8)
         out[..., :3] = rgb
         out[..., 3] = np.rint(255.0 * alpha)
         return out.view(np.uint32)[..., 0]
 
+    @cached_property
     def _frame(self) -> Any:
         import pandas as pd
 
         columns: dict[str, Any] = {"x": self.x, "y": self.y}
-        if self.colour is not None:
+        if self.codes is not None:
+            columns["k"] = pd.Categorical.from_codes(self.codes, categories=list(range(len(self.palette))))
+        elif self.colour is not None:
             columns["c"] = self.colour
         return pd.DataFrame(columns, copy=False)
 
 
+def _opacity(counts: Array) -> Array:
+    top = max(float(counts.max(initial=0.0)), 1.0)
+    return np.where(counts > 0, FAINT + (FULL - FAINT) * np.log1p(counts) / np.log1p(top), 0.0)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
 def rasterise(
-    frame: Any, window: Window, size: tuple[int, int], *, with_colour: bool = False
+    frame: Any, window: Window, size: tuple[int, int], *, with_colour: bool = False, groups: int = 0
 ) -> tuple[Array, Array | None]:
-    """Stars a pixel, and the mean of their colour, by datashader.
+    """Stars a pixel, of each group if there are any, or with the mean of their colour; by datashader.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        Columns x, y, and c.
+        Columns x, y, and c, or k with the groups.
     window : (x0, x1, y0, y1)
     size : (width, height)
         In pixels.
@@ -120,11 +162,14 @@ def rasterise(
     Returns
     -------
     counts, mean : array, shape (height, width)
-        The first row is at the low end of y; ``mean`` is None without colour, NaN in empty pixels.
+        ``counts`` of groups has a third axis. The first row is at the low end of y; ``mean`` is None without colour, NaN in empty pixels.
     """
     import datashader as ds
 
     canvas = ds.Canvas(plot_width=size[0], plot_height=size[1], x_range=window[:2], y_range=window[2:])
+    if groups:
+        found = canvas.points(frame, "x", "y", ds.by("k", ds.count()))
+        return np.asarray(found.transpose(..., "k").values, np.float64), None
     if not with_colour:
         return np.asarray(canvas.points(frame, "x", "y", ds.count()).values, np.float64), None
     both = canvas.points(frame, "x", "y", ds.summary(counts=ds.count(), mean=ds.mean("c")))  # one pass over the stars
@@ -134,7 +179,7 @@ def rasterise(
 @cache
 def cividis() -> NDArray[np.uint8]:
     """The scale of a quantity on the map as RGB, shape (256, 3): even steps for every kind of colour sight."""
-    return np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in Cividis256], np.uint8)
+    return np.array([_rgb(c) for c in Cividis256], np.uint8)
 
 
 def contour(x: Array, y: Array, mass: float = 0.68, bins: int = 40) -> tuple[list[list[float]], list[list[float]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from specviz.views import stylesheet
 from specviz.views.controls import icon_button, sheet
 from specviz.views.density import Picture
 from specviz.views.figures import dress, mark, plain_figure
-from specviz.views.palette import LIGHT
+from specviz.views.palette import FONT, LIGHT
 
 HEIGHT = 330
 ZOOM_PAUSE = 120  # ms without a move after which the kernel hears of another window
@@ -53,6 +53,7 @@ if (!cb_obj.final || cb_obj.geometry.type !== 'poly') return
 drawn.data = {x: Array.from(cb_obj.geometry.x), y: Array.from(cb_obj.geometry.y)}
 toggle.active = false
 """
+_SAFE = "return String(value).replace(/[&<>\"']/g, c => '&#' + c.charCodeAt(0) + ';')"
 _TOGGLED = "lasso.active = cb_obj.active; pan.active = !cb_obj.active"
 
 
@@ -79,6 +80,7 @@ class MapFigure:
     def __init__(self, sources: Mapping[str, ColumnDataSource], colours: LinearColorMapper) -> None:
         self._colours = colours
         self._picture: ColumnDataSource | None = None
+        self._numbers: ColumnDataSource | None = None
         self.seen = ColumnDataSource({k: [] for k in ("x0", "x1", "y0", "y1", "w", "h")})
         self.drawn = ColumnDataSource(dict(x=[], y=[]))
         self.pointed = ColumnDataSource(dict(at=[]), name="map-pointed")
@@ -127,7 +129,7 @@ class MapFigure:
     def _tools(self, near: Any) -> None:
         fig = self.figure
         tap, wheel, pan = TapTool(renderers=[near]), WheelZoomTool(zoom_on_axis=True), PanTool()
-        safe = CustomJSHover(code="return String(value).replace(/[&<>\"']/g, c => '&#' + c.charCodeAt(0) + ';')")
+        self._tap, safe = tap, CustomJSHover(code=_SAFE)
         point = CustomJS(args={"pointed": self.pointed}, code=_POINT.replace("PAUSE", str(HOVER_PAUSE)))
         hover = HoverTool(
             renderers=[near],
@@ -155,14 +157,11 @@ class MapFigure:
         self.reset = icon_button("Reset map zoom", "reset", reset)
 
     # ------------------------------------------------------------------ what Python changes
-    def frame(self, plane: Any) -> None:
-        """Axes that hold the stars of a plane."""
+    def frame(self, plane: Any, ranges: tuple[tuple[float, float], tuple[float, float]]) -> None:
+        """Axes that hold the stars of a plane, the ``limits`` of which are given."""
         fig = self.figure
         fig.xaxis.axis_label, fig.yaxis.axis_label = plane.labels
-        for rng, values, down, column in zip(
-            (fig.x_range, fig.y_range), (plane.x, plane.y), plane.down, plane.columns, strict=True
-        ):
-            low, high = limits(values, column)
+        for rng, (low, high), down in zip((fig.x_range, fig.y_range), ranges, plane.down, strict=True):
             a, b = (high, low) if down else (low, high)
             rng.update(start=a, end=b, reset_start=a, reset_end=b)
 
@@ -177,10 +176,59 @@ class MapFigure:
                 axis.update(**{high: value + margin, f"reset_{high}": value + margin})
 
     def coloured(self, on: bool) -> None:
-        """Colour the dots by their column ``c``, or all alike."""
+        """Colour the dots by their column ``c`` as the mapper says, or all alike."""
         wanted: Any = {"field": "c", "transform": self._colours} if on else LIGHT["reference"]
         if isinstance(self._dots.glyph.fill_color, str) == on:
             self._dots.glyph.fill_color = wanted
+
+    def numbers(self, rows: Mapping[str, Sequence[Any]], chosen: Callable[[int], None]) -> None:
+        """Numbers of clusters where they stand: columns x, y, number, title, count, colour.
+
+        ``chosen(number)`` is called when the person presses one.
+        """
+        if self._numbers is None:
+            if not len(rows["x"]):
+                return
+            self._numbers = self._number_marks(chosen)
+        if {k: list(v) for k, v in rows.items()} != {k: list(v) for k, v in self._numbers.data.items()}:
+            self._numbers.selected.indices = []
+            self._numbers.data = dict(rows)
+
+    def _number_marks(self, chosen: Callable[[int], None]) -> ColumnDataSource:
+        """Most catalogues have no clusters, and do without these marks."""
+        source = ColumnDataSource(
+            {k: [] for k in ("x", "y", "number", "title", "count", "colour")}, name="map-clusters"
+        )
+        fig = self.figure
+        disc = mark(
+            fig, "scatter", "x", "y", source=source, size=17, fill_color=LIGHT["panel"], fill_alpha=0.9,
+            line_color="colour", line_width=1.6, name="map-cluster",
+        )  # fmt: skip
+        disc.nonselection_glyph = disc.selection_glyph = None
+        words = mark(
+            fig, "text", "x", "y", "number", source=source, text_align="center", text_baseline="middle",
+            text_font_size="10px", text_font=FONT, text_color=LIGHT["ink"], name="map-cluster-number",
+        )  # fmt: skip
+        words.nonselection_glyph = words.selection_glyph = None
+        under = [r for r in fig.renderers if r not in (disc, words)]
+        at = under.index(self._dots) + 1
+        fig.renderers = [*under[:at], disc, words, *under[at:]]
+        self._tap.renderers = [*self._tap.renderers, disc]
+        fig.add_tools(
+            HoverTool(
+                renderers=[disc],
+                tooltips=[("", "@number @title{custom}"), ("stars", "@count")],
+                formatters={"@title": CustomJSHover(code=_SAFE)},
+                attachment="horizontal",
+            )
+        )
+
+        def pressed(_attr: str, _old: Any, new: list[int]) -> None:
+            if new:
+                chosen(int(source.data["number"][new[0]]))
+
+        source.selected.on_change("indices", pressed)
+        return source
 
     def image(self, picture: Picture) -> None:
         """Show the image of a picture, if it has one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,25 @@ from bokeh.palettes import Cividis256
 
 from specviz.session.jobs import Job, Lane
 from specviz.session.state import State
-from specviz.views import density, formats, map_figure, map_star
+from specviz.views import density, formats, map_figure, map_scene, map_star
 from specviz.views.controls import html
 from specviz.views.map_controls import CSS, key, planes_switch
+from specviz.views.map_scene import Ask, Made, Scene
 from specviz.views.panel_frame import PanelFrame
 
 #: Neighbours that are drawn large; the others of the list are smaller dots.
 LEADING = 12
 EMPTY = np.empty(0)
 _STAR = ("x", "y", "x0", "x1", "y0", "y1")
+_CIVIDIS = list(Cividis256)
 
 
 class MapPanel:
     """Scatter or density of the reference set with the star (ring, error bars, 68 % contour), its neighbours (dots), and
     the catalogue's values (diamond).
+
+    What is drawn of a catalogue is worked out by :func:`specviz.views.map_scene.make`: of few stars at once, of many on
+    a thread of its own, and drawn when it is there.
 
     Parameters
     ----------
@@ -41,10 +47,10 @@ class MapPanel:
     ) -> None:
         self._session, self._apply, self._reference = session, apply, reference
         self._state = State(view=session.state.view)
-        self._planes: Any = None  # of the background
-        self._plane: Any = None
-        self._points: density.Points | None = None
-        self._asked: tuple[Any, ...] | None = None  # what the picture on screen is of
+        self._plane: Any = None  # that the axes are of
+        self._asked: Ask | None = None  # what was asked for last
+        self._made: Made | None = None  # what was answered last
+        self._shown: Made | None = None  # what is on screen
         self._size = (360, 300)
         self._picture = density.Picture()
         self._problem = ""
@@ -62,7 +68,7 @@ class MapPanel:
         )
         sources = {n: ColumnDataSource(dict.fromkeys(c, EMPTY)) for n, c in zip(names, columns, strict=True)}
         self.background, self.near, self.chosen, self.star, self.contour, self.catalogue, self.region = sources.values()
-        self.colours = LinearColorMapper(palette=list(Cividis256), low=-1.0, high=0.5)
+        self.colours = LinearColorMapper(palette=_CIVIDIS, low=-1.0, high=0.5, nan_color="rgba(0, 0, 0, 0)")
         self.drawing = map_figure.MapFigure(sources, self.colours)
         self.figure = self.drawing.figure
         self.drawing.seen.on_change("data", self._seen)
@@ -96,23 +102,25 @@ class MapPanel:
         """The person looks at another part of the map, or the panel has another size."""
         if len(new["w"]):
             self._size = max(50, min(2000, int(new["w"][0]))), max(50, min(2000, int(new["h"][0])))
-            self._look()
+            self._want()
+
+    def _pressed(self, number: int) -> None:
+        """A number on the map: its cluster alone, or all stars again."""
+        self._session.set(cluster=None if self._state.view.cluster == number else number)
 
     # ------------------------------------------------------------------ drawing a state
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
         self._state = new
         view, before = new.view, old.view
-        if new.report is not old.report or new.neighbours is not old.neighbours or view.plane != before.plane:
+        if new.report is not old.report or new.neighbours is not old.neighbours or _looks(view) != _looks(before):
             self._draw(new)
         else:
-            if view.map_colour != before.map_colour:
-                self._colour()
             if (view.similar_filter, view.similar_sort) != (before.similar_filter, before.similar_sort):
                 self._neighbours(new)
             if (new.neighbour, new.peek) != (old.neighbour, old.peek):
                 self._ring(new)
-        if view.region != before.region or view.plane != before.plane:
+        if view.region != before.region:
             self._encircle(new)
         self._controls(new)
 
@@ -122,92 +130,116 @@ class MapPanel:
             for source in (self.near, self.chosen, self.star, self.contour, self.catalogue):
                 source.data = dict.fromkeys(source.data, EMPTY)
             return
-        self._background(state)
-        if self._plane is None:
-            return
-        self._place(report)
-        self._neighbours(state)
-        self._ring(state)
+        self._want()
+        shown = None if self._shown is None else self._shown.ask
+        if self._asked is None or self._asked.same_scene(shown):  # else what is asked for brings them
+            self._stars(state)
 
-    def _background(self, state: State) -> None:
+    def _stars(self, state: State) -> None:
+        """The star, its neighbours and marks in the plane that is on screen."""
+        if self._plane is not None and state.report is not None:
+            self._place(state.report)
+            self._neighbours(state)
+            self._ring(state)
+            self._encircle(state)
+
+    # ------------------------------------------------------------------ the reference stars
+    def _want(self) -> None:
+        """Ask for what is to be seen of the catalogue: at once of few stars, on a thread of many."""
+        report = self._state.report
+        if report is None:
+            return
         planes = self._reference() or self._session.planes()
         if planes is None:
             return
-        name: str = state.view.plane if not planes.reason(state.view.plane) else "kiel"
-        if planes.reason(name):  # a catalogue without Teff and log g
-            name = next((n for n, why in planes.reasons().items() if not why), "")
-        if not name or (planes is self._planes and self._plane is not None and self._plane.name == name):
+        view = _looks(self._state.view)
+        window = None
+        shown = self._shown
+        if shown is not None and shown.ask.planes is planes and shown.ask.view[0] == view[0]:
+            x, y = self.figure.x_range, self.figure.y_range
+            window = (min(x.start, x.end), max(x.start, x.end), min(y.start, y.end), max(y.start, y.end))
+        embedding = None if view[0] in map_scene.OF_LABELS else report.embedding
+        ask = Ask(planes, view, window, self._size, embedding)
+        if ask.same(self._asked):
             return
-        plane = planes.plane(name)
-        moved = self._plane is None or self._plane.name != name or self._plane.columns != plane.columns
-        self._planes, self._plane = planes, plane
-        self._points = density.Points(plane.x, plane.y, *self._scale())
-        if moved:
-            self.drawing.frame(plane)
-        self._look()
-
-    def _scale(self) -> tuple[Any, tuple[float, float]]:
-        """[Fe/H] of the reference stars and the ends of its scale, where they are coloured by it."""
-        if self._state.view.map_colour != "fe_h" or self._planes is None or self._planes.column("fe_h") is None:
-            return None, (0.0, 1.0)
-        values = self._planes.column("fe_h")
-        low, high = (round(float(v), 1) for v in np.nanpercentile(values, (3, 97)))
-        return values, (low, max(high, low + 0.1))
-
-    def _colour(self) -> None:
-        if self._plane is not None:
-            self._points = density.Points(self._plane.x, self._plane.y, *self._scale())
-            self._look()
-
-    # ------------------------------------------------------------------ the reference stars
-    def _look(self) -> None:
-        """Draw the reference stars of the window in view: few at once, many by a thread."""
-        points = self._points
-        if points is None:
+        self._asked = ask
+        if not ask.slow:
+            self._take(ask, map_scene.make(ask, self._made))
             return
-        x, y = self.figure.x_range, self.figure.y_range
-        window = (min(x.start, x.end), max(x.start, x.end), min(y.start, y.end), max(y.start, y.end))
-        asked = (points, window, self._size)
-        if self._asked is not None and asked == self._asked:
-            return
-        self._asked = asked
-        if points.x.size <= density.IMAGE_ABOVE or not density.available():
-            self._paint(points, points.picture(window, self._size))
-            return
-        if self._picture.image is None and not len(self.background.data["x"]):  # something at once
-            step = max(1, points.x.size // density.DOTS)
-            self._dots(points, np.arange(0, points.x.size, step))
-        self._job = Job("Drawing the map", lambda _job: (points, points.picture(window, self._size)))
+        self._job = Job("Drawing the map", lambda _job: self._work(ask))
         if self._lane is None:
-            self._lane = Lane("specviz-map", self._rendered)
+            self._lane = Lane("specviz-map", self._answered)
         self._lane.put(self._job)
 
-    def _rendered(self, job: Job) -> None:
+    def _work(self, ask: Ask) -> Made:
+        """On the thread of the map: something at once where nothing is to be seen yet, then the picture."""
+        if self._shown is None:
+            first = map_scene.make(ask, self._made, at_once=True)
+            self._apply(lambda: self._take(ask, first))
+            return map_scene.make(ask, replace(first, picture=None))
+        return map_scene.make(ask, self._made)
+
+    def _answered(self, job: Job) -> None:
+        """Called by the thread of the map."""
         if job is not self._job:
             return
         if job.error is None:
-            self._apply(lambda: self._paint(*job.result))
-        else:  # the log has why; the even part of the stars that was drawn at once stays
-            self._problem = "The density could not be drawn: an even part of the stars is shown"
+            self._apply(lambda: self._take(job.result.ask, job.result))
+        else:  # the log has why; what was drawn before stays
+            self._problem = "The map could not be drawn; the log says why"
             self._apply(lambda: self._controls(self._state))
 
-    def _paint(self, points: density.Points, picture: density.Picture) -> None:
-        if points is not self._points:
+    def _take(self, ask: Ask, made: Made) -> None:
+        """Draw an answer, unless something else has been asked for meanwhile."""
+        if ask is not self._asked:
             return
-        self._picture, self._problem = picture, ""
-        self.drawing.image(picture)
-        self._dots(points, picture.rows)
+        before, self._made, self._shown, self._problem = self._shown, made, made, made.trouble
+        scene = made.scene
+        if scene is None:
+            self._controls(self._state)
+            return
+        plane = scene.plane
+        if self._plane is None or (self._plane.name, self._plane.columns) != (plane.name, plane.columns):
+            self.drawing.frame(plane, scene.limits)
+        self._plane = plane
+        if before is None or before.picture is not made.picture or before.scene is not scene:
+            self._paint(scene, made.picture or density.Picture())
+        if ask.slow and (before is None or before.scene is not scene or before.place != made.place):
+            self._stars(self._state)
+        if ask.window is None:  # the axes may show less than the whole plane
+            self._want()
         self._controls(self._state)
 
-    def _dots(self, points: density.Points, rows: Any) -> None:
-        coloured = points.colour is not None
-        if coloured:
-            self.colours.update(low=points.limits[0], high=points.limits[1])
+    def _paint(self, scene: Scene, picture: density.Picture) -> None:
+        self._picture = picture
+        self.drawing.image(picture)
+        points, rows = scene.points, picture.rows
+        coloured = True
+        c: Any = np.zeros(len(rows))
+        if points.codes is not None:
+            self.colours.update(palette=list(points.palette), low=-0.5, high=len(points.palette) - 0.5)
+            c = points.codes[rows]
+        elif points.colour is not None:
+            self.colours.update(palette=_CIVIDIS, low=points.limits[0], high=points.limits[1])
+            c = points.colour[rows]
+        else:
+            coloured = False
         self.drawing.coloured(coloured)
-        c = points.colour[rows] if points.colour is not None else np.zeros(len(rows))
         self.background.data = {
             n: np.asarray(v, np.float32) for n, v in (("x", points.x[rows]), ("y", points.y[rows]), ("c", c))
         }
+        clusters = [c for c in scene.colouring.clusters if c.number in scene.places]
+        self.drawing.numbers(
+            dict(
+                x=[scene.places[c.number][0] for c in clusters],
+                y=[scene.places[c.number][1] for c in clusters],
+                number=[str(c.number) for c in clusters],
+                title=[c.title for c in clusters],
+                count=[formats.count(c.count) for c in clusters],
+                colour=[c.colour for c in clusters],
+            ),
+            self._pressed,
+        )
 
     # ------------------------------------------------------------------ the star and its neighbours
     def _place(self, report: Any) -> None:
@@ -216,11 +248,13 @@ class MapPanel:
         bars: tuple[map_star.Value, map_star.Value] | None = None
         listed: tuple[float, float] | None = None
         outline: dict[str, Any] = {"xs": [], "ys": []}
-        if plane.name != "embedding":
+        if plane.name in map_scene.OF_LABELS:
             bars, listed = map_star.place(plane.columns, report), map_star.catalogue_place(plane.columns, report.star)
             outline = map_star.outline(plane.columns, report)
-        elif report.embedding is not None:
-            x, y = self._planes.project(report.embedding)
+        elif (
+            self._shown is not None and self._shown.place is not None and self._shown.ask.embedding is report.embedding
+        ):
+            x, y = self._shown.place
             bars = (x, x, x), (y, y, y)
         if bars is None:
             self.star.data = dict.fromkeys(_STAR, EMPTY)
@@ -228,13 +262,14 @@ class MapPanel:
             (x, x0, x1), (y, y0, y1) = bars
             self.star.data = dict(x=[x], y=[y], x0=[x0], x1=[x1], y0=[y0], y1=[y1])
             self.drawing.reach(x, y)
+            self._want()  # the view may have grown
         self.contour.data = outline
         self.catalogue.data = dict(x=[listed[0]], y=[listed[1]]) if listed is not None else dict(x=[], y=[])
 
     def _at(self, rows: Any) -> tuple[Any, Any]:
         """Places of stars of the catalogue that is searched, which may be another than the one in the background."""
         searched = self._session.planes()
-        if searched is self._planes:
+        if self._shown is not None and searched is self._shown.ask.planes:
             return self._plane.x[rows], self._plane.y[rows]
         columns = [None if searched is None else searched.column(c) for c in self._plane.columns]
         if any(c is None for c in columns):
@@ -275,20 +310,24 @@ class MapPanel:
         self.region.data = dict(xs=[list(region[1])], ys=[list(region[2])]) if region and here else dict(xs=[], ys=[])
 
     def _controls(self, state: State) -> None:
-        reasons = {} if self._planes is None else self._planes.reasons()
-        self.switch.object = planes_switch(state.view, reasons)
-        count = 0 if self._points is None else self._points.x.size
-        scale = self._points.limits if self._points is not None and self._points.colour is not None else None
+        scene = None if self._shown is None else self._shown.scene
+        waiting = self._asked is not None and not self._asked.same_scene(
+            None if self._shown is None else self._shown.ask
+        )
+        self.switch.object = planes_switch(state.view, scene)
         problem = self._problem
-        if count > density.IMAGE_ABOVE and not density.available():
+        if scene is not None and scene.points.x.size > density.IMAGE_ABOVE and not density.available():
             shown = formats.count(self._picture.rows.size)
             problem = f"{shown} of them drawn; all are with: pip install 'jupyter-specviz[maps]'"
-        self.key.object = key(
-            state.view, count, scale, self._picture, problem=problem, region=state.view.region is not None
-        )
+        self.key.object = key(state.view, scene, self._picture, problem=problem, waiting=waiting)
 
     def close(self) -> None:
         """Let the thread go."""
         lane, self._lane, self._job = self._lane, None, None
         if lane is not None:
             lane.leave()
+
+
+def _looks(view: Any) -> tuple[str, str, int | None]:
+    """The options that say how the reference stars are drawn."""
+    return view.plane, view.map_colour, view.cluster

@@ -59,5 +59,12 @@ DARK: Mapping[str, str] = MappingProxyType(
 )
 PALETTES: Mapping[str, Mapping[str, str]] = MappingProxyType({"light": LIGHT, "dark": DARK})
 
+#: Clusters on the map, the largest first; one set for both themes, since they are painted into an image: each stands 3:1
+#: off both panels, and any two, and the grey of :mod:`specviz.views.density`, differ by 18 (CIE76) to every kind of
+#: colour sight.
+CLUSTERS = ("#007799", "#BB8800", "#8855CC", "#22AA55", "#BB4422", "#DD66CC", "#886655")
+#: Of many stars on the map: at the same distance from both themes' panels.
+GREY = "#80858E"
+
 #: Canvas text cannot read CSS variables; this is JupyterLab's own stack.
 FONT = 'system-ui, -apple-system, blinkmacsystemfont, "Segoe UI", helvetica, arial, sans-serif'

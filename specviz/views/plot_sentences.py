@@ -74,6 +74,9 @@ def map_sentence(state: State) -> str:
         "embedding": "the model's embedding",
         "alpha": "[α/Fe] over [Fe/H]",
         "hr": "absolute magnitude over colour",
+        "umap": "UMAP of the embeddings",
+        "pacmap": "PaCMAP of the embeddings",
+        "eigen": "eigenvectors of the embeddings",
     }
     said = f"Map of the reference stars, {titles.get(state.view.plane, state.view.plane)}"
     posterior = None if state.report is None else state.report.posterior
