@@ -22,6 +22,8 @@ from specviz.errors import CatalogError
 #: Type in which vectors are kept: a cosine of two unit vectors moves by 1e-5, the disk needs half.
 VECTOR_TYPE = np.dtype("<f2")
 _BLOCK = 65_536
+#: How far the length of a unit vector can be from 1 once its numbers are float16: half a unit in the last place each.
+_ROUNDED = 2.0**-11
 #: What names of files are made of, on every system and in every archive.
 _NAME = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9_.=+-]*")
 
@@ -101,7 +103,12 @@ def _unit_vectors(given: NDArray[Any], n: int, survey: str) -> tuple[NDArray[np.
         block = np.asarray(given[start : start + _BLOCK], np.float32)
         length = np.linalg.norm(block, axis=1)
         there = np.flatnonzero(np.isfinite(length) & (length > 0))
-        out.append((block[there] / length[there, None]).astype(VECTOR_TYPE))
+        block, length = block[there], length[there]
+        # A vector that was stored once comes back with a length that is 1 but for rounding: it stays as it is, so that
+        # a copy of a catalogue has the same bits.
+        near = np.flatnonzero(np.abs(length - 1.0) < _ROUNDED)
+        length[near[(block[near] == block[near].astype(VECTOR_TYPE)).all(axis=1)]] = 1.0
+        out.append((block / length[:, None]).astype(VECTOR_TYPE))
         rows.append(there + start)
     empty = np.empty((0, given.shape[1]), VECTOR_TYPE)
     return np.concatenate([empty, *out]), np.concatenate([np.empty(0, np.int64), *rows])
