@@ -10,6 +10,7 @@ import numpy as np
 
 from specviz import api
 from specviz.analysis.engine import Engine
+from specviz.app.catalogue_stars import CatalogueStars
 from specviz.catalog.index import SimilarityIndex
 from specviz.catalog.opening import open_catalog
 from specviz.catalog.planes import ALIASES, Planes
@@ -33,6 +34,8 @@ class Catalogue:
         one; a table (astropy, or anything that has columns) with ``teff``, ``logg`` and more, which is drawn on the
         map, and searched if it has a column ``embedding`` with a vector a star. None: the demo sky.
     engine : Engine
+    sky : Sky, optional
+        Where the stars of a catalogue of many are fetched when their spectra are wanted; without, they are not.
 
     Raises
     ------
@@ -42,7 +45,9 @@ class Catalogue:
         If it is nothing of these.
     """
 
-    def __init__(self, given: Any, engine: Engine) -> None:
+    def __init__(self, given: Any, engine: Engine, sky: Any = None) -> None:
+        self._sky = sky
+        self._fetching: dict[str, CatalogueStars] = {}
         self._planes: Planes | None = None
         self._indices: dict[str, Any] = {}
         self._catalog: StarCatalog | None = None
@@ -84,6 +89,8 @@ class Catalogue:
     @property
     def words(self) -> str:
         """What its stars are called."""
+        if self._catalog is not None:
+            return f"stars of {self._catalog.path.stem}"
         return "simulated stars" if self.surveys is None else "stars of the catalogue"
 
     def __call__(self, engine: Engine, survey: str = "lamost_lrs") -> Any:
@@ -93,7 +100,11 @@ class Catalogue:
         survey = survey if survey in self.surveys else self.surveys[0]
         if survey not in self._indices and self._catalog is not None:
             self._indices[survey] = self._catalog.index(survey)
-        return self._indices[survey]
+        if self._catalog is None or self._sky is None:
+            return self._indices[survey]
+        if survey not in self._fetching:
+            self._fetching[survey] = CatalogueStars(self._indices[survey], self._sky)
+        return self._fetching[survey]
 
     def background(self) -> Planes | None:
         """Stars for the background of the map where they are not those that are searched."""
@@ -108,8 +119,8 @@ def _of_table(table: Any, engine: Engine) -> SimilarityIndex | Planes:
     if not names:
         raise OptionError(
             f"catalogue={type(table).__name__}",
-            expected="the folder of a catalogue, a StarCatalog, a SimilarityIndex, the path of a saved one, or a table with"
-            " columns such as teff and logg",
+            expected="the folder of a catalogue, a StarCatalog, a SimilarityIndex, the path of a saved one, or a table"
+            " with columns such as teff and logg",
         )
     taken = {name: np.asarray(table[name]) for name in names if name not in _VECTORS}
     label = next((n for n in _NAMES if n in names), None)

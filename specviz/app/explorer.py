@@ -283,11 +283,11 @@ def explore(
         model = found[1].model
     Runtime.get(BOKEH_SCRIPTS)  # the browser reads them while the views are built
     engine = api.default_engine(model, device)
-    stars = Catalogue(catalogue, engine)
     x = archive_of(x)
     targets = targets_of(x)
     own = (*([x] if isinstance(x, Archive) else []), *locals)
     sky, expecting = Sky(online=online, locals=own), bool(targets) or found is not None
+    stars = Catalogue(catalogue, engine, sky)
     made = Session(engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates)
     with made.building():
         if found is not None:
