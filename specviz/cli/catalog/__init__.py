@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specviz.cli.catalog import pull
+from specviz.cli.catalog import build, pull
 
 
 def add_parser(commands: Any) -> None:
@@ -16,4 +16,5 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build.add_parser(actions)
     pull.add_parser(actions)
