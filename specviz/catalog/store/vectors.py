@@ -76,7 +76,7 @@ class StoredVectors:
         """Numbers of the vectors of these stars; -1 where a star has none of this survey."""
         asked = np.asarray(rows, np.intp)
         out = np.full(asked.shape, -1, np.intp)
-        ends = [*self._row_starts[1:], np.iinfo(np.intp).max]
+        ends = [*self._row_starts[1:], np.iinfo(np.intp).max][: len(self._row_starts)]
         for i, (first, end) in enumerate(zip(self._row_starts, ends, strict=True)):
             there = np.flatnonzero((asked >= first) & (asked < end))
             own = asked[there] - first
