@@ -45,7 +45,13 @@ def _module(name: str) -> Any:
 def properties(header: Header, units: Mapping[str, str]) -> dict[str, str]:
     """What ``hats.properties`` says of the embeddings; these lines survive what LSDB does with a catalogue.
 
-    One plain word or number a line: the format has escapes of its own, which JSON would not survive.
+    Plain words and numbers: the format has escapes of its own, which JSON would not survive.
+
+    Parameters
+    ----------
+    header : Header
+    units : mapping of str to str
+        Of all columns, "" where there is none.
     """
     told = {
         f"{OURS}model": header.model,
@@ -53,6 +59,7 @@ def properties(header: Header, units: Mapping[str, str]) -> dict[str, str]:
         f"{OURS}weights_sha256": header.weights_sha256,
         f"{OURS}release": header.release,
         f"{OURS}surveys": " ".join(header.dims),
+        f"{OURS}columns": " ".join(name for name in units if _SIMPLE.fullmatch(name)),
     }
     told |= {f"{OURS}dim_{survey}": str(dim) for survey, dim in header.dims.items()}
     told |= {f"{OURS}unit_{name}": unit for name, unit in units.items() if unit and _SIMPLE.fullmatch(name)}
@@ -76,6 +83,11 @@ def header_of(told: Mapping[str, Any], metadata: Mapping[bytes, bytes] | None = 
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogError("What the catalogue says of its embeddings is damaged") from error
     return Header(model, version, weights, release, dims)
+
+
+def columns_of(told: Mapping[str, Any]) -> list[str]:
+    """Names that columns had before LSDB gave them suffixes, as far as properties tell."""
+    return str(told.get(f"{OURS}columns", "")).split()
 
 
 def units_of(told: Mapping[str, Any]) -> dict[str, str]:
