@@ -77,6 +77,10 @@ class Neighbours(Explaining):
         give = getattr(self._reference(), "neighbour_window", None)
         return None if give is None else give(row)
 
+    def has_similar_windows(self) -> bool:
+        """Whether there are pictures of the similar stars' spectra."""
+        return self._index is not None and hasattr(self._reference(), "neighbour_window")
+
     def _similar(self, star: Any, report: Any) -> Any:
         """The table of similar stars of a report, as the view's options want them; None if there is no way."""
         if self._index is None or report.embedding is None:

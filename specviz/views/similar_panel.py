@@ -67,6 +67,7 @@ class SimilarPanel:
         self.marks = ColumnDataSource(dict(chosen=[-1], ring=[-1]), name="similar-marks")
         self.field = html(_field(session.state.view.similar_filter), css=_HEAD)
         self.head = html("", css=_HEAD)
+        self.legend = html(_KEY, css=_HEAD)
         self.clip = ColumnDataSource(dict(text=[]), name="similar-copied")
         self.clip.js_on_change("data", CustomJS(code="__specviz__.copy?.(cb_obj.data.text[0] ?? '')"))
         self.message = html('<span class="sv-quiet">No star yet.</span>')
@@ -77,7 +78,7 @@ class SimilarPanel:
         self.frame = PanelFrame(
             "Similar stars",
             "sv-similar",
-            controls=[html(_KEY, css=_HEAD), self.field, self.head, self._open],
+            controls=[self.legend, self.field, self.head, self._open],
             body=[self.message, self.table],
         )
 
@@ -98,7 +99,8 @@ class SimilarPanel:
         """Draw what changed between two states."""
         view, before = new.view, old.view
         other = new.neighbours is not old.neighbours or new.report is not old.report
-        if other or (view.similar_sort, view.similar_filter) != (before.similar_sort, before.similar_filter):
+        said = new.neighbour_said != old.neighbour_said
+        if other or said or (view.similar_sort, view.similar_filter) != (before.similar_sort, before.similar_filter):
             self._fill(new)
         elif view != before or not self.head.object:
             self._header(new)
@@ -120,7 +122,7 @@ class SimilarPanel:
             if near is None and report is not None and report.embedding is not None:
                 words = "Looking for similar stars. The first time, that may take a large model a minute."
             if near is not None and "region" in near.meta:
-                words = "No stars in the region of the map."
+                words = "No stars in the region of the map." if state.view.region else "No stars of the cluster."
             self.message.object = f'<span class="sv-quiet">{words}</span>{self._region(state)}'
             self.message.visible = True
             self.table.object = ""
@@ -131,19 +133,23 @@ class SimilarPanel:
             notes.append(f'<span style="color:{WARN_TEXT}">{text(problem, 240)}</span>')
         elif not rows:
             notes.append('<span class="sv-quiet">None of the similar stars meets the filter.</span>')
-        notes += [n for n in (self._region(state), _itself(near)) if n]
+        notes += [n for n in (_fetching(state), self._region(state), _itself(near)) if n]
         self.message.object = (
             f'<div style="font-size:12px;padding-bottom:2px">{" · ".join(notes)}</div>' if notes else ""
         )
         self.message.visible = bool(notes)
         survey = str(near.meta.get("survey", "lamost_lrs"))
+        pictures = self._session.has_similar_windows()
+        wanted = _KEY if pictures else ""
+        if self.legend.object != wanted:
+            self.legend.object = wanted
         self.table.object = similar_rows.table(
             near,
             rows,
             state.view.similar_sort,
             state.neighbour,
             self._halo(report),
-            lambda row: self._thumb(survey, row),
+            (lambda row: self._thumb(survey, row)) if pictures else None,
         )
         self.frame.fact(self._fact(near, len(rows)))
 
@@ -155,8 +161,11 @@ class SimilarPanel:
             else f"{formats.count(searched)} {near.meta.get('of', 'simulated stars')}"
         )
         if "region" in near.meta:
-            known = f"{formats.count(near.meta['region'])} in the region"
-        return f"{listed} of {known}" if listed == len(near) else f"{listed} of {len(near)} nearest"
+            where = "the region" if "cluster" not in near.meta else f"cluster {near.meta['cluster']}"
+            known = f"{formats.count(near.meta['region'])} in {where}"
+        fact = f"{listed} of {known}" if listed == len(near) else f"{listed} of {len(near)} nearest"
+        note = str(near.meta.get("note") or "")
+        return f"{fact} · {note}" if note else fact
 
     # ------------------------------------------------------------------ the header
     def _header(self, state: State) -> None:
@@ -188,11 +197,21 @@ class SimilarPanel:
         return option_controls.menu(label, "".join(items), name=f"Compare {label}")
 
     def _region(self, state: State) -> str:
-        if state.view.region is None:
+        """Among which stars is searched, where not among all, and how to search all."""
+        meta = {} if state.neighbours is None else state.neighbours.meta
+        if meta.get("not_found"):
+            return f'<span style="color:{WARN_TEXT}">{text(meta["not_found"], 200)}</span>'
+        parts = []
+        if state.view.region is not None:
+            parts.append("Within the region of the map")
+        if state.view.cluster is not None:
+            parts.append(f"{'and' if parts else 'Within'} cluster {text(meta.get('cluster', state.view.cluster))}")
+        if not parts:
             return ""
+        every = 'data-sv-act="all-similar"' if state.view.region is not None else 'data-sv-set="cluster null"'
         return (
-            '<span class="sv-quiet">Within the region of the map</span> <button class="sv-button sv-link" data-sv-act="list-region">Add its stars to the work list</button> '
-            '<button class="sv-button sv-link" data-sv-act="all-similar">Search all stars</button>'
+            f'<span class="sv-quiet">{" ".join(parts)}</span> <button class="sv-button sv-link" data-sv-act="list-region">Add its stars to the work list</button> '
+            f'<button class="sv-button sv-link" {every}>Search all stars</button>'
         )
 
     # ------------------------------------------------------------------ thumbnails
@@ -215,6 +234,14 @@ def _field(filter_text: str) -> str:
         f'<input class="sv-filter" data-sv-typed="filter-similar" data-sv-told="{said}" value="{said}" placeholder="Filter: snr&gt;50" '
         'aria-label="Filter the similar stars" title="teff 5000..6000, snr&gt;50, class G, or a part of a name" spellcheck="false" maxlength="200">'
     )
+
+
+def _fetching(state: State) -> str:
+    """Why the selected star is not drawn, or not yet."""
+    if not state.neighbour_said or state.neighbour is None or state.neighbours is None:
+        return ""
+    name = str(state.neighbours["object_id"][state.neighbour])
+    return f'<span class="sv-quiet"><b>{text(name)}</b>: {text(state.neighbour_said, 240)}</span>'
 
 
 def _itself(near: Any) -> str:

@@ -63,6 +63,7 @@ td svg use, .halo path {{ stroke: var(--sv-masked); stroke-opacity: 0.55; stroke
 .halo {{ position: absolute; width: 0; height: 0; }}
 td i {{ display: inline-block; width: 36px; height: 6px; margin-right: 9px; vertical-align: 2px;
   background: linear-gradient(var(--sv-similar), var(--sv-similar)) 0 0 / var(--w) 100% no-repeat, var(--sv-grid); }}
+.plain col:nth-child(2), .plain th:nth-child(2), .plain td:nth-child(2) {{ display: none; }}
 @container {MEDIUM} {{ col:nth-child(4), th:nth-child(4), td:nth-child(4) {{ display: none; }} }}
 @container {NARROW} {{ col:nth-child(n+6), th:nth-child(n+6), td:nth-child(n+6) {{ display: none; }} col:nth-child(2) {{ width: 152px !important; }}
   td i {{ display: none; }} col:nth-child(5) {{ width: 84px !important; }} }}
@@ -105,7 +106,9 @@ def heads(sort: str) -> str:
     return "<thead><tr>" + "".join(cells) + "</tr></thead>"
 
 
-def table(near: Any, rows: Sequence[int], sort: str, chosen: int | None, halo: str, thumb: Callable[[int], str]) -> str:
+def table(
+    near: Any, rows: Sequence[int], sort: str, chosen: int | None, halo: str, thumb: Callable[[int], str] | None
+) -> str:
     """The whole table.
 
     Parameters
@@ -120,7 +123,7 @@ def table(near: Any, rows: Sequence[int], sort: str, chosen: int | None, halo: s
     halo : str
         Path of this star.
     thumb : callable(row of the index)
-        Path of a reference star.
+        Path of a reference star. None: there are no pictures of these stars, and no column for them.
     """
     similarity = np.asarray(near["similarity"], float) if "similarity" in near.colnames else np.full(len(near), np.nan)
     # The bar spans the range of what was found: absolute cosines of a good embedding all look alike.
@@ -136,7 +139,11 @@ def table(near: Any, rows: Sequence[int], sort: str, chosen: int | None, halo: s
         value = formats.number(similarity[row], 3)
         bar = f'<i style="--w:{width[row]:.0f}px"></i>' if np.isfinite(similarity[row]) else ""
         name = str(near["object_id"][row]).removeprefix("LAMOST ")
-        svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}"><use href="#sv-halo"/><path d="{thumb(int(near["row"][row]))}"/></svg>'
+        svg = (
+            ""
+            if thumb is None
+            else f'<svg viewBox="0 0 {WIDTH} {HEIGHT}"><use href="#sv-halo"/><path d="{thumb(int(near["row"][row]))}"/></svg>'
+        )
         out.append(
             f'<tr data-sv-row={row} tabindex={0 if row == first else -1} aria-selected="{str(row == chosen).lower()}">'
             f'<td class=r>{formats.number(numbers["rank"][row])}<td>{svg}<td title="{text(name, 200)}">{text(name)}<td>{text(kinds[row], 20)}'
@@ -146,7 +153,7 @@ def table(near: Any, rows: Sequence[int], sort: str, chosen: int | None, halo: s
     columns = "".join(f'<col style="width:{w}px">' if w else "<col>" for *_, w in COLUMNS)
     return (
         f'<div class="scroll"><svg class="halo" aria-hidden="true"><defs><path id="sv-halo" d="{halo}"/></defs></svg>'
-        '<table role="grid" aria-label="Similar stars" data-sv-rows="choose" data-sv-peek="peek" data-sv-open="open-similar">'
+        f'<table{"" if thumb is not None else " class=plain"} role="grid" aria-label="Similar stars" data-sv-rows="choose" data-sv-peek="peek" data-sv-open="open-similar">'
         f"<colgroup>{columns}</colgroup>{heads(sort)}<tbody>{''.join(out)}</tbody></table></div>"
     )
 
