@@ -122,7 +122,10 @@ class SimulatedSky:
         rng = np.random.default_rng([self.seed, number])
         labels, log_sed, facts = base.mix(rng)
         facts = _placed(rng, facts)
-        xp = _instrument().observe(np.exp(log_sed), facts["g_mag"], rng, ebv=facts["ebv"], r_v=facts["r_v"])
+        instrument = _instrument()
+        dust = instrument.extinction_curve(instrument.sed_wave, facts["r_v"]).astype(np.float32)
+        log_sed -= np.float32(0.4 * np.log(10.0)) * facts["ebv"].astype(np.float32)[:, None] * dust
+        xp = instrument.observe(np.exp(log_sed), facts["g_mag"], rng)
         lamost = self._lamost(rng, labels, facts) if "lamost_lrs" in self.surveys else None
         keep = min(CELL, self.n - first)
         columns = _columns(rng, first, labels, facts)
@@ -223,17 +226,17 @@ class _Bases:
         return out
 
     def mix(self, rng: np.random.Generator) -> Any:
-        """A cell of mixtures: labels, ln(surface flux) (CELL, 720), and what else is known of where they are."""
+        """A cell of mixtures: labels, ln(surface flux) (CELL, 720) float32, and what else is known of where they are."""
         first = rng.integers(len(self.near), size=CELL)
         others = rng.permuted(np.broadcast_to(np.arange(self.near.shape[1]), (CELL, self.near.shape[1])), axis=1)[:, :2]
         who = np.column_stack([first, np.take_along_axis(self.near[first], others, axis=1)])
         weight = rng.dirichlet(np.ones(3), CELL)
-        labels, log_sed = np.zeros((CELL, len(self.names))), np.zeros((CELL, self.log_sed.shape[1]))
-        m_g = np.zeros(CELL)
+        labels, m_g = np.zeros((CELL, len(self.names))), np.zeros(CELL)
+        log_sed = np.zeros((CELL, self.log_sed.shape[1]), np.float32)
         for k in range(3):
             part = weight[:, k, None]
             labels += part * self.labels[who[:, k]]
-            log_sed += part * self.log_sed[who[:, k]]
+            log_sed += part.astype(np.float32) * self.log_sed[who[:, k]]
             m_g += weight[:, k] * self.facts["m_g"][who[:, k]]
         facts = {name: values[first] for name, values in self.facts.items()} | {"m_g": m_g}
         return self._mapping(labels), log_sed, facts

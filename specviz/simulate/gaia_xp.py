@@ -185,10 +185,11 @@ class XPSimulator:
         sed = np.atleast_2d(np.asarray(sed, np.float64))
         n = len(sed)
         g_mag = np.broadcast_to(np.asarray(g_mag, float), (n,)).copy()
-        dusty = self.redden(
-            sed, np.broadcast_to(np.asarray(ebv, float), (n,)), np.broadcast_to(np.asarray(r_v, float), (n,))
-        )
-        dusty *= (G_ZERO_FLUX * 10.0 ** (-0.4 * g_mag) / self.g_flux(dusty))[:, None]
+        dusty = sed
+        if np.any(ebv):
+            by_star = [np.broadcast_to(np.asarray(value, float), (n,)) for value in (ebv, r_v)]
+            dusty = self.redden(sed, *by_star)
+        dusty = dusty * (G_ZERO_FLUX * 10.0 ** (-0.4 * g_mag) / self.g_flux(dusty))[:, None]
         coefficients = dusty @ self._coefficients.T
         scatter = None
         if rng is not None:

@@ -248,6 +248,8 @@ def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:
             expected=f"{low:.0f}-{high:.0f} nm for a Gaia XP spectrum",
         )
     bad = ~spectrum.good
+    if wave.size == XP_WAVELENGTH_NM.size and not bad.any() and np.array_equal(wave, XP_WAVELENGTH_NM):
+        return _as_sampled(spectrum)
     left, weight = _neighbours(wave, XP_WAVELENGTH_NM)
     touched = _touches(bad, left, weight)
     if touched[XP_REFERENCE_INDEX] or touched.mean() > 0.5:
@@ -268,6 +270,15 @@ def to_xp_grid(spectrum: Spectrum) -> XpSpectrum:
         # range.
         ivar = _mix_ivar(np.where(bad, 0.0, spectrum.ivar * scale * scale), left, weight)
     return XpSpectrum(values / scale, ivar, scale)
+
+
+def _as_sampled(spectrum: Spectrum) -> XpSpectrum:
+    """The common case: a whole spectrum on the grid already, which nothing has to be interpolated of."""
+    scale = float(spectrum.flux[XP_REFERENCE_INDEX])
+    if not scale > 0:
+        raise CoverageError(f"The flux at 550 nm is {scale:.3g}", expected="a positive flux")
+    assert spectrum.ivar is not None
+    return XpSpectrum(spectrum.flux / scale, spectrum.ivar * scale * scale, scale)
 
 
 def _neighbours(x: Array, target: Array) -> tuple[NDArray[np.intp], Array]:

@@ -23,8 +23,10 @@ def log_snr(values: ArrayLike, ivar: ArrayLike) -> NDArray[np.float32]:
         Clipped to the range the flows were trained in.
     """
     flux, weight = np.atleast_2d(np.asarray(values, np.float64)), np.atleast_2d(np.asarray(ivar, np.float64))
-    out = np.empty(len(flux))
-    for i, (f, w) in enumerate(zip(flux, weight, strict=True)):
+    out, whole = np.empty(len(flux)), (weight > 0).all(axis=1)
+    out[whole] = np.median(np.abs(flux[whole]) * np.sqrt(weight[whole]), axis=1)
+    for i in np.flatnonzero(~whole):
+        f, w = flux[i], weight[i]
         good = w > 0
         if good.any():
             out[i] = np.median(np.abs(f[good]) * np.sqrt(w[good]))
