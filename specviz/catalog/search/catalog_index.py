@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from specviz.catalog.index import RESULT_COLUMNS
+from specviz.catalog.maps.kept import KeptMaps
+from specviz.catalog.maps.linear import LEAST
 from specviz.catalog.planes import Planes
-from specviz.catalog.search.exact import ExactSearch, Searcher
+from specviz.catalog.search.exact import Searcher
+from specviz.catalog.search.opening import open_searcher
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError
 
@@ -27,6 +30,8 @@ class CatalogIndex:
     catalog : StarCatalog
     survey : str
         Whose embeddings are searched.
+    device : str
+        Who searches; see :func:`specviz.catalog.search.opening.open_searcher`.
 
     Attributes
     ----------
@@ -35,11 +40,11 @@ class CatalogIndex:
     searcher : Searcher
     """
 
-    def __init__(self, catalog: StarCatalog, survey: str) -> None:
+    def __init__(self, catalog: StarCatalog, survey: str, device: str = "cpu") -> None:
         self.catalog, self.survey = catalog, survey
         self.model_sha256 = catalog.header.weights_sha256
         self._vectors = catalog.vectors(survey)
-        self.searcher: Searcher = ExactSearch(self._vectors)
+        self.searcher: Searcher = open_searcher(catalog, survey, device)
 
     def __len__(self) -> int:
         return len(self.catalog)
@@ -50,7 +55,13 @@ class CatalogIndex:
     @cached_property
     def planes(self) -> Planes:
         """The planes in which these stars can be drawn."""
-        return Planes(ColumnTable(self.catalog))
+        maps = KeptMaps(self.catalog, self.survey)
+        return Planes(ColumnTable(self.catalog), maps.embedding if len(self._vectors) >= LEAST else None, maps=maps)
+
+    @property
+    def note(self) -> str:
+        """What a person should know of how it searches, such as why it is slow; "" if nothing."""
+        return self.searcher.note
 
     def search(self, vector: ArrayLike, k: int = 20, exclude: Any = None, among: Any = None) -> Any:
         """The ``k`` most similar stars, best first; see :meth:`specviz.catalog.index.SimilarityIndex.search`.
