@@ -18,7 +18,7 @@ import pytest
 
 from specviz.catalog.scale import dask_runner
 from specviz.catalog.scale.build import build
-from specviz.catalog.scale.dask_runner import ClusterRunner, attempt, on_cluster
+from specviz.catalog.scale.dask_runner import ClusterRunner, Task, attempt, on_cluster
 from specviz.catalog.scale.partition import EngineSpec, made
 from specviz.errors import CancelledError, CatalogError, OptionError
 
@@ -170,7 +170,15 @@ def test_any_scheduler_does_and_stays(
     with on_cluster(cluster.client.scheduler.address) as runner:
         catalogue = build(stars.MadeUp(marks), tmp_path / "out", SPEC, runner=runner)
     assert catalogue.header.content_sha256 == expected
-    assert len(cluster.client.scheduler_info(n_workers=-1)["workers"]) == 2
+    wait_for(lambda: len(cluster.client.scheduler_info(n_workers=-1)["workers"]) == 2)  # one may be starting again
+
+
+def test_workers_that_lack_what_is_sent_are_told_of(
+    cluster: ClusterRunner, stars: Any, marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stars.MadeUp, "__reduce__", lambda self: (importlib.import_module, ("no_such_module",)))
+    with pytest.raises(CatalogError, match="same versions"):
+        next(cluster(stars.MadeUp(marks), ["p0"], SPEC, tmp_path))
 
 
 def test_a_folder_that_is_not_shared_is_told(
@@ -208,7 +216,7 @@ def test_each_process_has_its_gpu(stars: Any, marks: Path, tmp_path: Path, monke
     monkeypatch.setattr(distributed, "get_worker", lambda: type("W", (), {"name": 6}))
     assert dask_runner._own_gpu(EngineSpec()).device == "cuda:2"
     assert dask_runner._own_gpu(EngineSpec(device="cpu")).device == "cpu"
-    record, why, _ = attempt(stars.MadeUp(marks), "p0", SPEC, tmp_path)
+    record, why, _ = attempt(Task(stars.MadeUp(marks), SPEC, tmp_path), "p0")
     assert record is not None and why == "" and made(tmp_path, "p0") == record
 
 

@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -143,7 +143,8 @@ class ClusterRunner:
         CatalogError
             At the end, if partitions failed; at once, if all do, the scheduler is gone, or the parts are not seen here.
         """
-        run, folder = _Run(self, source, spec, folder.resolve()), folder.resolve()
+        folder = folder.resolve()
+        run = _Run(self, Task(source, spec, folder, self._own))
         try:
             for key, record in run.made(keys):
                 _check_seen(folder, key)
@@ -154,14 +155,30 @@ class ClusterRunner:
             raise _failures(run.failed, len(keys))
 
 
+@dataclass(frozen=True)
+class Task:
+    """What the partitions of a run have in common; each worker is sent it once."""
+
+    source: Source
+    spec: EngineSpec
+    folder: Path
+    own: bool = False
+
+
 class _Run:
     """One call of a runner: which partitions wait, are being made, have failed."""
 
-    def __init__(self, runner: ClusterRunner, source: Source, spec: EngineSpec, folder: Path) -> None:
+    def __init__(self, runner: ClusterRunner, task: Task) -> None:
         self._client, self._stop, self._tell = runner.client, runner._stop, runner._tell
         self._own, self._limit = runner._own, runner._in_flight
-        self._what = (source, spec, folder)
         self._name = f"specviz-{uuid.uuid4().hex[:8]}"
+        try:
+            self._client.register_plugin(_carrier(task), name=self._name)
+        except Exception as error:  # whatever a worker raises when it is sent something that it does not know
+            raise CatalogError(
+                f"The workers cannot take the work ({type(error).__name__}: {str(error)[:200]})",
+                expected="workers with the same Python and the same versions of specviz and Dask",
+            ) from error
         self._done: SimpleQueue[Any] = SimpleQueue()
         self._flying: dict[Any, tuple[str, int]] = {}
         self._workers: set[str] = set()
@@ -197,15 +214,14 @@ class _Run:
 
     def drop(self) -> None:
         """Have nothing more done. What a worker is at, it finishes: the next run finds it made."""
-        if self._flying and self._client.status == "running":
-            self._client.cancel(list(self._flying), force=True)
+        if self._client.status == "running":
+            if self._flying:
+                self._client.cancel(list(self._flying), force=True)
+            self._client.unregister_worker_plugin(self._name)
         self._flying.clear()
 
     def _submit(self, key: str, tries: int) -> None:
-        source, spec, folder = self._what
-        future = self._client.submit(
-            attempt, source, key, spec, folder, self._own, key=f"{self._name}-{key}-{tries}", pure=False
-        )
+        future = self._client.submit(at_worker, self._name, key, key=f"{self._name}-{key}-{tries}", pure=False)
         self._flying[future] = (key, tries)
         future.add_done_callback(self._done.put)
 
@@ -262,19 +278,36 @@ class _Run:
             self._lonely = float("inf")
 
 
-def attempt(
-    source: Source, key: str, spec: EngineSpec, folder: Path, own: bool = False
-) -> tuple[PartRecord | None, str, bool]:
-    """What a worker does: a record, or why there is none and whether trying again is useless.
+def at_worker(name: str, key: str) -> tuple[PartRecord | None, str, bool]:
+    """What a worker is asked to do: a partition of the run ``name``."""
+    from distributed import get_worker
+
+    return attempt(get_worker().plugins[name].task, key)
+
+
+def attempt(task: Task, key: str) -> tuple[PartRecord | None, str, bool]:
+    """A record, or why there is none and whether trying again is useless.
 
     Errors become words here, since not every exception can be sent.
     """
+    spec = _own_gpu(task.spec) if task.own else task.spec
     try:
-        return make_part(source, key, _own_gpu(spec) if own else spec, folder), "", True
+        return make_part(task.source, key, spec, task.folder), "", True
     except SpecvizError as error:
         return None, str(error), True
     except Exception as error:  # noqa: BLE001 - whatever it is: told to the person, the other partitions go on
         return None, f"{type(error).__name__}: {error}", False
+
+
+def _carrier(task: Task) -> Any:
+    """What takes the task to every worker, also to those that come later; the scheduler keeps it."""
+    from distributed.diagnostics.plugin import WorkerPlugin
+
+    class Carrier(WorkerPlugin):
+        def __init__(self, task: Task) -> None:
+            self.task = task
+
+    return Carrier(task)
 
 
 def _own_gpu(spec: EngineSpec) -> EngineSpec:
@@ -303,20 +336,17 @@ def _dask() -> tuple[Any, Any]:
 @contextmanager
 def _own_processes(distributed: Any, dask: Any, workers: int | None, memory: str | int) -> Iterator[Any]:
     _check_script()
-    processors = dask.system.CPU_COUNT
-    workers = workers or processors
-    threads = str(max(1, processors // workers))
+    workers = workers or dask.system.CPU_COUNT
     settings = {
         "distributed.scheduler.allowed-failures": DEATHS,
         "distributed.scheduler.worker-saturation": 1.0,  # a partition waits here, not at a worker whose death it shares
         "distributed.worker.daemon": True,  # none outlives this process
     }
-    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory,
-            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL, env=dict.fromkeys(variables, threads),
+            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
         ) as cluster,
     ):  # fmt: skip
         yield cluster
