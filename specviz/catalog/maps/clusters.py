@@ -111,11 +111,10 @@ def find(places: NDArray[np.floating], vectors: Vectors) -> Labels:
     labels = np.full(len(xy), -1, np.int32)
     for i in range(islands.max() + 1):
         rows = np.flatnonzero(islands == i)
-        inside = (
-            _hdbscan(xy[rows], region, "leaf") if len(rows) > DIVIDED * len(xy) else np.full(len(rows), -1, np.int32)
-        )
-        if inside.max() < 1:
-            inside = np.zeros(len(rows), np.int32)
+        inside = np.zeros(len(rows), np.int32)
+        if len(rows) > DIVIDED * len(xy):
+            found = _hdbscan(xy[rows], region, "leaf")
+            inside = found if found.max() >= 1 else inside
         labels[rows] = np.where(inside >= 0, inside + labels.max() + 1, -1)
     near, chord = nearest(vectors, vectors, NEIGHBOURS, np.arange(len(vectors)))
     weight = weights(chord)
@@ -174,6 +173,12 @@ def stored(catalog: StarCatalog, survey: str) -> Clusters | None:
         labels = np.concatenate([labels, np.full(len(catalog) - rows, -1, np.int32)])
         note += f"; {len(catalog) - rows:,} new ones are in none yet (specviz catalog map --extend)"
     return Clusters(labels, summaries, note)
+
+
+def made_of(folder: Path) -> tuple[str, int]:
+    """The map that the kept clusters are of, and how many stars they cover."""
+    told = read_json(folder / "clusters.json", _FORMAT, _VERSION)
+    return str(told.get("of")), int(told.get("rows", 0))
 
 
 def summary_of(told: Mapping[str, Any]) -> ClusterSummary:

@@ -68,8 +68,8 @@ class _Fit:
 
     def __call__(self, vectors: Vectors) -> Any:
         with warnings.catch_warnings():
-            # umap: tensorflow is only for its parametric variant; islands make its graph "not fully connected", which is
-            # what a catalogue with white dwarfs looks like.
+            # umap: tensorflow is only for its parametric variant; islands make its graph "not fully connected", which
+            # is what a catalogue with white dwarfs looks like.
             warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
             warnings.filterwarnings("ignore", message=".*not fully connected", category=UserWarning)
             if self._method == "umap":

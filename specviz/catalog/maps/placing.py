@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,12 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from specviz.errors import CatalogError
 
 Vectors = NDArray[np.float32]
+#: ``search(vectors, k)`` gives (rows of the sample, chords), each (m, k), by chord.
+Search = Callable[[Vectors, int], tuple[NDArray[np.intp], Vectors]]
 #: Sample stars that say where another is.
 NEIGHBOURS = 15
 #: Distances computed at once, 64 MB.
 _CELLS = 16_000_000
-#: Chord below which a star is the sample's own: vectors rounded to float16 are 3e-4 apart.
-_OWN = 1e-3
+#: Chord below which a star is the sample's own: that of two equal vectors in float32 is up to 1e-3.
+_OWN = 2e-3
 
 
 class Placing(Protocol):
@@ -79,9 +82,17 @@ class Sample:
         """See :class:`Placing`."""
         return self.put(vectors)[0]
 
-    def put(self, vectors: ArrayLike) -> tuple[Vectors, NDArray[np.int32]]:
-        """Places (m, 2), and clusters (m,): the one that most of the nearest sample stars' weight has."""
-        near, chord = nearest(self.vectors, unit(vectors, self.vectors.shape[1]), NEIGHBOURS)
+    def put(self, vectors: ArrayLike, search: Search | None = None) -> tuple[Vectors, NDArray[np.int32]]:
+        """Places (m, 2), and clusters (m,): the one that most of the nearest sample stars' weight has.
+
+        Parameters
+        ----------
+        vectors : array, shape (m, D)
+        search : callable, optional
+            Finds the nearest sample stars of many faster than :func:`nearest`; see :mod:`.searching`.
+        """
+        query = unit(vectors, self.vectors.shape[1])
+        near, chord = nearest(self.vectors, query, NEIGHBOURS) if search is None else search(query, NEIGHBOURS)
         weight = weights(chord)
         xy = np.einsum("mk,mkc->mc", weight, self.places[near]).astype(np.float32)
         return xy, vote(self.labels[near], weight)
@@ -96,6 +107,7 @@ def placing_of(arrays: dict[str, NDArray[np.generic]]) -> Placing:
     if "axes" in arrays:
         return Axes(np.asarray(arrays["mean"], np.float32), np.asarray(arrays["axes"], np.float32))
     vectors = np.asarray(arrays["vectors"], np.float32)
+    vectors = unit(vectors, vectors.shape[1])  # the length of one rounded to float16 is off by up to 3e-4
     return Sample(vectors, np.asarray(arrays["places"], np.float32), np.asarray(arrays["labels"], np.int32))
 
 
@@ -119,7 +131,7 @@ def unit(vectors: ArrayLike, dim: int) -> Vectors:
 def nearest(
     sample: Vectors, vectors: Vectors, k: int, own: NDArray[np.intp] | None = None
 ) -> tuple[NDArray[np.intp], Vectors]:
-    """The ``k`` sample vectors nearest to each unit vector, exactly: (rows of the sample, chords), each (m, k), by chord.
+    """The ``k`` sample vectors nearest to each unit vector, exactly; see :data:`Search`.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "umap": ("UMAP", "Like stars lie together (UMAP of the embeddings); distances between groups mean little"),
     "pacmap": (
         "PaCMAP",
-        "Like stars lie together (PaCMAP of the embeddings); groups keep their order better than in UMAP",
+        "Like stars lie together (PaCMAP of the embeddings); groups keep their order better",
     ),
     "eigen": ("Eigenspace", "The axes along which both surveys agree most, after DESA"),
     "embedding": ("Embedding", "The two main axes of the embedding"),
@@ -112,16 +112,23 @@ class StoredMap:
 
     Made by :meth:`open`, and by :func:`specviz.catalog.maps.making.make_map`.
 
-    Attributes
+    Parameters
     ----------
     record : MapRecord
     xy : array, shape (record.rows, 2)
-        Mapped.
+        Mapped, where it is on disk.
+    placing : callable
+        Gives what puts new stars on it, when that is first asked for.
     """
 
-    def __init__(self, folder: Path, record: MapRecord) -> None:
-        self.record, self._folder = record, folder
-        self.xy = open_rows(folder / f"{record.name}.xy.npy", record.rows, (2,))
+    def __init__(self, record: MapRecord, xy: NDArray[Any], placing: Callable[[], Placing]) -> None:
+        self.record, self.xy, self._read = record, xy, placing
+
+    @classmethod
+    def of(cls, folder: Path, record: MapRecord) -> StoredMap:
+        """The map whose files stand in ``folder``."""
+        xy = open_rows(folder / f"{record.name}.xy.npy", record.rows, (2,))
+        return cls(record, xy, partial(read_placing, folder / f"{record.name}.placing.npz"))
 
     @classmethod
     def open(cls, catalog: StarCatalog, survey: str, name: str) -> StoredMap:
@@ -139,7 +146,7 @@ class StoredMap:
             raise CatalogError(f"This catalogue keeps no {title} map", remedy="specviz catalog map makes one")
         record = MapRecord.read(file)
         check_cover(catalog.header, record.rows, record.content_sha256, f"The {record.title} map")
-        return cls(folder, record)
+        return cls.of(folder, record)
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -149,7 +156,7 @@ class StoredMap:
     @cached_property
     def placing(self) -> Placing:
         """What puts new stars on it."""
-        return read_placing(self._folder / f"{self.record.name}.placing.npz")
+        return self._read()
 
     def note(self, stars: int) -> str:
         """What a person should know of how it stands to a catalogue of ``stars`` stars; "" if it covers all."""

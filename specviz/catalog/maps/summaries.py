@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,23 +22,17 @@ LABELS: Mapping[str, tuple[str, str, int]] = {
 }
 #: Where one spectral type ends and the next begins, K (dwarfs; Pecaut and Mamajek 2013, ApJS 208, 9, table 5).
 _TYPES = ((31500.0, "O"), (9850.0, "B"), (7300.0, "A"), (5980.0, "F"), (5310.0, "G"), (3890.0, "K"), (2300.0, "M"))
-#: The same for giants (Alonso et al. 1999, A&AS 140, 261: a G giant is cooler than a G dwarf).
-_GIANT_TYPES = (
-    (31500.0, "O"),
-    (10200.0, "B"),
-    (7500.0, "A"),
-    (5700.0, "F"),
-    (4900.0, "G"),
-    (3850.0, "K"),
-    (2300.0, "M"),
-)
+#: The same for giants: those of the cool types are cooler (Alonso et al. 1999, A&AS 140, 261).
+_GIANT_TYPES = (*_TYPES[:3], (5700.0, "F"), (4900.0, "G"), (3850.0, "K"), (2300.0, "M"))
 #: Share of a class above which a cluster is named after it, and the words of classes that are no spectral type.
 _NAMED = 0.5
 _KINDS = {"W": "White dwarfs", "C": "Carbon stars", "GAL": "Galaxies", "QSO": "Quasars", "CV": "Cataclysmic variables",
           "sd": "Hot subdwarfs"}  # fmt: skip
 #: [Fe/H] and [α/Fe] that are worth a word, by the median of the cluster, dex.
 _POOR, _RICH, _ENHANCED = -0.8, 0.1, 0.2
-#: Clusters of one name are told apart by the label that differs by more than this share of the scatter of all.
+#: Share of the usual S/N below which a cluster is said to be of poor spectra.
+_NOISY = 0.6
+#: Stars in the middle of a cluster that stand for it.
 EXEMPLARS = 5
 
 
@@ -61,13 +56,13 @@ def summarise(
     order = np.argsort(labels, kind="stable")
     ends = np.searchsorted(labels[order], np.arange(int(labels.max(initial=-1)) + 2))
     found: list[dict[str, Any]] = []
-    for number, (start, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+    for number, (start, end) in enumerate(pairwise(ends)):
         rows = order[start:end]
         medians = {n: _percentiles(v[rows]) for n, v in numbers.items() if np.isfinite(v[rows]).any()}
         apart = {}
-        for name, (_, median, _) in medians.items():
+        for name in medians.keys() - {"snr"}:
             low, middle, high = everywhere[name]
-            apart[name] = (median - middle) / max((high - low) / 2.0, 1e-9)
+            apart[name] = round((medians[name][1] - middle) / max((high - low) / 2.0, 1e-9), 2)
         classes = _classes(words[rows]) if words is not None and len(rows) else ()
         found.append(
             {
@@ -75,13 +70,12 @@ def summarise(
                 "count": len(rows),
                 "medians": medians,
                 "classes": classes,
-                "apart": tuple(
-                    sorted(((n, round(v, 2)) for n, v in apart.items() if n != "snr"), key=lambda x: -abs(x[1]))[:2]
-                ),
+                "apart": tuple(sorted(apart.items(), key=lambda item: (-abs(item[1]), item[0]))[:2]),
                 "exemplars": tuple(int(r) for r in (central or {}).get(number, ())),
             }
         )
-    titles = _titles(found)
+    usual = everywhere.get("snr", (0.0, 0.0, 0.0))[1]
+    titles = _titles(found, usual)
     return tuple(ClusterSummary(title=title, text=_text(one), **one) for title, one in zip(titles, found, strict=True))
 
 
@@ -109,8 +103,8 @@ def _letters(word: str) -> str:
     return big[:1]
 
 
-def _title(one: Mapping[str, Any]) -> tuple[str, str]:
-    """What the stars of a cluster are, and what their metals are."""
+def _title(one: Mapping[str, Any], usual: float) -> tuple[str, str]:
+    """What the stars of a cluster are; what their metals are, and whether their spectra are poor."""
     kind = _kind(one["classes"], {n: v[1] for n, v in one["medians"].items()})
     metals = []
     if "fe_h" in one["medians"]:
@@ -118,6 +112,8 @@ def _title(one: Mapping[str, Any]) -> tuple[str, str]:
         metals += ["metal-poor"] if fe_h < _POOR else ["metal-rich"] if fe_h > _RICH else []
         if one["medians"].get("alpha_fe", (0.0, 0.0, 0.0))[1] > _ENHANCED and fe_h >= _POOR:
             metals.append("α-enhanced")
+    if one["medians"].get("snr", (0.0, usual, 0.0))[1] < _NOISY * usual:
+        metals.append("low S/N")
     return kind, ", ".join(metals)
 
 
@@ -149,9 +145,9 @@ def _kind(classes: Any, middle: Mapping[str, float]) -> str:
     return f"{letter} giants" if evolved else f"{letter} subgiants" if logg < 3.9 else f"{letter} dwarfs"
 
 
-def _titles(found: list[dict[str, Any]]) -> list[str]:
+def _titles(found: list[dict[str, Any]], usual: float) -> list[str]:
     """Titles, no two the same: those of one name say their temperature too, or their number at last."""
-    parts = [_title(one) for one in found]
+    parts = [_title(one, usual) for one in found]
     plain = [", ".join(p for p in pair if p) for pair in parts]
     same = Counter(plain)
     out = []
@@ -168,8 +164,7 @@ def _text(one: Mapping[str, Any]) -> str:
     said = []
     for name, (low, middle, high) in one["medians"].items():
         called, unit, decimals = LABELS[name]
-        said.append(
-            f"{called} {middle:.{decimals}f} ({low:.{decimals}f} to {high:.{decimals}f}){f' {unit}' if unit else ''}"
-        )
+        low_to_high = f"{low:.{decimals}f} to {high:.{decimals}f}"
+        said.append(f"{called} {middle:.{decimals}f} ({low_to_high}) {unit}".rstrip())
     classes = ", ".join(f"{name} {share:.0%}" for name, share in one["classes"] if share >= 0.05)
     return "; ".join(p for p in (f"{one['count']:,} stars", *said, f"classes {classes}" if classes else "") if p) + "."
