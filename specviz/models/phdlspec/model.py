@@ -213,7 +213,7 @@ class Emulator:
             what = "labels " + ", ".join(unknown) if unknown else f"output {of!r}"
             raise ModelError(f"There is no gradient for {what}", expected=", ".join(known if unknown else _PARTS))
         array, part = self.label_array(labels, outside=outside), _PARTS.index(of)
-        _load_forward_mode()
+        load_forward_mode()
         gradients: dict[str, NDArray[np.float32]] = {}
         for name in names:
             direction = np.isin(LABEL_NAMES, ALPHA_LABELS if name == "alpha_fe" else (name,)).astype(np.float32)
@@ -233,7 +233,7 @@ class Emulator:
 
 
 @cache
-def _load_forward_mode() -> None:
+def load_forward_mode() -> None:
     """Let torch prepare forward-mode differentiation, of which (2.13) it warns that a part of itself is deprecated."""
     import torch
 
