@@ -29,6 +29,7 @@ SIMULATED = 16_384
 SURVEYS = {"lamost": ("lamost_lrs",), "xp": ("gaia_xp",), "both": ("lamost_lrs", "gaia_xp")}
 _SIMULATED = re.compile(r"simulated:([0-9][0-9_,]*)(?::([0-9]+))?")
 _NUMBERS = ("teff", "logg", "fe_h", "alpha_fe", "g_mag", "bp_rp", "parallax", "distance_pc", "ebv")
+_HATS = ("hats.properties", "collection.properties", "properties")
 _STORES = (".h5", ".hdf5", ".hdf", ".parquet", ".pq")
 
 
@@ -59,7 +60,7 @@ def open_source(named: Sequence[str], *, partition: int | None = None, survey: s
                 raise OptionError(f"{name} stands alone", expected="one source of this kind",
                                   remedy="Build two catalogues, and merge them (specviz catalog merge)")  # fmt: skip
             return special
-    if len(named) == 1 and Path(named[0]).suffix.lower() in _STORES:
+    if len(named) == 1 and Path(named[0]).suffix.lower() in _STORES and Path(named[0]).expanduser().is_file():
         return SpectraPartitions(_Stored(str(Path(named[0]).expanduser())), partition or ENTRIES)
     return SpectraPartitions(open_spectra(named), partition or ENTRIES)
 
@@ -77,6 +78,19 @@ def _special(name: str, partition: int | None, survey: str | None) -> Source | N
         return SimulatedPartitions(sky, partition or SIMULATED)
     if name.startswith("simulated"):
         raise OptionError(f"{name!r} is no simulated sky", expected="simulated:N or simulated:N:SEED")
+    path = Path(name).expanduser()
+    if name.startswith("hats://") or any((path / file).is_file() for file in _HATS):
+        from specviz.archives.local.arrow_rows import ArrowRows
+        from specviz.catalog.scale.hats_source import HatsSpectra
+
+        return HatsSpectra(name, ArrowRows.of)
+    if path.is_file():
+        from specviz.catalog.scale.embeddings import PARTITION, open_embeddings
+
+        ready: Source | None = open_embeddings(
+            path, *SURVEYS.get(survey or "", ())[:1], partition=partition or PARTITION
+        )
+        return ready
     return None
 
 
