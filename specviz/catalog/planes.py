@@ -251,7 +251,7 @@ class Planes:
 
     @property
     def clusters(self) -> Clusters | None:
-        """The groups that the stars fall into; None where the catalogue keeps none (``reason("clusters")`` says why)."""
+        """The groups that the stars fall into; None where none are kept (``reason("clusters")`` says why)."""
         return None if self.reason("clusters") else self._clusters
 
     def plane(self, name: str) -> Plane:
