@@ -121,7 +121,7 @@ def _plain(name: str, given: Any) -> NDArray[Any]:
     if masked.ndim != 1:
         raise CatalogError(f"Column {name!r} has shape {masked.shape}", expected="one value a star")
     kind, standard_unit = STANDARD[name][:2] if name in STANDARD else ("", "")
-    if kind == "str" or (not kind and masked.dtype.kind in "USO"):
+    if kind == "str" or (not kind and masked.dtype.kind in "USOM"):
         return _words(masked)
     if masked.dtype.kind in "USO":  # numbers that came as words, from CSV or with None among them
         masked = _numbers(name, _words(masked), kind)

@@ -63,10 +63,23 @@ def write_part(
             raise CatalogError(f"{given!r} cannot be the name of a {what}", expected="letters, digits and . _ - = +")
     plain, units = standardised(columns), {**units_of(columns), **(units or {})}
     n = len(plain["object_id"])
+    held = {survey: _unit_vectors(np.asarray(raw), n, survey) for survey, raw in vectors.items()}
+    return write_stored(folder, name, header, plain, held, units)
+
+
+def write_stored(
+    folder: Path,
+    name: str,
+    header: Header,
+    plain: Mapping[str, NDArray[Any]],
+    held: Mapping[str, tuple[NDArray[np.float16], NDArray[np.int64]]],
+    units: Mapping[str, str] | None = None,
+) -> PartRecord:
+    """As :func:`write_part`, from standardised columns and, a survey, unit vectors as they are kept with their rows."""
+    n = len(plain["object_id"])
     counts, digests = {}, {"columns": columns_sha256(plain)}
     folder.mkdir(parents=True, exist_ok=True)
-    for survey, raw in sorted(vectors.items()):
-        unit, rows = _unit_vectors(np.asarray(raw), n, survey)
+    for survey, (unit, rows) in sorted(held.items()):
         counts[survey], digests[survey] = len(rows), vectors_sha256(unit, rows)
         write_whole(vector_file(folder, name, survey), partial(_save, unit))
         if len(rows) < n:
@@ -75,6 +88,24 @@ def write_part(
             rows_file(folder, name, survey).unlink(missing_ok=True)
     write_table(table_file(folder, name), header, plain, units)
     return PartRecord(name, n, counts, digests)
+
+
+def open_vectors(
+    folder: Path, part: PartRecord, survey: str, dim: int
+) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
+    """A part's vectors of a survey, mapped, and their rows in the part.
+
+    Raises
+    ------
+    CatalogError
+        If a file is absent or damaged.
+    """
+    m = part.vectors.get(survey, 0)
+    if not m:
+        return np.empty((0, dim), VECTOR_TYPE), np.empty(0, np.int64)
+    unit = open_array(vector_file(folder, part.name, survey), (m, dim))
+    whole = m == part.rows
+    return unit, np.arange(m) if whole else open_array(rows_file(folder, part.name, survey), (m,))
 
 
 def write_table(

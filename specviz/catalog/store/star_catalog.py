@@ -249,6 +249,14 @@ class StarCatalog:
             raise CatalogError(f"{file.name} of this catalogue is absent", remedy=_AGAIN)
         return file
 
+    def part_columns(self, part: PartRecord) -> tuple[str, ...]:
+        """Columns that a part has itself."""
+        pa, file = pyarrow(), self._table_file(part)
+        try:
+            return tuple(pa.parquet.read_schema(file).names)
+        except (pa.ArrowException, OSError) as error:
+            raise CatalogError(f"{file.name} of this catalogue is damaged", remedy=_AGAIN) from error
+
     def read_part(self, part: PartRecord, names: Iterable[str] | None = None) -> Any:
         """Columns of one part (all by default) as an Arrow table, null where the part has none.
 
@@ -260,7 +268,7 @@ class StarCatalog:
         pa = pyarrow()
         file, chosen = self._table_file(part), list(self.column_names if names is None else names)
         try:
-            there = set(pa.parquet.read_schema(file).names)
+            there = set(self.part_columns(part))
             wanted = [name for name in chosen if name in there] or ["object_id"]
             table = pa.parquet.read_table(file, columns=wanted, memory_map=True, partitioning=None)
         except (pa.ArrowException, OSError) as error:
