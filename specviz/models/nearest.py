@@ -140,7 +140,9 @@ class DeviceNearest:
             asked = torch.from_numpy(np.array(queries, np.float32)).to(self.device)
             best = torch.empty((len(queries), 0), dtype=torch.float32, device=self.device)
             numbers = torch.empty((len(queries), 0), dtype=torch.int64, device=self.device)
-            for at, block in self._blocks(among):
+            # Many neighbours: larger blocks, since each is sorted for itself.
+            size = max(self.block, min(32 * keep, 65_536)) if self.device.type == "cpu" else self.block
+            for at, block in self._blocks(among, size):
                 cosines, place = self._compared(asked, block).topk(min(keep, len(block)), dim=1)
                 best, numbers = torch.cat([best, cosines], 1), torch.cat([numbers, at[place]], 1)
                 if best.shape[1] > keep:
@@ -150,27 +152,27 @@ class DeviceNearest:
             found = numbers.gather(1, place).cpu().numpy().astype(np.intp, copy=False), best.cpu().numpy()
         return found
 
-    def _blocks(self, among: NDArray[np.intp] | None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _blocks(self, among: NDArray[np.intp] | None, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """What is compared: numbers (b,) and vectors (b, D) on the device."""
         import torch
 
         if among is not None:
-            for at in range(0, len(among), self.block):
-                numbers = np.array(among[at : at + self.block], np.int64)
+            for at in range(0, len(among), size):
+                numbers = np.array(among[at : at + size], np.int64)
                 taken = torch.from_numpy(self._vectors.take(numbers)).to(self.device)
                 yield torch.from_numpy(numbers).to(self.device), taken
             return
         held = self._resident()
-        blocks: Any = self._streamed() if held is None else held
+        blocks: Any = self._streamed(size) if held is None else held
         for first, whole in blocks:
-            for at in range(0, len(whole), self.block):
-                piece = whole[at : at + self.block]
+            for at in range(0, len(whole), size):
+                piece = whole[at : at + size]
                 yield torch.arange(first + at, first + at + len(piece), device=self.device), piece
 
-    def _streamed(self) -> Iterator[tuple[int, torch.Tensor]]:
+    def _streamed(self, size: int) -> Iterator[tuple[int, torch.Tensor]]:
         import torch
 
-        for first, block in self._vectors.blocks(self.block, self._start):
+        for first, block in self._vectors.blocks(size, self._start):
             yield first, torch.from_numpy(np.array(block)).to(self.device)  # a copy: what is mapped is read-only
 
     def _resident(self) -> list[tuple[int, torch.Tensor]] | None:
@@ -185,5 +187,5 @@ class DeviceNearest:
                 free, _ = torch.cuda.mem_get_info(self.device)
                 if 2 * dim * (n - self._start) > _RESIDENT * free:
                     return None
-                self._held = list(self._streamed())
+                self._held = list(self._streamed(self.block))
             return self._held

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,22 +53,25 @@ def calibrate(
     depth = _depth(vectors, search, queries, own, truth, counts[0], target) if record.kind == "ivf-pq" else 1
     tell(0.8)
     nprobe, recall = {}, {}
-    least = 1
     for k in counts:
         stop()
-        for probes in (p for p in _grid(record.nlist) if p >= least):
-            reached = _recall(vectors, search, queries, own, truth, k, probes, depth)
-            if reached >= min(target + _MARGIN, 0.9995):
-                break
-        nprobe[str(k)], recall[str(k)], least = probes, round(reached, 5), probes
+        measure = partial(_recall, vectors, search, queries, own, truth, k, depth=depth)
+        probes, reached = _fewest(record.nlist, min(target + _MARGIN, 0.9995), measure)
+        nprobe[str(k)], recall[str(k)] = probes, round(reached, 5)
     found = replace(record, nprobe=nprobe, depth=depth, recall=recall, queries=len(queries))
     return replace(found, milliseconds=_time(catalog, found, queries))
 
 
-def _grid(nlist: int) -> list[int]:
-    """Numbers of lists that are tried: each about a quarter more than the one before."""
+def _fewest(nlist: int, wanted: float, measure: Callable[[int], float]) -> tuple[int, float]:
+    """The fewest lists with which the recall is as wanted, to a quarter, and that recall; more lists find more."""
     steps = np.unique(np.round(1.25 ** np.arange(0, 60)).astype(int))
-    return [*(int(p) for p in steps[steps < nlist]), nlist]
+    grid = [*(int(p) for p in steps[steps < nlist]), nlist]
+    low, high, reached = 0, len(grid) - 1, {}
+    while low < high:
+        middle = low + (high - low) // 3  # few lists are likely enough, and many take long
+        reached[middle] = measure(grid[middle])
+        low, high = (low, middle) if reached[middle] >= wanted else (middle + 1, high)
+    return grid[low], reached[low] if low in reached else measure(grid[low])
 
 
 def _queries(
@@ -98,6 +102,7 @@ def _recall(
     truth: NDArray[np.intp],
     k: int,
     probes: int,
+    *,
     depth: int,
 ) -> float:
     """Share of the ``k`` nearest that are found, the worse of both halves."""
@@ -125,7 +130,7 @@ def _depth(
     """How many candidates codes must give for each neighbour, if very many lists are searched."""
     probes = max(search.record.nlist // 8, min(64, search.record.nlist))
     for depth in _DEPTHS:
-        if _recall(vectors, search, queries, own, truth, k, probes, depth) >= min(target + 2 * _MARGIN, 0.9995):
+        if _recall(vectors, search, queries, own, truth, k, probes, depth=depth) >= min(target + 2 * _MARGIN, 0.9995):
             break
     return depth
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from specviz.catalog.maps.linear import LEAST
 from specviz.catalog.planes import Planes
 from specviz.catalog.search.exact import Searcher
 from specviz.catalog.search.opening import open_searcher
+from specviz.catalog.search.selection import selected
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError
 
@@ -66,19 +67,26 @@ class CatalogIndex:
     def search(self, vector: ArrayLike, k: int = 20, exclude: Any = None, among: Any = None) -> Any:
         """The ``k`` most similar stars, best first; see :meth:`specviz.catalog.index.SimilarityIndex.search`.
 
+        Parameters
+        ----------
+        vector : array, shape (D,)
+            Of the same model; of whatever survey, where the model puts surveys into one space.
+        k : int
+        exclude : str, int or a collection of them, optional
+            Names or rows of stars to leave out.
+        among : Selection, str or array of int, optional
+            Which stars are searched: a selection, the text of one (``"teff 5000..6000 snr>50"``), or rows.
+
         Returns
         -------
         astropy.table.Table
             rank, row (of the catalogue), object_id, similarity (cosine), class, teff, logg, fe_h, alpha_fe, snr.
+            ``meta["note"]`` is :attr:`note`, ``meta["searched"]`` among how many stars.
         """
-        if k < 1:
-            raise CatalogError(f"k={k}", expected="at least 1")
+        _check_count(k)
         query = self._unit(vector)[None]
         left_out = [row for row in self._rows_of(exclude) if 0 <= row < len(self)]
-        asked = None
-        if among is not None:
-            asked = np.unique(self._vectors.numbers_of(np.unique(np.asarray(among, np.intp))))
-            asked = asked[asked >= 0]
+        asked = self._numbers_among(among)
         numbers, cosines = self.searcher.nearest(query, k + len(left_out), asked)
         there = numbers[0] >= 0
         rows, values = self._vectors.rows_of(numbers[0][there]), cosines[0][there]
@@ -90,7 +98,85 @@ class CatalogIndex:
         keep = ~np.isin(rows, left_out)
         rows, values = rows[keep][:k], values[keep][:k]
         searched = len(self._vectors) if asked is None else len(asked)
-        return self._result(rows, values, {"searched": searched, "left_out": ranks})
+        return self._result(rows, values, {"searched": searched, "left_out": ranks, "note": self.note})
+
+    def search_many(
+        self, vectors: ArrayLike, k: int = 20, exclude: Sequence[Any] | None = None, among: Any = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """The ``k`` most similar stars of each of many, in one go.
+
+        Parameters
+        ----------
+        vectors : array, shape (q, D)
+        k : int
+        exclude : sequence of length q, optional
+            What is left out for each, as for :meth:`search`.
+        among
+            As for :meth:`search`, for all of them.
+
+        Returns
+        -------
+        rows, similarities : array, shape (q, k)
+            Best first; -1 and NaN where there are fewer. ``catalog.table(rows[i])`` says who they are.
+        """
+        _check_count(k)
+        given = np.asarray(vectors, np.float32)
+        if given.ndim != 2:
+            raise CatalogError(f"Vectors of shape {given.shape}", expected="(q, D), a vector a row")
+        left_out = [self._rows_of(item) for item in exclude] if exclude is not None else [[] for _ in given]
+        if len(left_out) != len(given):
+            raise CatalogError(f"{len(left_out)} exclusions for {len(given)} vectors", expected="one for each")
+        queries = np.array([self._unit(vector) for vector in given]).reshape(len(given), self._vectors.shape[1])
+        more = max(map(len, left_out), default=0)
+        rows = np.full((len(given), k), -1, np.intp)
+        values = np.full((len(given), k), np.nan, np.float32)
+        if not len(given):
+            return rows, values
+        numbers, cosines = self.searcher.nearest(queries, k + more, self._numbers_among(among))
+        for i, out in enumerate(left_out):
+            there = numbers[i] >= 0
+            own, near = self._vectors.rows_of(numbers[i][there]), cosines[i][there]
+            keep = np.flatnonzero(~np.isin(own, out))[:k]
+            rows[i, : keep.size], values[i, : keep.size] = own[keep], near[keep]
+        return rows, values
+
+    def vector_of(self, row: int, survey: str | None = None) -> NDArray[np.float32]:
+        """The stored vector of a star, to search with.
+
+        Parameters
+        ----------
+        row : int
+        survey : str, optional
+            Of its spectrum of that survey; this index's by default.
+
+        Raises
+        ------
+        CatalogError
+            If there is no such row, the star has no spectrum of that survey, or the model compares each survey with
+            itself only.
+        """
+        by = survey or self.survey
+        if not 0 <= row < len(self):
+            raise CatalogError(f"No row {row} in {self.catalog.path.name}", expected=f"0 to {len(self) - 1}")
+        vectors = self.catalog.vectors(by)
+        if vectors.shape[1] != self._vectors.shape[1]:
+            raise CatalogError(
+                f"{self.catalog.header.model} does not put {by} and {self.survey} spectra into one space",
+                expected=f"a search of {self.survey} spectra by {self.survey} spectra",
+            )
+        number = vectors.numbers_of([row])
+        if number[0] < 0:
+            name = self.catalog.take("object_id", [row])[0]
+            raise CatalogError(f"{name} has no {by} spectrum in {self.catalog.path.name}")
+        return vectors.take(number)[0]
+
+    def _numbers_among(self, among: Any) -> NDArray[np.intp] | None:
+        """Numbers of the vectors of stars that are searched, sorted; None for all."""
+        rows = selected(self.catalog, among)
+        if rows is None:
+            return None
+        numbers = self._vectors.numbers_of(rows)
+        return numbers[numbers >= 0]
 
     def rows_of_star(self, star: Any) -> list[int]:
         """Rows that are this star; see :func:`specviz.catalog.store.star_rows.rows_of_star`."""
@@ -143,6 +229,11 @@ class CatalogIndex:
                 names.append("similarity")
         told = {"survey": self.survey, "weights_sha256": self.model_sha256, **meta}
         return Table(columns, names=names, meta=told, copy=False)
+
+
+def _check_count(k: Any) -> None:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise CatalogError(f"k={k!r}", expected="a whole number of at least 1")
 
 
 class ColumnTable:
