@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from specviz.analysis.draft import Draft, encode
 from specviz.catalog.embedding_codec import quantise, restore
 from specviz.catalog.index import SimilarityIndex
+from specviz.catalog.maps.packaged import PackagedMaps
 from specviz.catalog.npz_file import read_npz
 from specviz.catalog.planes import Planes
 from specviz.errors import CatalogError, ModelError
@@ -92,7 +93,8 @@ class DemoCatalog(SimilarityIndex):
     @cached_property
     def planes(self) -> Planes:
         """The planes in which these stars can be drawn; magnitudes and distances are those of the demo sky's table."""
-        return Planes(self.table, lambda: self.map, self._more)
+        maps = PackagedMaps.of(self.survey, self.vectors, self.model_sha256, fingerprint(self._stars))
+        return Planes(self.table, lambda: self.map, self._more, maps)
 
     @cached_property
     def _sky(self) -> tuple[Any, dict[str, int]]:

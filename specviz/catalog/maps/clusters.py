@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specviz.catalog.maps.fitting import imported
-from specviz.catalog.maps.placing import NEIGHBOURS, Vectors, nearest, vote, weights
+from specviz.catalog.maps.placing import NEIGHBOURS, Sample, Vectors, nearest, vote, weights
 from specviz.catalog.maps.stored import check_cover, map_folder, open_rows, read_json, write_json
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError
 
 _FORMAT, _VERSION = "specviz clusters", 1
 Labels = NDArray[np.int32]
+#: Stars in the middle of a cluster that stand for it.
+EXEMPLARS = 5
 #: HDBSCAN: neighbours that make a star's surroundings dense.
 _CORE = 10
 #: Smallest island (share of the sample, at least so many stars), and how far it lies from others (of the map's size).
@@ -125,6 +127,17 @@ def find(places: NDArray[np.floating], vectors: Vectors) -> Labels:
     return renamed[labels]
 
 
+def central(sample: Sample, rows: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
+    """Of each cluster, the stars of the sample nearest to its middle on the map, by their ``rows`` of the catalogue."""
+    out = {}
+    for number in range(int(sample.labels.max(initial=-1)) + 1):
+        members = np.flatnonzero(sample.labels == number)
+        places = sample.places[members]
+        off = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
+        out[number] = rows[members[np.argsort(off, kind="stable")[:EXEMPLARS]]]
+    return out
+
+
 def _hdbscan(xy: NDArray[np.float64], least: int, method: str, **more: Any) -> Labels:
     if len(xy) <= max(least, _CORE):
         return np.full(len(xy), -1, np.int32)
@@ -168,11 +181,16 @@ def stored(catalog: StarCatalog, survey: str) -> Clusters | None:
         raise CatalogError(f"{file.name} is damaged", remedy="specviz catalog map makes it again") from error
     check_cover(catalog.header, rows, sha, "The clusters")
     labels = open_rows(folder / "clusters.npy", rows)
-    note = f"{none:.0%} of the stars lie between the clusters"
+    note = between(none)
     if rows < len(catalog):
         labels = np.concatenate([labels, np.full(len(catalog) - rows, -1, np.int32)])
         note += f"; {len(catalog) - rows:,} new ones are in none yet (specviz catalog map --extend)"
     return Clusters(labels, summaries, note)
+
+
+def between(share: float) -> str:
+    """How many stars are in no cluster, in words."""
+    return f"{share:.0%} of the stars lie between the clusters"
 
 
 def made_of(folder: Path) -> tuple[str, int]:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from specviz.analysis.engine import cancel_check
 from specviz.catalog.maps import clusters as groups
 from specviz.catalog.maps.fitting import LEAST, PARAMETERS, SAMPLE, chosen, fit, library
-from specviz.catalog.maps.placing import NEIGHBOURS, Sample, nearest, unit, weights
-from specviz.catalog.maps.quality import ASKED, quality
+from specviz.catalog.maps.placing import Sample, unit
+from specviz.catalog.maps.quality import ASKED, of_sample, quality, told
 from specviz.catalog.maps.searching import search_of
 from specviz.catalog.maps.stored import (
     KINDS,
@@ -28,7 +28,7 @@ from specviz.catalog.maps.stored import (
     read_placing,
     write_placing,
 )
-from specviz.catalog.maps.summaries import EXEMPLARS, LABELS, summarise
+from specviz.catalog.maps.summaries import LABELS, summarise
 from specviz.catalog.store.parts import write_whole
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError, OptionError
@@ -121,7 +121,7 @@ def make_map(
     say(0.98, "Writing")
     xy.flush()
     labels.flush()
-    central = _central(held, rows) if clusters else None
+    central = groups.central(held, rows) if clusters else None
     return _finish(catalog, survey, work, record, central)
 
 
@@ -213,8 +213,7 @@ def _put(
         xy[rows], labels[rows] = sample.put(block, search)
         xy.flush()
         labels.flush()
-        told = json.dumps(start + len(block)).encode()
-        write_whole(progress, partial(_write, told))
+        write_whole(progress, partial(_write, json.dumps(start + len(block)).encode()))
         share = (start + len(block) - first) / max(len(vectors) - first, 1)
         say(_FIT + (0.95 - _FIT) * share, f"Placed {start + len(block):,} of {len(vectors):,} stars")
         stop()
@@ -228,44 +227,14 @@ def _write(text: bytes, stream: Any) -> None:
 def _measured(
     catalog: StarCatalog, survey: str, sample: Sample, numbers: NDArray[np.intp], xy: NDArray[Any], seed: int
 ) -> dict[str, Any]:
-    """How well neighbours are kept: of the sample, and of stars that were put among it (if there are none, of stars of
-    the sample, each left out in turn).
-    """
-    rng = np.random.default_rng(seed)
-    some = np.sort(rng.choice(len(numbers), min(ASKED, len(numbers)), replace=False))
-    size = float(np.sqrt(sample.places.astype(np.float64).var(axis=0).sum()))
-    trust, kept = quality(sample.vectors, sample.places, sample.vectors[some], sample.places[some], some)
-    out: dict[str, Any] = {"sample": _told(trust, kept, len(some)), "neighbours": NEIGHBOURS, "size": round(size, 4)}
-    near, chord = nearest(sample.vectors, sample.vectors[some], NEIGHBOURS, some)
-    left = np.einsum("mk,mkc->mc", weights(chord), sample.places[near])
-    off = np.linalg.norm(left - sample.places[some], axis=1) / size
-    out["left_out"] = {
-        **_told(*quality(sample.vectors, sample.places, sample.vectors[some], left, some), len(some)),
-        "moved": [round(float(v), 4) for v in np.percentile(off, (50, 90))],
-    }
-    vectors = catalog.vectors(survey)
-    if len(vectors) > len(numbers):
-        others = np.setdiff1d(rng.choice(len(vectors), min(2 * ASKED, len(vectors)), replace=False), numbers)[:ASKED]
-        if len(others):
-            query = unit(vectors.take(others), vectors.shape[1])
-            trust, kept = quality(sample.vectors, sample.places, query, np.asarray(xy[vectors.rows_of(others)]))
-            out["placed"] = _told(trust, kept, len(others))
-    return out
-
-
-def _told(trust: float, kept: float, stars: int) -> dict[str, Any]:
-    good = np.isfinite(trust)
-    return {"stars": stars, **({"trustworthiness": round(trust, 4), "kept": round(kept, 4)} if good else {})}
-
-
-def _central(sample: Sample, rows: NDArray[np.intp]) -> dict[int, NDArray[np.intp]]:
-    """Rows of the stars nearest to the middle of each cluster."""
-    out = {}
-    for number in range(int(sample.labels.max(initial=-1)) + 1):
-        members = np.flatnonzero(sample.labels == number)
-        places = sample.places[members]
-        off = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
-        out[number] = rows[members[np.argsort(off, kind="stable")[:EXEMPLARS]]]
+    """How well neighbours are kept: those of the sample, and those of stars that were put among it."""
+    out = of_sample(sample, seed)
+    vectors, rng = catalog.vectors(survey), np.random.default_rng(seed)
+    others = np.setdiff1d(rng.choice(len(vectors), min(2 * ASKED, len(vectors)), replace=False), numbers)[:ASKED]
+    if len(others):
+        query = unit(vectors.take(others), vectors.shape[1])
+        found = quality(sample.vectors, sample.places, query, np.asarray(xy[vectors.rows_of(others)]))
+        out["placed"] = told(*found, len(others))
     return out
 
 

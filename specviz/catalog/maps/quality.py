@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from specviz.catalog.maps.placing import NEIGHBOURS, Vectors, nearest
+from specviz.catalog.maps.placing import NEIGHBOURS, Sample, Vectors, nearest, weights
 
 _BLOCK = 256
 #: Stars that are asked.
@@ -59,3 +61,33 @@ def quality(
         near, _ = nearest(sample, vectors[at], k, mine)
         kept += sum(len(np.intersect1d(a, b)) for a, b in zip(near, on_map, strict=True))
     return 1.0 - 2.0 / (m * k * (2 * size - 3 * k - 1)) * lost, kept / (m * k)
+
+
+def of_sample(sample: Sample, seed: int = 0) -> dict[str, Any]:
+    """How well a map keeps the neighbours of the stars it was fitted to, and how well it would place them.
+
+    Returns
+    -------
+    dict
+        ``sample``: where the method put them. ``left_out``: each left out in turn and put among the others, with
+        ``moved``, how far it then lies from where the method put it (median and 90th percentile, in units of the map's
+        size). ``size``: root of the summed variances of the map's axes.
+    """
+    size = float(np.sqrt(sample.places.astype(np.float64).var(axis=0).sum()))
+    rng = np.random.default_rng(seed)
+    some = np.sort(rng.choice(len(sample.places), min(ASKED, len(sample.places)), replace=False))
+    asked, where = sample.vectors[some], sample.places[some]
+    near, chord = nearest(sample.vectors, asked, NEIGHBOURS, some)
+    put = np.einsum("mk,mkc->mc", weights(chord), sample.places[near])
+    moved = np.percentile(np.linalg.norm(put - where, axis=1) / size, (50, 90))
+    kept = told(*quality(sample.vectors, sample.places, asked, where, some), len(some))
+    left = told(*quality(sample.vectors, sample.places, asked, put, some), len(some))
+    left["moved"] = [round(float(v), 4) for v in moved]
+    return {"sample": kept, "left_out": left, "neighbours": NEIGHBOURS, "size": round(size, 4)}
+
+
+def told(trustworthiness: float, kept: float, stars: int) -> dict[str, Any]:
+    """The two numbers of :func:`quality` for JSON, which has no NaN."""
+    if not np.isfinite(trustworthiness):
+        return {"stars": stars}
+    return {"stars": stars, "trustworthiness": round(trustworthiness, 4), "kept": round(kept, 4)}

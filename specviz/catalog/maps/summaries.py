@@ -32,8 +32,6 @@ _KINDS = {"W": "White dwarfs", "C": "Carbon stars", "GAL": "Galaxies", "QSO": "Q
 _POOR, _RICH, _ENHANCED = -0.8, 0.1, 0.2
 #: Share of the usual S/N below which a cluster is said to be of poor spectra.
 _NOISY = 0.6
-#: Stars in the middle of a cluster that stand for it.
-EXEMPLARS = 5
 
 
 def summarise(
