@@ -118,6 +118,11 @@ class Header:
         pieces = (f"{part.rows} {part.digests.get(survey, '')}" for part in self.parts)
         return _hashed([self.weights_sha256, survey, *pieces])
 
+    @property
+    def embeddings_sha256(self) -> str:
+        """Hash of all surveys' vectors, whatever columns stand beside them."""
+        return _hashed(self.vectors_sha256(survey) for survey in sorted(self.dims))
+
     @classmethod
     def of_model(cls, card: Any, dims: Mapping[str, int] | None = None, **notes: str) -> Header:
         """Of a model's name card (:class:`specviz.models.protocol.ModelDescription`), without parts yet."""
@@ -165,6 +170,12 @@ class Header:
         """
         file = folder / FILE
         if not file.is_file():
+            for plan, command in (("building.json", "build"), ("merging.json", "merge")):
+                if (folder / plan).is_file():
+                    raise CatalogError(
+                        f"{folder.name} is not finished",
+                        remedy=f"Give the same specviz catalog {command} again: it goes on where it was stopped",
+                    )
             what = f"There is no catalogue at {folder}" if not folder.exists() else f"{folder} is no star catalogue"
             raise CatalogError(what, expected=f"a folder with {FILE}", remedy="specviz catalog build makes one")
         try:

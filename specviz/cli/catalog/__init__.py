@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specviz.cli.catalog import build, pull
+from specviz.cli.catalog import build, info, merge, pull
 
 
 def add_parser(commands: Any) -> None:
@@ -17,4 +17,6 @@ def add_parser(commands: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     build.add_parser(actions)
+    info.add_parser(actions)
+    merge.add_parser(actions)
     pull.add_parser(actions)

@@ -1,0 +1,86 @@
+"""``specviz catalog info``: what a catalogue is, and whether it is whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from specviz.cli.console import OK, TROUBLE, Progress, complain
+
+
+def add_parser(actions: Any) -> None:
+    """Add ``info`` to the subcommands of ``catalog``."""
+    parser = actions.add_parser(
+        "info",
+        help="what a catalogue is: model, stars, columns, index, maps, size",
+        description="Says what a catalogue is; with --check, reads all of it and says whether it is as it was written.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("catalog", metavar="FOLDER", type=Path, help="the catalogue")
+    parser.add_argument("--check", action="store_true", help="hash all of it again; 1 if anything is damaged")
+    parser.add_argument("--clean", action="store_true", help="delete files of killed writers, which belong to no part")
+    parser.add_argument("--quick", action="store_true", help="do not count how many stars have a value in each column")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Say it; 1 if ``--check`` found damage."""
+    from specviz.catalog.describing import describe
+    from specviz.catalog.opening import open_catalog
+    from specviz.catalog.store.checking import check
+
+    catalog = open_catalog(arguments.catalog)
+    if arguments.clean:
+        for file in catalog.remove_orphans():
+            complain(f"deleted {file.name}")
+    facts, wrong = describe(catalog, count=not arguments.quick), None
+    if arguments.check:
+        console = Progress(len(catalog.header.parts))
+        wrong = check(catalog, progress=lambda done, total: console.show(done, "parts"))
+        console.close()
+        facts["damage"] = list(wrong)
+    print(json.dumps(facts, indent=1) if arguments.json else as_text(facts))
+    return TROUBLE if wrong else OK
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """The facts of :func:`specviz.catalog.describing.describe` for a person."""
+    lines = [f"{Path(facts['path']).name}: {facts['stars']:,} stars"]
+    lines.append(f"  model      {facts['model']} {facts['version']}, weights {facts['weights_sha256'][:12]}…")
+    lines.append(f"  release    {facts['release'] or 'not said'}")
+    lines += [f"  {name:10} {text}" for name, text in facts["notes"].items()]
+    for survey, held in facts["surveys"].items():
+        lines.append(f"  {survey:10} {held['vectors']:,} vectors of {held['dim']} dimensions")
+        index = held["index"]
+        told = "none (all vectors are compared)" if index is None else ", ".join(
+            index[key] for key in ("kind", "state") if key in index
+        )  # fmt: skip
+        lines.append(f"    index    {told}")
+        lines += [f"    map      {name}, {state}" for name, state in held["maps"].items()]
+    sizes = facts["bytes"]
+    lines.append(
+        f"  on disk    {_size(sizes['all'])} in {facts['parts']} parts"
+        + "".join(f", {_size(sizes[name])} {name}" for name in ("index", "maps") if sizes[name])
+    )
+    if facts["orphans"]["files"]:
+        lines.append(
+            f"  left over  {facts['orphans']['files']} files of killed writers, {_size(facts['orphans']['bytes'])}"
+            " (--clean deletes them)"
+        )
+    lines.append(f"  content    {facts['content_sha256']}")
+    if "damage" in facts:
+        lines += [f"  damaged    {what}" for what in facts["damage"]] or ["  checked    all of it is as it was written"]
+    lines.append("  columns")
+    width = max((len(column["name"]) for column in facts["columns"]), default=0)
+    for column in facts["columns"]:
+        known = f"  {column['known']:>12,} known" if "known" in column else ""
+        lines.append(f"    {column['name']:{width}}  {column['type']:8} {column['unit']:8}{known}".rstrip())
+    return "\n".join(lines)
+
+
+def _size(count: int) -> str:
+    unit, name = (1e9, "GB") if count >= 1e9 else (1e6, "MB") if count >= 1e6 else (1e3, "kB")
+    return f"{count / unit:.1f} {name}"
