@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def test_what_is_built(tmp_path: Path, undisturbed: str) -> None:
 
 
 def test_stopped_at_every_file(tmp_path: Path, undisturbed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build is killed just before and just after each file that it puts in its place; each time it is gone on with."""
+    """A build is killed just before and just after each file that it puts in its place."""
     real, count, at, after = Path.replace, 0, -1, False
 
     def replace(self: Path, target: Any) -> Path:
@@ -96,6 +98,10 @@ def test_damage_between_two_runs_is_found(tmp_path: Path, undisturbed: str) -> N
         yield from in_this_process(source, keys[:2], spec, folder)
         raise Enough
 
+    def watched(asked: list[str], source: Any, keys: Sequence[str], spec: EngineSpec, folder: Path) -> Iterator[Any]:
+        asked.extend(keys)
+        return in_this_process(source, keys, spec, folder)
+
     def cut(file: Path) -> None:
         file.write_bytes(file.read_bytes()[:-20])
 
@@ -114,12 +120,7 @@ def test_damage_between_two_runs_is_found(tmp_path: Path, undisturbed: str) -> N
                 build(Vectors(), path, CPU, runner=two)
             harm(path / "parts" / name)
             asked: list[str] = []
-
-            def watched(source: Any, keys: Sequence[str], spec: EngineSpec, folder: Path) -> Iterator[Any]:
-                asked.extend(keys)
-                return in_this_process(source, keys, spec, folder)
-
-            assert build(Vectors(), path, CPU, runner=watched).header.content_sha256 == undisturbed
+            assert build(Vectors(), path, CPU, runner=partial(watched, asked)).header.content_sha256 == undisturbed
             # A bit in the words of a table's footer, or in the file that says what is whole, may change no number.
             assert asked == ["p0", "p2"] or (harm is altered and not name.endswith(".npy") and asked == ["p2"])
 
@@ -142,14 +143,18 @@ def test_parts_of_another_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CancelledError):
         build(Vectors(), path, CPU, cancel=stop)
     assert made(path / "parts", "p0") is not None and made(path / "parts", "p1") is None
-    for source, spec, word in ((Vectors(seed=1), CPU, "the stars"), (Vectors(), EngineSpec(device="cpu", batch=7), "batch"),
-                               (Vectors(), EngineSpec(device="cpu", surveys=("gaia_xp",)), "surveys")):  # fmt: skip
+    others = (
+        (Vectors(seed=1), CPU, "the stars"),
+        (Vectors(), replace(CPU, batch=7), "the batch"),
+        (Vectors(), replace(CPU, surveys=("gaia_xp",)), "the surveys"),
+    )
+    for source, spec, word in others:
         with pytest.raises(CatalogError, match=word):
             build(source, path, spec)
-    with writing(path), pytest.raises(CatalogError, match="Someone|Another"):
+    with writing(path), pytest.raises(CatalogError, match=r"Someone|Another"):
         build(Vectors(), path, CPU)
     (path / PLAN).write_text((path / PLAN).read_text()[:30])
-    with pytest.raises(CatalogError, match="damaged.*--again"):
+    with pytest.raises(CatalogError, match=r"damaged.*--again"):
         build(Vectors(), path, CPU)
     assert len(build(Vectors(seed=1), path, CPU, again=True)) == 30
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specviz.cli.console import OK, TROUBLE, Progress, complain
-from specviz.errors import OptionError
 
 if TYPE_CHECKING:
     from specviz.catalog.scale.build import Runner
@@ -110,16 +107,36 @@ def _runner(arguments: argparse.Namespace) -> Iterator[Runner]:
 
 def _labelled(catalog: StarCatalog, table: Path) -> StarCatalog:
     """The catalogue with the columns of a table."""
-    raise OptionError("--labels is not ready yet", remedy="Leave it out")
+    from specviz.catalog.store.joining import join
+    from specviz.catalog.store.star_catalog import StarCatalog
+
+    joined = join(catalog, table)
+    complain(f"{', '.join(joined.columns)} of {table.name} for {joined.stars:,} of {len(catalog):,} stars, matched by "
+             f"{joined.on}")  # fmt: skip
+    return StarCatalog.open(catalog.path)
 
 
 def _index(catalog: StarCatalog) -> None:
-    """Build the search index of each survey."""
-    if find_spec("specviz.catalog.search.building") is None:
-        return
-    building = import_module("specviz.catalog.search.building")
+    """Build the search index of each survey that has more vectors than are searched well without."""
+    from specviz.catalog.search.building import build_index
+    from specviz.catalog.search.faiss_library import has_faiss
+    from specviz.catalog.search.opening import EXACT
+
     for survey in catalog.surveys:
-        building.build_index(catalog, survey)
+        if len(catalog.vectors(survey)) <= EXACT:
+            continue
+        if not has_faiss():
+            complain("no search index: faiss is not installed (pip install 'jupyter-specviz[catalog]'); with it, the "
+                     "same command makes the index")  # fmt: skip
+            return
+        console = Progress(100)
+        record = build_index(
+            catalog, survey,
+            progress=lambda share, text, c=console: c.show(round(100 * share), f"% of the index: {text}"),  # type: ignore[misc]
+        )  # fmt: skip
+        console.close()
+        complain(f"index of {survey}: {sum(record.bytes.values()) / 1e6:,.0f} MB, recall of the 50 nearest "
+                 f"{record.recall.get('50', float('nan')):.3f}")  # fmt: skip
 
 
 def _duration(seconds: float) -> str:

@@ -87,9 +87,8 @@ def _special(name: str, partition: int | None, survey: str | None) -> Source | N
     if path.is_file():
         from specviz.catalog.scale.embeddings import PARTITION, open_embeddings
 
-        ready: Source | None = open_embeddings(
-            path, *SURVEYS.get(survey or "", ())[:1], partition=partition or PARTITION
-        )
+        whose = SURVEYS[survey][0] if survey else ""
+        ready: Source | None = open_embeddings(path, whose, partition or PARTITION)
         return ready
     return None
 
