@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from specviz.catalog.search.exact import ExactSearch
 from specviz.errors import OptionError, SpecvizError
 from specviz.session import similar_filter
 from specviz.session.explaining import OPTICAL, Explaining
@@ -102,6 +103,9 @@ class Neighbours(Explaining):
         near = index.search(vector, k=NEIGHBOURS, exclude=index.rows_of_star(star), among=rows)
         words = getattr(self._index, "words", "simulated stars")
         near.meta |= {"by": by, "of": words, "note": str(getattr(index, "note", "")), **told}
+        searcher = getattr(index, "searcher", None)
+        if searcher is not None and rows is None:
+            near.meta["how"] = "exact" if isinstance(searcher, ExactSearch) else "approximate index"
         if rows is not None:
             near.meta["region"] = int(rows.size)
         return near

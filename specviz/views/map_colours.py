@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from specviz.views.formats import MINUS, NARROW
 from specviz.views.palette import CLUSTERS, GREY
 
 #: Colourings as the person chooses them: value of ``map_colour``, name, what it needs.
@@ -119,9 +121,16 @@ def _listed(found: Any) -> tuple[Cluster, ...]:
     """Largest first; the first have a colour of their own, for no eye tells more apart."""
     ordered = sorted(found.summaries, key=lambda s: (-s.count, s.number))
     return tuple(
-        Cluster(int(s.number), int(s.count), str(s.title), str(s.text), CLUSTERS[i] if i < len(CLUSTERS) else GREY)
+        Cluster(
+            int(s.number), int(s.count), str(s.title), _typeset(str(s.text)), CLUSTERS[i] if i < len(CLUSTERS) else GREY
+        )
         for i, s in enumerate(ordered)
     )
+
+
+def _typeset(words: str) -> str:
+    """With minus signs and thin spaces in numbers, as everywhere on the screen."""
+    return re.sub(r"(?<=\d),(?=\d{3})", NARROW, re.sub(r"(?<!\w)-(?=\d)", MINUS, words))
 
 
 def middles(plane: Any, labels: NDArray[Any], numbers: list[int]) -> dict[int, tuple[float, float]]:

@@ -20,8 +20,10 @@ CSS = f"""
 .sv-mapkey > span {{ white-space: nowrap; }}
 .sv-mapkey svg {{ vertical-align: -2px; }}
 .sv-mapkey .sv-button {{ height: 24px; line-height: 22px; padding: 0 4px; }}
-.sv-mapkey .sv-menu > div {{ top: auto; bottom: 26px; }}
-.sv-mapkey .sv-menu > .sv-many {{ max-height: 246px; overflow-y: auto; scrollbar-width: thin; width: 300px; }}
+.sv-mapkey .sv-menu > div {{ top: auto; bottom: 26px; min-width: 96px; }}
+.sv-mapkey.sv-wide {{ position: relative; }}
+.sv-wide .sv-menu {{ position: static; }}
+.sv-wide .sv-menu > div {{ left: 0; bottom: 100%; width: 320px; max-width: 100%; max-height: 246px; overflow-y: auto; scrollbar-width: thin; box-sizing: border-box; }}
 .sv-menu .sv-why {{ font-size: 11px; margin-left: auto; padding-left: 12px; }}
 .sv-scale {{ display: inline-flex; align-items: center; gap: 5px; }}
 .sv-scale i {{ width: 56px; height: 8px; display: inline-block; }}
@@ -52,7 +54,11 @@ def planes_switch(view: ViewOptions, scene: Scene | None) -> str:
         why = reasons.get(value, "")
         does = "disabled" if why else f'data-sv-set="plane {value}"'
         told = f'aria-pressed="{str(shown == value and not why).lower()}" title="{text(why or title)}"'
-        note = f'<span class="sv-quiet sv-why">{text(why or title, 60)}</span>' if as_menu else ""
+        note = (
+            f'<span class="sv-quiet sv-why">{text(why.removeprefix("This catalogue has "), 26)}</span>'
+            if as_menu and why
+            else ""
+        )
         item = ' class="sv-item"' if as_menu else ""
         buttons.append(f"<button{item} {does} {told}>{text(label)}{note}</button>")
     if as_menu:
@@ -115,20 +121,18 @@ def _clusters(clusters: tuple[Cluster, ...], chosen: Cluster | None) -> str:
     if clusters:
         items = "".join(_item(c, chosen) for c in clusters)
         more = option_controls.menu(f"All {len(clusters)}", items, name=f"All {len(clusters)} clusters", left=True)
-        more = more.replace("<div>", '<div class="sv-many">', 1)
-    out = f'<div class="sv-mapkey"><span class="sv-clusters" role="group" aria-label="Clusters">{chips}</span>{more}</div>'
+    out = f'<div class="sv-mapkey sv-wide"><span class="sv-clusters" role="group" aria-label="Clusters">{chips}</span>{more}</div>'
     if chosen is None:
         return out
     return (
-        f'{out}<div class="sv-mapkey"><span style="white-space:normal"><b>{chosen.number} {text(chosen.title)}</b>, '
-        f"{formats.count(chosen.count)} stars. {text(chosen.text, 300)} "
+        f'{out}<div class="sv-mapkey"><span style="white-space:normal"><b>{chosen.number} {text(chosen.title)}</b>: {text(chosen.text, 300)} '
         '<button class="sv-button sv-link" data-sv-set="cluster null">Show all stars</button></span></div>'
     )
 
 
 def _chip(cluster: Cluster, chosen: Cluster | None) -> str:
     on = chosen is not None and chosen.number == cluster.number
-    title = f"{cluster.title}: {formats.count(cluster.count)} stars. {cluster.text}"
+    title = f"{cluster.title}: {cluster.text}"
     return (
         f'<button class="sv-cluster" data-sv-set="cluster {"null" if on else cluster.number}" aria-pressed="{str(on).lower()}" '
         f'aria-label="Cluster {cluster.number}, {text(cluster.title)}" title="{text(title, 300)}">'

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from bokeh.core.properties import value
 from bokeh.models import (
     ColumnDataSource,
     CustomJS,
@@ -167,13 +168,13 @@ class MapFigure:
 
     def reach(self, x: float, y: float) -> None:
         """Widen the view to a star outside it."""
-        for axis, value in ((self.figure.x_range, x), (self.figure.y_range, y)):
+        for axis, at in ((self.figure.x_range, x), (self.figure.y_range, y)):
             margin = 0.06 * abs(axis.reset_end - axis.reset_start)
             low, high = ("start", "end") if axis.start < axis.end else ("end", "start")
-            if value < getattr(axis, low) + margin / 2:
-                axis.update(**{low: value - margin, f"reset_{low}": value - margin})
-            if value > getattr(axis, high) - margin / 2:
-                axis.update(**{high: value + margin, f"reset_{high}": value + margin})
+            if at < getattr(axis, low) + margin / 2:
+                axis.update(**{low: at - margin, f"reset_{low}": at - margin})
+            if at > getattr(axis, high) - margin / 2:
+                axis.update(**{high: at + margin, f"reset_{high}": at + margin})
 
     def coloured(self, on: bool) -> None:
         """Colour the dots by their column ``c`` as the mapper says, or all alike."""
@@ -207,7 +208,7 @@ class MapFigure:
         disc.nonselection_glyph = disc.selection_glyph = None
         words = mark(
             fig, "text", "x", "y", "number", source=source, text_align="center", text_baseline="middle",
-            text_font_size="10px", text_font=FONT, text_color=LIGHT["ink"], name="map-cluster-number",
+            text_font_size="10px", text_font=value(FONT), text_color=LIGHT["ink"], name="map-cluster-number",
         )  # fmt: skip
         words.nonselection_glyph = words.selection_glyph = None
         under = [r for r in fig.renderers if r not in (disc, words)]

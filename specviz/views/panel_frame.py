@@ -94,7 +94,11 @@ class PanelFrame:
             html_attributes={"data-sv-enlarge": enlarge} if enlarge else {},
         )
 
-    def fact(self, fact: str) -> None:
-        """Set the quiet fact beside the title (plain text)."""
-        quiet = f'<span class="sv-quiet sv-fact" title="{text(fact, 200)}">{text(fact, 60)}</span>' if fact else ""
+    def fact(self, fact: str, more: str = "") -> None:
+        """Set the quiet fact beside the title (plain text); the pointer on it shows ``more`` too."""
+        quiet = (
+            f'<span class="sv-quiet sv-fact" title="{text(f"{fact}. {more}" if more else fact, 300)}">{text(fact, 60)}</span>'
+            if fact
+            else ""
+        )
         self._fact.object = f'<div class="sv-head"><b>{text(self.title)}</b>{quiet}</div>'

@@ -151,7 +151,7 @@ class SimilarPanel:
             self._halo(report),
             (lambda row: self._thumb(survey, row)) if pictures else None,
         )
-        self.frame.fact(self._fact(near, len(rows)))
+        self.frame.fact(self._fact(near, len(rows)), str(near.meta.get("note") or ""))
 
     def _fact(self, near: Any, listed: int) -> str:
         searched = near.meta.get("searched")
@@ -164,8 +164,8 @@ class SimilarPanel:
             where = "the region" if "cluster" not in near.meta else f"cluster {near.meta['cluster']}"
             known = f"{formats.count(near.meta['region'])} in {where}"
         fact = f"{listed} of {known}" if listed == len(near) else f"{listed} of {len(near)} nearest"
-        note = str(near.meta.get("note") or "")
-        return f"{fact} · {note}" if note else fact
+        how = near.meta.get("how")
+        return f"{fact} · {how}" if how else fact
 
     # ------------------------------------------------------------------ the header
     def _header(self, state: State) -> None:
