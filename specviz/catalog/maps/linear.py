@@ -112,7 +112,7 @@ def _record(
 ) -> MapRecord:
     header = catalog.header
     return MapRecord(
-        name, survey, header.weights_sha256, len(catalog), header.content_sha256, labels, parameters, "", sample
+        name, survey, header.weights_sha256, len(catalog), header.embeddings_sha256, labels, parameters, "", sample
     )
 
 

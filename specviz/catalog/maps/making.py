@@ -86,7 +86,7 @@ def make_map(
         raise CatalogError(f"A map of {min(n, sample)} {survey} stars", expected=f"at least {LEAST}")
     asked: dict[str, Any] = {"method": method, "seed": seed, "sample": min(sample, n), "clusters": clusters,
              "parameters": {**PARAMETERS[method], **(parameters or {})}, "library": library(method),
-             "content_sha256": catalog.header.content_sha256, "from": 0}  # fmt: skip
+             "content_sha256": catalog.header.embeddings_sha256, "from": 0}  # fmt: skip
     work = _begin(map_folder(catalog, survey), method, asked)
     numbers = chosen(n, sample, seed)
     if not (work / "placing.npz").is_file():
@@ -111,7 +111,7 @@ def make_map(
         survey=survey,
         weights_sha256=catalog.header.weights_sha256,
         rows=len(catalog),
-        content_sha256=catalog.header.content_sha256,
+        content_sha256=catalog.header.embeddings_sha256,
         labels=(f"{KINDS[method][0]} axis 1", f"{KINDS[method][0]} axis 2"),
         parameters={**asked["parameters"], "seed": seed, "search": search},
         library=asked["library"],
@@ -144,14 +144,15 @@ def extend_map(
         raise CatalogError(f"The {old.title} map is made anew in a moment", remedy="specviz catalog map makes it")
     kept = groups.stored(catalog, survey)
     clusters = kept is not None and groups.made_of(folder) == (method, old.rows)
-    asked = {"method": method, "clusters": clusters, "content_sha256": catalog.header.content_sha256, "from": old.rows}
+    sha256 = catalog.header.embeddings_sha256
+    asked = {"method": method, "clusters": clusters, "content_sha256": sha256, "from": old.rows}
     work = _begin(folder, method, asked)
     xy, labels = _opened(work, len(catalog), old.rows, there.xy, kept.labels if kept is not None else None)
     del xy, labels
     first = _first_number(catalog, survey, old.rows)
     _put(catalog, survey, work, there.placing, first, say, stop)
     write_placing(work / "placing.npz", there.placing)
-    record = replace(old, rows=len(catalog), content_sha256=catalog.header.content_sha256)
+    record = replace(old, rows=len(catalog), content_sha256=catalog.header.embeddings_sha256)
     central = None
     if clusters and kept is not None:
         central = {s.number: np.asarray(s.exemplars, np.intp) for s in kept.summaries}

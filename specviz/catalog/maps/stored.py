@@ -47,7 +47,7 @@ class MapRecord:
     rows : int
         Stars of the catalogue it covers, from the first on.
     content_sha256 : str
-        Of the parts that hold those stars (:attr:`specviz.catalog.store.header.Header.content_sha256`).
+        Of the parts that hold those stars (:attr:`specviz.catalog.store.header.Header.embeddings_sha256`).
     labels : (str, str)
         Of its axes.
     parameters : mapping
@@ -184,13 +184,13 @@ def check_cover(header: Header, rows: int, content_sha256: str, what: str) -> No
 
 
 def covered(header: Header, rows: int) -> str:
-    """``content_sha256`` of the parts that hold the first ``rows`` stars; "" if no parts hold just these."""
+    """``embeddings_sha256`` of the parts that hold the first ``rows`` stars; "" if no parts hold just these."""
     have = 0
     for i, part in enumerate(header.parts):
         have += part.rows
         if have >= rows:
-            return replace(header, parts=header.parts[: i + 1]).content_sha256 if have == rows else ""
-    return header.content_sha256 if rows == have else ""
+            return replace(header, parts=header.parts[: i + 1]).embeddings_sha256 if have == rows else ""
+    return header.embeddings_sha256 if rows == have else ""
 
 
 def read_placing(file: Path) -> Placing:

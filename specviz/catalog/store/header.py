@@ -121,7 +121,8 @@ class Header:
     @property
     def embeddings_sha256(self) -> str:
         """Hash of all surveys' vectors, whatever columns stand beside them."""
-        return _hashed(self.vectors_sha256(survey) for survey in sorted(self.dims))
+        surveys = {survey for part in self.parts for survey in part.digests} - {"columns"}
+        return _hashed([self.weights_sha256, *(self.vectors_sha256(survey) for survey in sorted(surveys))])
 
     @classmethod
     def of_model(cls, card: Any, dims: Mapping[str, int] | None = None, **notes: str) -> Header:

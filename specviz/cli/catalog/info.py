@@ -51,7 +51,8 @@ def as_text(facts: dict[str, Any]) -> str:
     lines = [f"{Path(facts['path']).name}: {facts['stars']:,} stars"]
     lines.append(f"  model      {facts['model']} {facts['version']}, weights {facts['weights_sha256'][:12]}…")
     lines.append(f"  release    {facts['release'] or 'not said'}")
-    lines += [f"  {name:10} {text}" for name, text in facts["notes"].items()]
+    wide = max((len(name) for name in facts["notes"]), default=0)
+    lines += [f"  {name:{max(wide, 10)}} {text}" for name, text in facts["notes"].items()]
     for survey, held in facts["surveys"].items():
         lines.append(f"  {survey:10} {held['vectors']:,} vectors of {held['dim']} dimensions")
         index = held["index"]
@@ -62,7 +63,7 @@ def as_text(facts: dict[str, Any]) -> str:
         lines += [f"    map      {name}, {state}" for name, state in held["maps"].items()]
     sizes = facts["bytes"]
     lines.append(
-        f"  on disk    {_size(sizes['all'])} in {facts['parts']} parts"
+        f"  on disk    {_size(sizes['all'])} in {facts['parts']} part{'s' * (facts['parts'] != 1)}"
         + "".join(f", {_size(sizes[name])} {name}" for name in ("index", "maps") if sizes[name])
     )
     if facts["orphans"]["files"]:
