@@ -102,12 +102,11 @@ def finish(
     size = sum(pixel_file(folder, pixel).stat().st_size for pixel in pixels)
     made = TableProperties.new_provenance_dict(folder, builder=f"specviz v{_version()}")
     made["hats_estsize"] = max(size >> 10, 1)  # the library counts the work folder too
+    told = {"ra_column": "ra", "dec_column": "dec", **told}
     TableProperties(
         catalog_name=name,
         catalog_type=kind,
         total_rows=sum(rows),
-        ra_column="ra",
-        dec_column="dec",
         healpix_column=HEALPIX,
         healpix_order=ORDER,
         hats_max_rows=max(rows, default=0),

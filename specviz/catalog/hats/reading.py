@@ -152,13 +152,8 @@ class HatsEmbeddings:
         columns = self.columns
         if columns is None:
             raise CatalogError(f"{self.path} holds no embeddings")
-        pa = pyarrow()
         wanted = [*dict.fromkeys([*columns.plain.values(), *columns.vectors.values()])]
-        table = read_pixel(self._catalog, self._pixels[key], wanted)
-        if HEALPIX in table.column_names:
-            order = np.argsort(table.column(HEALPIX).to_numpy(), kind="stable")
-            if (np.diff(order) != 1).any():
-                table = table.take(pa.array(order))
+        table = self.table(key, wanted)
         for start in range(0, table.num_rows, _BLOCK):
             some = table.slice(start, _BLOCK)
             plain = {ours: plain_column(some.column(theirs)) for ours, theirs in columns.plain.items()}
@@ -167,6 +162,15 @@ class HatsEmbeddings:
                 for survey, name in columns.vectors.items()
             }
             yield Block(plain, (), vectors, columns.units)
+
+    def table(self, key: str, names: Sequence[str]) -> Any:
+        """Columns of a pixel as an Arrow table, sorted by the sky's index."""
+        table = read_pixel(self._catalog, self._pixels[key], names)
+        if HEALPIX in table.column_names:
+            order = np.argsort(table.column(HEALPIX).to_numpy(), kind="stable")
+            if (np.diff(order) != 1).any():
+                table = table.take(pyarrow().array(order))
+        return table
 
     def __getstate__(self) -> dict[str, Any]:
         # What is cached was read from the files, and is read again where this arrives.

@@ -1,0 +1,237 @@
+"""LAMOST-like and Gaia-like catalogues matched by LSDB: complete and pure across borders, motions, false neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
+
+from specviz.catalog.hats.crossmatch import crossmatch
+from specviz.catalog.hats.export import export_hats
+from specviz.catalog.hats.layout import lsdb
+from specviz.catalog.hats.matching import moved
+from specviz.catalog.hats.pairs import filled
+from specviz.catalog.store.header import Header
+from specviz.catalog.store.star_catalog import StarCatalog
+from specviz.errors import CatalogError
+
+SHA, DIM, N = "e" * 64, 16, 500
+ARCSEC = 1.0 / 3600.0
+#: The epoch at which both are told where the stars are, and when Gaia measured.
+J2000, GAIA = 2000.0, 2016.0
+
+
+class Sky:
+    """True stars: where they were in 2000, how they move, what they look like to a model."""
+
+    def __init__(self, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        # A strip across RA 0 and the corner of three base pixels, a crowd, and the pole.
+        ra = np.concatenate([rng.uniform(-8.0, 8.0, N - 100), rng.uniform(0.0, 360.0, 50), rng.normal(0.0, 0.05, 50)])
+        dec = np.concatenate([rng.uniform(-6.0, 6.0, N - 100), rng.uniform(89.0, 90.0, 50), rng.normal(2.0, 0.05, 50)])
+        self.ra, self.dec = ra % 360.0, dec
+        # Pairs a few tenths of an arcsec apart on both sides of a border: 45 deg is one of base pixels on the equator.
+        self.ra[:20] = 0.0 + rng.normal(0.0, 0.2, 20) * ARCSEC
+        self.ra[20:40] = 360.0 - rng.uniform(0.0, 0.3, 20) * ARCSEC
+        self.ra %= 360.0
+        self.pm_ra, self.pm_dec = rng.normal(0.0, 10.0, (2, N))
+        self.pm_ra[40:50], self.pm_dec[40:50] = 900.0, -800.0  # 19 arcsec in 16 years
+        self.vectors = rng.normal(size=(N, DIM))
+        self.rng = rng
+
+    def seen(self, jitter: float, epoch: float) -> tuple[np.ndarray, np.ndarray]:
+        """Positions measured at an epoch."""
+        ra, dec = moved(self.ra, self.dec, self.pm_ra, self.pm_dec, epoch - J2000)
+        east, north = self.rng.normal(0.0, jitter / np.sqrt(2.0), (2, N)) * ARCSEC
+        return moved(ra, dec, east * 3.6e6, north * 3.6e6, 1.0)
+
+
+@pytest.fixture(scope="module")
+def sky() -> Sky:
+    return Sky()
+
+
+@pytest.fixture(scope="module")
+def lamost(sky: Sky, tmp_path_factory: pytest.TempPathFactory) -> StarCatalog:
+    """J2000 positions with 0.3 arcsec of noise; a second, poorer visit of the last 30 stars at the same position."""
+    ra, dec = sky.seen(0.3, J2000)
+    rows = np.concatenate([np.arange(N), np.arange(N - 30, N)])
+    catalog = StarCatalog.create(
+        tmp_path_factory.mktemp("lamost") / "lamost.specviz", Header("specclip-small", "1", SHA, "LAMOST DR10", {})
+    )
+    columns = {
+        "object_id": [f"L{i}" for i in range(len(rows))],
+        "obsid": np.arange(len(rows)) + 10**8,
+        "source_id": np.zeros(len(rows), np.int64),
+        "ra": ra[rows],
+        "dec": dec[rows],
+        "snr": np.where(np.arange(len(rows)) < N, 50.0, 20.0),
+        "teff": 4000.0 + rows,
+        "truth": rows,
+    }
+    catalog.append(columns, {"lamost_lrs": sky.vectors[rows]})
+    return catalog
+
+
+@pytest.fixture(scope="module")
+def gaia(sky: Sky, tmp_path_factory: pytest.TempPathFactory) -> StarCatalog:
+    """J2016 positions of the true stars but the first 5, and false neighbours 2 arcsec from every tenth."""
+    ra, dec = sky.seen(0.01, GAIA)
+    near = np.arange(0, N, 10)
+    angle = sky.rng.uniform(0.0, 2.0 * np.pi, len(near))
+    east, north = 2000.0 * np.cos(angle), 2000.0 * np.sin(angle)
+    pm = np.stack([np.concatenate([sky.pm_ra, sky.pm_ra[near]]), np.concatenate([sky.pm_dec, sky.pm_dec[near]])])
+    false_ra, false_dec = moved(ra[near], dec[near], east, north, 1.0)
+    keep = np.concatenate([np.arange(N) >= 5, near >= 5])
+    vectors = np.concatenate([sky.vectors + sky.rng.normal(0.0, 0.05, (N, DIM)), sky.rng.normal(size=(len(near), DIM))])
+    catalog = StarCatalog.create(
+        tmp_path_factory.mktemp("gaia") / "gaia.specviz", Header("specclip-small", "1", SHA, "Gaia DR3", {})
+    )
+    truth = np.concatenate([np.arange(N), np.full(len(near), -1)])
+    columns = {
+        "object_id": np.array([f"G{i}" for i in range(len(truth))])[keep],
+        "source_id": (np.arange(len(truth)) + 1)[keep],
+        "gaia_release": np.array(["DR3"] * int(keep.sum())),
+        "ra": np.concatenate([ra, false_ra])[keep],
+        "dec": np.concatenate([dec, false_dec])[keep],
+        "pmra": pm[0][keep],
+        "pmdec": pm[1][keep],
+        "teff": np.full(int(keep.sum()), 1.0),
+        "bp_rp": np.ones(int(keep.sum())),
+        "gaia_truth": truth[keep],
+    }
+    catalog.append(columns, {"gaia_xp": vectors[keep]}, units={"pmra": "mas / yr", "pmdec": "mas / yr"})
+    return catalog
+
+
+@pytest.fixture(scope="module")
+def matched(lamost: StarCatalog, gaia: StarCatalog, tmp_path_factory: pytest.TempPathFactory) -> StarCatalog:
+    folder = tmp_path_factory.mktemp("matched")
+    left = export_hats(lamost, folder / "lamost", threshold=40).path
+    right = export_hats(gaia, folder / "gaia", threshold=60).path
+    return crossmatch(left, right, folder / "pairs.specviz", radius_arcsec=3.0)
+
+
+def test_complete_and_pure(matched: StarCatalog, sky: Sky) -> None:
+    right = matched.column("gaia_truth")
+    true = matched.column("truth") == right
+    assert true.mean() > 0.995  # purity: a false neighbour 2 arcsec away is nearer only by chance
+    found = set(right[true].tolist())
+    assert len(found) == true.sum()  # one to one
+    assert len(found & set(range(5, N))) / (N - 5) > 0.995  # completeness: 0.3 arcsec of noise, radius 3
+    assert set(range(20, 40)) <= found  # along RA 0
+    assert set(range(40, 50)) <= found  # 19 arcsec from where Gaia saw them
+    assert not set(right.tolist()) & set(range(5))
+    polar = np.flatnonzero(sky.dec > 89.0)
+    assert len(set(polar.tolist()) & found) >= len(polar) - 1
+    assert float(matched.column("separation_arcsec").max()) <= 3.0
+    assert 0.15 < np.median(matched.column("separation_arcsec")) < 0.45
+    assert matched.unit("separation_arcsec") == "arcsec"
+
+
+def test_columns_of_both_in_one_row(matched: StarCatalog, gaia: StarCatalog) -> None:
+    assert {"object_id", "object_id_right", "ra_right", "bp_rp", "teff_right", "pmra"} <= set(matched.column_names)
+    assert "right_healpix" not in matched.column_names and "_healpix_29" not in matched.column_names
+    np.testing.assert_array_equal(matched.column("source_id"), matched.column("source_id_right"))  # LAMOST knew none
+    assert set(matched.column("gaia_release")) == {"DR3"}
+    assert (matched.column("teff") > 1.0).all() and (matched.column("teff_right") == 1.0).all()  # never mixed
+    assert matched.unit("pmra") == "mas / yr"
+    assert set(matched.surveys) == {"lamost_lrs", "gaia_xp"}
+    assert matched.header.weights_sha256 == SHA and matched.header.release == "LAMOST DR10, Gaia DR3"
+    row = {name: i for i, name in enumerate(gaia.column("object_id").tolist())}
+    rows = [row[name] for name in matched.column("object_id_right").tolist()]
+    np.testing.assert_array_equal(
+        matched.vectors("gaia_xp").take(np.arange(len(matched))), gaia.vectors("gaia_xp").take(rows)
+    )
+
+
+def test_a_star_finds_its_partner_across_instruments(matched: StarCatalog) -> None:
+    index = matched.index("gaia_xp")
+    rows = np.random.default_rng(3).choice(len(matched), 50, replace=False)
+    queries = matched.vectors("lamost_lrs").take(rows)
+    hits = [index.search(query, k=1)["row"][0] == row for query, row in zip(queries, rows, strict=True)]
+    assert np.mean(hits) > 0.95
+
+
+def test_without_motion_the_fast_stars_are_lost(
+    lamost: StarCatalog, gaia: StarCatalog, sky: Sky, tmp_path: Path
+) -> None:
+    """That the moved positions are what finds them; and star catalogues are taken as they are."""
+    made = crossmatch(lamost, gaia, tmp_path / "a", radius_arcsec=3.0, epochs=(GAIA, GAIA), pairs="each")
+    true = made.column("truth") == made.column("gaia_truth")
+    assert not set(made.column("truth")[true].tolist()) & set(range(40, 50))
+    visits = made.column("truth")[true]
+    assert np.isin(np.arange(N - 30, N), visits[made.column("snr")[true] == 20.0]).mean() > 0.9  # repeats stay
+    assert not (tmp_path / "a.work").exists()
+    assert crossmatch(lamost, gaia, tmp_path / "a", radius_arcsec=3.0, epochs=(GAIA, GAIA), pairs="each").header == (
+        made.header
+    )
+    with pytest.raises(CatalogError, match="another catalogue"):
+        crossmatch(lamost, gaia, tmp_path / "a", radius_arcsec=2.0)
+
+
+def test_of_two_visits_the_better_spectrum_is_kept(matched: StarCatalog) -> None:
+    assert (matched.column("snr") == 50.0).all()
+    assert "30 left out" in matched.header.notes["pairs"]
+
+
+def test_other_weights_and_wrong_options_are_refused(lamost: StarCatalog, gaia: StarCatalog, tmp_path: Path) -> None:
+    other = StarCatalog.create(tmp_path / "other", Header("specclip-small", "1", "f" * 64, "Gaia DR3", {}))
+    other.append({"object_id": ["a"], "ra": [1.0], "dec": [1.0]}, {"gaia_xp": np.ones((1, DIM))})
+    with pytest.raises(CatalogError, match="other weights"):
+        crossmatch(lamost, other, tmp_path / "b")
+    with pytest.raises(CatalogError, match="radius"):
+        crossmatch(lamost, gaia, tmp_path / "c", radius_arcsec=0.0)
+    with pytest.raises(CatalogError, match="pairs"):
+        crossmatch(lamost, gaia, tmp_path / "c", pairs="all")
+    far = StarCatalog.create(tmp_path / "far", Header("specclip-small", "1", SHA, "Gaia DR3", {}))
+    far.append({"object_id": ["a"], "ra": [200.0], "dec": [-70.0]}, {"gaia_xp": np.ones((1, DIM))})
+    with pytest.raises(CatalogError, match="within 3 arcsec"):
+        crossmatch(lamost, far, tmp_path / "d")
+
+
+def test_identifiers_of_one_release_decide() -> None:
+    lsdb()
+    import pandas as pd
+
+    from specviz.catalog.hats.matching import _partners
+
+    left = pd.DataFrame({"source_id": [7, 8, 0, 9], "gaia_release": ["DR3", "DR3", "", "DR2"]})
+    right = pd.DataFrame({"source_id": [7, 1, 2], "gaia_release": ["DR3", "DR3", "DR3"]})
+    at, other = np.array([0, 0, 1, 2, 3]), np.array([1, 0, 1, 2, 2])
+    distance = np.array([0.1, 0.9, 0.1, 0.2, 0.2])
+    found = _partners(left, right, at, other, distance, ("source_id", "gaia_release"))
+    # 7 is 7 although another is nearer; 8 is not 1; one without an id, and one of another release, go by distance.
+    assert list(zip(at[found], other[found], strict=True)) == [(0, 0), (2, 2), (3, 2)]
+
+
+def test_source_id_and_release_come_from_one_catalogue() -> None:
+    columns = {
+        "source_id": np.array([5, 0]),
+        "source_id_right": np.array([6, 7]),
+        "gaia_release": np.array(["DR3", "DR3"]),
+        "g_mag": np.array([np.nan, 12.0]),
+        "g_mag_right": np.array([11.0, 13.0]),
+    }
+    out = filled(columns, {"source_id", "g_mag"})  # the release is the right catalogue's
+    assert list(out["source_id"]) == [5, 7] and list(out["gaia_release"]) == ["", "DR3"]
+    assert list(out["g_mag"]) == [11.0, 12.0]
+
+
+def test_motion_is_that_of_astropy() -> None:
+    rng = np.random.default_rng(5)
+    ra, dec = rng.uniform(0.0, 360.0, 200), rng.uniform(-89.9, 89.9, 200)
+    pm_ra, pm_dec = rng.normal(0.0, 3000.0, (2, 200))
+    stars = SkyCoord(
+        ra * u.deg, dec * u.deg, pm_ra_cosdec=pm_ra * u.mas / u.yr, pm_dec=pm_dec * u.mas / u.yr,
+        distance=10 * u.pc, radial_velocity=0 * u.km / u.s, obstime=Time(2016.0, format="jyear"),
+    )  # fmt: skip
+    then = stars.apply_space_motion(Time(2000.0, format="jyear"))
+    ours = SkyCoord(*moved(ra, dec, pm_ra, pm_dec, -16.0), unit="deg")
+    assert ours.separation(then).arcsec.max() < 1e-3
+    same = moved(ra, dec, np.full(200, np.nan), np.zeros(200), 16.0)
+    np.testing.assert_array_equal(same, (ra, dec))
