@@ -9,6 +9,8 @@ What is timed, always from the page's or the kernel's own clock to two animation
   at once.
 * slider: from an input event of the velocity slider to the next frame with the moved lines in it.
 
+``--catalogue N`` measures the same with a catalogue of N stars open, and its map: :mod:`.explorer_catalogue`.
+
 A plain anywidget with two bare lines is measured in the same run, and so is jdaviz's Specviz with the same spectrum:
 milliseconds differ between machines and loads, ratios much less.
 """
@@ -25,6 +27,7 @@ from typing import Any
 
 from .browser import WAIT, Guard, Jupyter, Notebook, chromium_path, open_browser
 from .doors import CLICKS, REFERENCE, measure
+from .explorer_catalogue import lines as many_lines
 
 LOOK = 0.5  # seconds between two presses
 IMPORTS = "import specviz; specviz.explore; specviz.analyse('demo 1'); specviz.similar('demo 1', k=3)"
@@ -36,6 +39,9 @@ AIMS = {
     "second view": (500, None),
     "next star": (100, 200),
     "slider to paint": (30, None),
+    "many stars: first view": (1000, None),
+    "many stars: next star": (100, 200),
+    "many stars: map pan": (100, None),
 }
 
 
@@ -217,19 +223,43 @@ def _slider(page: Any, moves: int) -> Line:
     return Line(name, tuple(times[1:]))
 
 
-def run(clicks: int = CLICKS, repeats: int = 3, python_path: str | None = None) -> list[Line]:
-    """The reference and the Explorer, with one server and one browser."""
+def run(
+    clicks: int = CLICKS, repeats: int = 3, python_path: str | None = None, catalogue: int = 0, sky: bool = True
+) -> list[Line]:
+    """The reference, the Explorer with the demo ``sky`` and with a ``catalogue`` of so many stars (0: none), with one
+    server and one browser.
+    """
     with (
         tempfile.TemporaryDirectory() as folder,
         open_browser() as browser,
         Jupyter(Path(folder)).start(python_path) as jupyter,
     ):
         plain = measure(jupyter, browser, REFERENCE, clicks)
+        many = (
+            [
+                Line(*line)
+                for line in many_lines(
+                    jupyter,
+                    browser,
+                    catalogue,
+                    clicks,
+                    repeats,
+                    page=_page,
+                    timed=_timed,
+                    view=_view,
+                    imports=IMPORTS,
+                    look=LOOK,
+                )
+            ]
+            if catalogue
+            else []
+        )
         return [
             Line("plain anywidget: first view", (1e3 * plain.first,)),
             Line("plain anywidget: click", plain.clicks),
-            *views(jupyter, browser, repeats),
-            *answers(jupyter, browser, clicks),
+            *(views(jupyter, browser, repeats) if sky else ()),
+            *(answers(jupyter, browser, clicks) if sky else ()),
+            *many,
         ]
 
 
@@ -260,11 +290,14 @@ def main(argv: Sequence[str] | None = None, jdaviz: Callable[[], list[Line]] | N
     parser.add_argument("--clicks", type=int, default=CLICKS, help="default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3, help="fresh kernels of the views (default: %(default)s)")
     parser.add_argument("--no-jdaviz", action="store_true", help="leave jdaviz out")
+    parser.add_argument(
+        "--catalogue", type=int, default=0, metavar="N", help="with a catalogue of N made-up stars, too"
+    )
     arguments = parser.parse_args(argv)
     if chromium_path() is None:
         print("no Chromium found: the Explorer is not measured (apt-get install chromium)")
         return 0
-    lines = run(arguments.clicks, arguments.repeats)
+    lines = run(arguments.clicks, arguments.repeats, catalogue=arguments.catalogue)
     if not arguments.no_jdaviz:
         lines += (jdaviz or jdaviz_lines)()
     print(table(lines))

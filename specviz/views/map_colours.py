@@ -48,7 +48,7 @@ class Cluster:
 class Colouring:
     """What colours the stars: ``values`` between ``limits``, or ``codes`` of groups with a ``palette``; neither: grey.
 
-    ``clusters`` are those of the catalogue, the largest first; ``chosen`` is the one that is looked at. ``problem`` says
+    ``clusters`` are those of the catalogue; ``chosen`` is the one that is looked at. ``problem`` says
     in words what cannot be had.
     """
 
@@ -118,8 +118,8 @@ def colouring(planes: Any, name: str, number: int | None) -> Colouring:
 
 
 def _listed(found: Any) -> tuple[Cluster, ...]:
-    """Largest first; the first have a colour of their own, for no eye tells more apart."""
-    ordered = sorted(found.summaries, key=lambda s: (-s.count, s.number))
+    """In the order of their numbers, the largest first; those have a colour of their own, for no eye tells more apart."""
+    ordered = sorted(found.summaries, key=lambda s: s.number)
     return tuple(
         Cluster(
             int(s.number), int(s.count), str(s.title), _typeset(str(s.text)), CLUSTERS[i] if i < len(CLUSTERS) else GREY

@@ -30,7 +30,7 @@ from specviz.views.figures import dress, mark, plain_figure
 from specviz.views.palette import FONT, LIGHT
 
 HEIGHT = 330
-ZOOM_PAUSE = 120  # ms without a move after which the kernel hears of another window
+ZOOM_PAUSE = 50  # ms without a move after which the kernel hears of another window
 HOVER_PAUSE = 80
 _SEEN = """
 const [x, y, f] = [fig.x_range, fig.y_range, cb_obj.origin ?? fig]
