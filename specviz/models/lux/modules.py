@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from specviz.models.lux.config import LuxConfig
 
-#: Stars whose normal equations are formed together: 256 x 1800 x 64 float64 are 236 MB.
-_BLOCK = 256
+#: Numbers of a weighted design that are formed at once: 2^25 float64 are 268 MB.
+_AT_ONCE = 1 << 25
 
 
 class LuxNet(nn.Module):
@@ -131,7 +131,8 @@ def ridge(design: Tensor, data: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]
     size = design.shape[1]
     one = torch.eye(size, dtype=design.dtype)
     means, covariances = [], []
-    for y, w in zip(data.split(_BLOCK), weight.split(_BLOCK), strict=True):
+    block = max(1, _AT_ONCE // design.numel())
+    for y, w in zip(data.split(block), weight.split(block), strict=True):
         weighted = w[:, :, None] * design  # (n, D, P)
         factor = torch.linalg.cholesky(one + weighted.transpose(1, 2) @ design)
         right = torch.einsum("ndp,nd->np", weighted, y)
