@@ -32,9 +32,14 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "sources", metavar="SOURCE", nargs="+",
-        help="a folder, an HDF5 or Parquet file of spectra, a text table with a column 'path', or spectra themselves",
+        help="a folder, an HDF5 or Parquet file of spectra, a text table with a column 'path', spectra themselves, or "
+        "hats://PATH, a HATS catalogue of spectra (a folder, or an address: hats://https://...)",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="what to write (.npz)")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE",
+        help="what to write: an .npz; of a HATS catalogue also hats://PATH, the same with columns of embeddings, or "
+        "the folder of a catalogue of many stars (any other name)",
+    )  # fmt: skip
     parser.add_argument("--model", default="specclip-small", help="model to ask (default: %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: %(default)s)")
     parser.add_argument(
@@ -44,6 +49,9 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--batch", type=int, default=64, help="spectra encoded at once (default: %(default)s)")
     parser.add_argument("--compile", action="store_true", help="through torch.compile: for a GPU and many spectra")
+    parser.add_argument("--workers", type=int, metavar="N",
+                        help="as many processes of this machine, for a HATS catalogue")  # fmt: skip
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="the workers of a Dask scheduler that is running")
     parser.add_argument("--again", action="store_true", help="start over instead of going on")
     parser.set_defaults(run=run)
 
@@ -53,7 +61,18 @@ def run(arguments: argparse.Namespace) -> int:
     from specviz.analysis.engine import Engine
     from specviz.analysis.stream import embed_stream
 
-    output = arguments.output if arguments.output.suffix else arguments.output.with_suffix(".npz")
+    hats = any(name.startswith("hats://") for name in arguments.sources)
+    if hats and not arguments.output.endswith(".npz"):
+        from specviz.cli import embed_hats
+
+        return embed_hats.run(arguments)
+    if arguments.workers is not None or arguments.scheduler is not None:
+        raise OptionError(
+            "An .npz is written by one process",
+            remedy="Build a catalogue instead: specviz catalog build SOURCE -o FOLDER --workers N",
+        )
+    output = Path(arguments.output)
+    output = output if output.suffix else output.with_suffix(".npz")
     source = open_source(arguments.sources)
     engine = Engine(
         arguments.model, device=arguments.device, batch_size=arguments.batch, precision=arguments.precision,
@@ -91,6 +110,12 @@ def open_source(named: Sequence[str]) -> Any:
     NotFoundError, OptionError
         If there is nothing, or a store is named together with something else.
     """
+    if any(name.startswith("hats://") for name in named):
+        from specviz.cli.embed_hats import HatsEntries
+
+        if len(named) > 1:
+            raise OptionError("A HATS catalogue is embedded alone", expected="one SOURCE")
+        return HatsEntries(named[0])
     paths = [Path(name).expanduser() for name in named]
     for path in paths:
         if not path.exists():
