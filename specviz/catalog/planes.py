@@ -326,11 +326,13 @@ class Planes:
             raise OptionError(f"A polygon of {px.size} and {py.size} corners", expected="at least three, all finite")
         near = (plane.x >= px.min()) & (plane.x <= px.max()) & (plane.y >= py.min()) & (plane.y <= py.max())
         rows = np.flatnonzero(near)
-        x, y = plane.x[rows], plane.y[rows]
+        # By height: an edge concerns only the stars at its own heights, of which a drawn region has 200 of few each.
+        rows = rows[np.argsort(plane.y[rows])]
+        x, y = (np.asarray(v[rows], np.float64) for v in (plane.x, plane.y))
         inside = np.zeros(rows.size, bool)
         for x0, y0, x1, y1 in zip(px, py, np.roll(px, -1), np.roll(py, -1), strict=True):
             if y0 == y1:
                 continue
-            crosses = (y0 > y) != (y1 > y)
-            inside ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
-        return rows[inside]
+            low, high = np.searchsorted(y, (min(y0, y1), max(y0, y1)))
+            inside[low:high] ^= x[low:high] < (x1 - x0) * (y[low:high] - y0) / (y1 - y0) + x0
+        return np.sort(rows[inside])

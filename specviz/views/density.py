@@ -83,12 +83,14 @@ class Points:
 
     def picture(self, window: Window, size: tuple[int, int]) -> Picture:
         """What is drawn of a window, ``size`` pixels wide and high."""
+        many = self.x.size > IMAGE_ABOVE
+        if many and available():
+            image, inside = self.shaded(window, size)  # counts on the way, sooner than a comparison of all
+            if inside > DOTS:
+                return Picture(image=image, window=window, inside=inside)
         x0, x1, y0, y1 = window
         rows = np.flatnonzero((self.x >= x0) & (self.x <= x1) & (self.y >= y0) & (self.y <= y1))
-        many = self.x.size > IMAGE_ABOVE
         limit = SAMPLE if many and not available() else DOTS
-        if many and available() and rows.size > DOTS:
-            return Picture(image=self.shaded(window, size), window=window, inside=int(rows.size))
         return Picture(rows=self._part(rows, limit), window=window, inside=int(rows.size))
 
     def even(self) -> Picture:
@@ -103,8 +105,10 @@ class Points:
         parts = [rows[self.codes[rows] == 0], rows[self.codes[rows] > 0]]
         return np.concatenate([part[:: -(-part.size // (limit // 2)) or 1] for part in parts])
 
-    def shaded(self, window: Window, size: tuple[int, int]) -> NDArray[np.uint32]:
-        """The density of the stars as RGBA: grey, in their mean colour, or in that of the group that most are of."""
+    def shaded(self, window: Window, size: tuple[int, int]) -> tuple[NDArray[np.uint32], int]:
+        """The density of the stars as RGBA: grey, in their mean colour, or in that of the group that most are of; and
+        how many they are.
+        """
         groups = len(self.palette) if self.codes is not None else 0
         counts, mean = rasterise(self._frame, window, size, with_colour=self.colour is not None, groups=groups)
         total = counts if counts.ndim == 2 else counts.sum(axis=2)
@@ -123,7 +127,7 @@ class Points:
         out = np.empty((*total.shape, 4), np.uint8)
         out[..., :3] = rgb
         out[..., 3] = np.rint(255.0 * alpha)
-        return out.view(np.uint32)[..., 0]
+        return out.view(np.uint32)[..., 0], int(total.sum())
 
     @cached_property
     def _frame(self) -> Any:

@@ -50,7 +50,7 @@ def test_colour_is_the_mean_on_the_scale() -> None:
     pytest.importorskip("datashader")
     x = np.repeat([0.25, 0.75], 15_000)
     points = Points(x, np.full(30_000, 0.5), np.repeat([-1.0, 1.0], 15_000), (-1.0, 1.0))
-    image = points.shaded((0, 1, 0, 1), (2, 1)).view(np.uint8).reshape(2, 4)
+    image = points.shaded((0, 1, 0, 1), (2, 1))[0].view(np.uint8).reshape(2, 4)
     assert image[0, :3].tolist() == density.cividis()[0].tolist()
     assert image[1, :3].tolist() == density.cividis()[255].tolist()
 
