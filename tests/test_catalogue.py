@@ -12,6 +12,9 @@ from astropy.table import Table
 from specviz.analysis.engine import Engine
 from specviz.app.catalogue import Catalogue
 from specviz.catalog.index import SimilarityIndex
+from specviz.catalog.search.catalog_index import CatalogIndex
+from specviz.catalog.store.header import Header
+from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError, OptionError
 
 _RNG = np.random.default_rng(2)
@@ -69,3 +72,46 @@ def test_an_index_of_other_weights_is_refused(engine: Engine, tmp_path: Path) ->
         Catalogue(tmp_path / "own.npz", engine)
     with pytest.raises(OptionError, match="a SimilarityIndex, the path"):
         Catalogue(42, engine)
+
+
+def _stored(path: Path, weights: str = "f" * 64) -> StarCatalog:
+    catalog = StarCatalog.create(path, Header("fake", "1", weights, "Gaia DR3", {}))
+    source_ids = np.arange(30) + 4_345_775_217_221_821_312
+    lamost = _RNG.normal(size=(30, 16))
+    lamost[0] = np.nan
+    catalog.append({"source_id": source_ids, "gaia_release": np.full(30, "DR3"), "teff": _RNG.uniform(4000, 7000, 30)},
+                   {"gaia_xp": _RNG.normal(size=(30, 16)), "lamost_lrs": lamost})  # fmt: skip
+    return catalog
+
+
+@pytest.mark.parametrize("how", ["folder", "path", "catalog", "index"])
+def test_a_catalogue_of_both_surveys_is_searched_in_both(engine: Engine, tmp_path: Path, how: str) -> None:
+    catalog = _stored(tmp_path / "stars.specviz")
+    given: Any = {"folder": str(catalog.path), "path": catalog.path, "catalog": catalog,
+                  "index": CatalogIndex(catalog, "lamost_lrs")}[how]  # fmt: skip
+    found = Catalogue(given, engine)
+    assert found.surveys == ("gaia_xp", "lamost_lrs") and found.words == "stars of stars"
+    assert found.background() is None
+    for survey in found.surveys:
+        index = found(engine, survey)
+        assert index.survey == survey and index is found(engine, survey) and len(index.planes) == 30
+        vector = catalog.vectors(survey).take([3])[0]
+        row = int(catalog.vectors(survey).rows_of([3])[0])
+        assert index.search(vector, k=2)["row"][0] == row
+    assert found(engine, "sdss").survey == "gaia_xp"
+    if how == "index":
+        assert found(engine, "lamost_lrs") is given
+
+
+def test_a_catalogue_that_cannot_be_used_is_said(engine: Engine, tmp_path: Path) -> None:
+    other = _stored(tmp_path / "other.specviz", "9" * 64)
+    for given in (other, other.path, other.index("gaia_xp")):
+        with pytest.raises(CatalogError, match=r"other.specviz was made by other weights .fake 999999999999…."):
+            Catalogue(given, engine)
+    with pytest.raises(CatalogError, match="no star catalogue"):
+        Catalogue(tmp_path, engine)
+    with pytest.raises(CatalogError, match="There is no catalogue at"):
+        Catalogue(tmp_path / "nowhere", engine)
+    empty = StarCatalog.create(tmp_path / "empty", Header("fake", "1", "f" * 64, "", {}))
+    with pytest.raises(CatalogError, match="empty holds no embeddings"):
+        Catalogue(empty, engine)
