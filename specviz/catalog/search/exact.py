@@ -20,6 +20,8 @@ _SLACK = 16
 _TOLERANCE = 4e-6
 #: Queries up to which, and bytes of vectors up to which, faiss makes the first pass, and the rows it takes at once.
 _FEW, _HELD, _ADDED = 4, 400_000_000, 65_536
+#: A part of the vectors of which one in so many is wanted is looked for among all of them.
+_DENSE = 16
 
 
 class Searcher(Protocol):
@@ -114,8 +116,16 @@ class ExactSearch:
     def _candidates(self, queries: NDArray[np.float32], keep: int, among: NDArray[np.intp] | None) -> Found:
         """The first pass: numbers and cosines (q, keep), best first."""
         small = 2 * len(self) * self._vectors.shape[1] <= _HELD
-        if self._device.device.type == "cpu" and among is None and len(queries) <= _FEW and small and has_faiss():
-            cosines, numbers = self._held().search(np.ascontiguousarray(queries), keep)
+        # Of a large part, all are read and the others passed over: 300,000 of a million take 37 ms, not 560.
+        dense = among is None or len(among) * _DENSE > len(self)
+        if self._device.device.type == "cpu" and dense and len(queries) <= _FEW and small and has_faiss():
+            held, wanted = self._held(), None
+            if among is not None:
+                asked = np.zeros(len(self), bool)
+                asked[among - self._start] = True
+                bits = np.packbits(asked, bitorder="little")
+                wanted = faiss().SearchParameters(sel=faiss().IDSelectorBitmap(bits))
+            cosines, numbers = held.search(np.ascontiguousarray(queries), keep, params=wanted)
             return numbers.astype(np.intp, copy=False) + self._start, cosines
         return self._device.candidates(queries, keep, among)
 
