@@ -155,6 +155,8 @@ class Planes:
 
     def names(self, rows: Sequence[int] | NDArray[np.intp]) -> list[str]:
         """``object_id`` of some rows."""
+        if hasattr(self._table, "some"):  # a catalogue on disk: a million names take a fifth of a second
+            return [str(name) for name in self._table.some("object_id", rows)]
         column = self._table["object_id"]
         return [str(column[int(row)]) for row in rows]
 

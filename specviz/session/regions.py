@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from specviz.catalog.planes import NAMES
 from specviz.session.view_options import ViewOptions
 
 
@@ -17,9 +16,7 @@ def searched(planes: Any, view: ViewOptions) -> tuple[Any, dict[str, str]]:
     rows: Any = None
     told: dict[str, str] = {}
     if view.region is not None:
-        name = view.region[0]
-        offered = {n for n, *_ in planes.offered()} if hasattr(planes, "offered") else set(NAMES)
-        why = planes.reason(name) if name in offered | set(NAMES) else f"This catalogue has no {name} map"
+        why = planes.reason(view.region[0])
         if why:
             told["not_found"] = f"{why}: the region of the map is not used"
         else:

@@ -12,14 +12,8 @@ from numpy.typing import NDArray
 from specviz.views.formats import MINUS, NARROW
 from specviz.views.palette import CLUSTERS, GREY
 
-#: Colourings as the person chooses them: value of ``map_colour``, name, what it needs.
-CHOICES = (
-    ("plain", "None", ""),
-    ("fe_h", "[Fe/H]", "[Fe/H]"),
-    ("teff", "Teff", "Teff"),
-    ("logg", "log g", "log g"),
-    ("cluster", "Clusters", "clusters (specviz catalog map)"),
-)
+#: Colourings as the person chooses them: value of ``map_colour``, name.
+CHOICES = (("plain", "None"), ("fe_h", "[Fe/H]"), ("teff", "Teff"), ("logg", "log g"), ("cluster", "Clusters"))
 #: To what the ends of a scale are rounded.
 _STEP = {"teff": 100.0}
 
@@ -65,16 +59,12 @@ class Colouring:
 def lacking(planes: Any) -> dict[str, str]:
     """Why a colouring cannot be had of a catalogue; only those that cannot."""
     out = {}
-    for name, _, needs in CHOICES[1:]:
-        there = planes_clusters(planes) is not None if name == "cluster" else planes.column(name) is not None
-        if not there:
-            out[name] = f"This catalogue has no {needs}"
+    for name, label in CHOICES[1:-1]:
+        if planes.column(name) is None:
+            out[name] = f"This catalogue has no {label}"
+    if why := planes.reason("clusters"):
+        out["cluster"] = why
     return out
-
-
-def planes_clusters(planes: Any) -> Any:
-    """The clusters of a catalogue, None where it has none."""
-    return getattr(planes, "clusters", None)
 
 
 def colouring(planes: Any, name: str, number: int | None) -> Colouring:
@@ -88,7 +78,7 @@ def colouring(planes: Any, name: str, number: int | None) -> Colouring:
     number : int or None
         The cluster that is looked at: of the others, only where they are remains.
     """
-    found = planes_clusters(planes)
+    found = planes.clusters
     clusters = () if found is None else _listed(found)
     chosen = next((c for c in clusters if c.number == number), None)
     problem = (
@@ -96,7 +86,7 @@ def colouring(planes: Any, name: str, number: int | None) -> Colouring:
     )
     values = None if name in ("plain", "cluster") else planes.column(name)
     if name != "plain" and (not clusters if name == "cluster" else values is None):
-        problem = problem or f"{lacking(planes).get(name, 'This catalogue has no clusters')}: drawn without colours"
+        problem = problem or f"{lacking(planes)[name]}: drawn without colours"
         name = "plain"
     member = None if chosen is None else np.asarray(found.labels) == chosen.number
     if values is not None:

@@ -101,14 +101,14 @@ def _colours(view: ViewOptions, scene: Scene | None) -> str:
     """The menu of colourings; one that the catalogue has no values for says so."""
     lacking = {} if scene is None else scene.lacking
     items = []
-    for value, label, _ in CHOICES:
+    for value, label in CHOICES:
         why = lacking.get(value, "")
-        if value == "cluster" and why:  # few catalogues have any
+        if value == "cluster" and why.startswith("This catalogue keeps no"):  # few do
             continue
         does = f'disabled title="{text(why)}"' if why else f'data-sv-set="map_colour {value}"'
         pressed = str(view.map_colour == value).lower()
         items.append(f'<button class="sv-item" {does} aria-pressed="{pressed}">{label}</button>')
-    label = next(label for value, label, _ in CHOICES if value == view.map_colour)
+    label = next(label for value, label in CHOICES if value == view.map_colour)
     said = "Colour" if view.map_colour == "plain" else f"Colour: {label}"
     return option_controls.menu(said, "".join(items), name=f"Colour of the reference stars: {label}", left=True)
 

@@ -135,7 +135,7 @@ def scene_of(planes: Any, name: str, colour: str, cluster: int | None) -> Scene 
     choices = (*PLANES, *extra)
     reasons = {n: planes.reason(n) for n, *_ in choices}
     shown, problem = name, ""
-    why = reasons.get(name, f"This catalogue has no {_TITLES.get(name, name)} map")
+    why = reasons[name] if name in reasons else planes.reason(name)
     if why:
         shown = next((n for n in ("kiel", *reasons) if not reasons[n]), "")
         if not shown:
@@ -165,9 +165,6 @@ def scene_of(planes: Any, name: str, colour: str, cluster: int | None) -> Scene 
         places,
         problem,
     )
-
-
-_TITLES = {"umap": "UMAP", "pacmap": "PaCMAP", "eigen": "eigenvector"}
 
 
 def offered(planes: Any) -> tuple[tuple[str, str, str], ...]:

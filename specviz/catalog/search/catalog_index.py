@@ -252,3 +252,7 @@ class ColumnTable:
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._catalog.column(name)
+
+    def some(self, name: str, rows: ArrayLike) -> NDArray[Any]:
+        """A column at some rows, without its others."""
+        return self._catalog.take(name, rows)
