@@ -143,6 +143,7 @@ def test_catalogues_that_say_nothing_of_their_model(tmp_path: Path) -> None:
     schema = pa.schema([("RAdeg", pa.float64()), ("DEdeg", pa.float64()), ("id", pa.int64()), ("spectrum", kind)])
     told = {"hats_col_ra": "RAdeg", "hats_col_dec": "DEdeg"}
     assert understood(schema, told) is None
+    assert understood(schema.append(pa.field("embedding_of_an_image", kind)), told) is None
     schema = schema.append(pa.field("embedding_gaia_xp", kind))
     with pytest.raises(CatalogError, match="does not say which weights"):
         understood(schema, told)

@@ -9,22 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specviz.analysis.engine import cancel_check
 from specviz.catalog.hats import dataset
 from specviz.catalog.hats.layout import EMBEDDING, HEALPIX, ORDER, OURS, hats, properties
 from specviz.catalog.hats.pixels import FINEST, bounds, choose, healpix, threshold_for
 from specviz.catalog.hats.runs import SortedRuns
-from specviz.catalog.store import parts as files
+from specviz.catalog.hats.vector_columns import part_vectors, vector_array, vector_field
 from specviz.catalog.store.columns import pyarrow
 from specviz.catalog.store.header import PartRecord
 from specviz.catalog.store.parts import write_whole
-from specviz.catalog.store.star_catalog import PARTS, StarCatalog
+from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError
 
-#: Types in which vectors may be written.
-DTYPES = ("float16", "float32")
 _ROW = f"{OURS}row"
 _LEFT_OUT = b"without_position"
 _SKY_ORDER = 8
@@ -133,13 +130,10 @@ def _check(catalog: StarCatalog, surveys: Sequence[str], dtype: str, threshold: 
         raise CatalogError(
             f"{catalog.path.name} has no positions", expected="columns ra and dec in degrees: HATS is cut by the sky"
         )
-    if dtype not in DTYPES:
-        raise CatalogError(f"Vectors of type {dtype!r}", expected=" or ".join(DTYPES))
     if threshold is not None and threshold < 1:
         raise CatalogError(f"threshold={threshold}", expected="at least 1 star in a partition")
     for survey in surveys:
-        if survey not in catalog.surveys:
-            raise CatalogError(f"{catalog.path.name} holds no {survey} embeddings", expected=", ".join(catalog.surveys))
+        vector_field(catalog.header, survey, dtype)
     taken = sorted(n for n in catalog.column_names if n in (HEALPIX, _ROW) or n.startswith(EMBEDDING))
     if taken:
         raise CatalogError(f"Columns {', '.join(taken)} have names that HATS or the embeddings need")
@@ -200,12 +194,7 @@ def _schema(catalog: StarCatalog, plain: Any, surveys: Sequence[str], dtype: str
     told = {"description": f"HEALPix pixel of order {ORDER}, NESTED, ICRS"}
     fields = [pa.field(HEALPIX, pa.int64(), nullable=False, metadata=told), *plain]
     for survey in surveys:
-        kind = pa.list_(pa.float16() if dtype == "float16" else pa.float32(), catalog.header.dims[survey])
-        about = {
-            "description": f"embedding of the {survey} spectrum, a unit vector; null where there is none",
-            "weights_sha256": catalog.header.weights_sha256,
-        }
-        fields.append(pa.field(EMBEDDING + survey, kind, metadata=about))
+        fields.append(vector_field(catalog.header, survey, dtype))
     return pa.schema(fields, metadata={"specviz": json.dumps(catalog.header.about())})
 
 
@@ -218,28 +207,8 @@ def _with_vectors(
     order = np.argsort(table.column(HEALPIX).to_numpy(), kind="stable")
     arrays = {name: table.column(name).take(pa.array(order)) for name in schema.names if name in table.column_names}
     for survey in surveys:
-        dim = catalog.header.dims[survey]
         found = [part_vectors(catalog, r, survey, t.column(_ROW).to_numpy()) for r, t in slices]
         there = np.concatenate([has for _, has in found])[order]
-        vectors = np.concatenate([vectors for vectors, _ in found])[order].astype(dtype)
-        arrays[EMBEDDING + survey] = pa.FixedSizeListArray.from_arrays(
-            pa.array(vectors.ravel()), dim, mask=pa.array(~there)
-        )
+        vectors = np.concatenate([vectors for vectors, _ in found])[order]
+        arrays[EMBEDDING + survey] = vector_array(vectors, there, dtype)
     return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
-
-
-def part_vectors(
-    catalog: StarCatalog, record: PartRecord, survey: str, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
-    """Vectors (n, D) of rows of one part, zero where a star has none, and which have one."""
-    folder, dim, held = catalog.path / PARTS, catalog.header.dims[survey], record.vectors.get(survey, 0)
-    out, there = np.zeros((len(rows), dim), files.VECTOR_TYPE), np.zeros(len(rows), bool)
-    if held:
-        array = files.open_array(files.vector_file(folder, record.name, survey), (held, dim))
-        if held == record.rows:
-            return np.asarray(array[rows]), ~there
-        own = np.asarray(files.open_array(files.rows_file(folder, record.name, survey), (held,)))
-        at = np.minimum(np.searchsorted(own, rows), held - 1)
-        there = own[at] == rows
-        out[there] = array[at[there]]
-    return out, there

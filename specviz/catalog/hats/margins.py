@@ -31,6 +31,7 @@ def write_margin(
     path: str | Path,
     arcsec: float,
     *,
+    again: bool = False,
     progress: Callable[[int, int], None] | None = None,
     cancel: Any = None,
 ) -> Path | None:
@@ -44,6 +45,8 @@ def write_margin(
         Folder of the margin; one that an earlier run began or finished is gone on with.
     arcsec : float
         How far outside a pixel stars are kept, at least.
+    again : bool
+        Replace what is there.
     progress, cancel
         See :func:`specviz.catalog.hats.export.export_hats`.
 
@@ -61,6 +64,8 @@ def write_margin(
     from hats.pixel_math.healpix_pixel_function import sort_pixels
 
     folder, stop, tell = Path(path), cancel_check(cancel), progress or (lambda done, total: None)
+    if again and folder.is_dir():
+        dataset.clear(folder)
     if dataset.read_properties(folder) is not None and not (folder / dataset.WORK).exists():
         return folder
     catalog = open_dataset(str(catalog_path))

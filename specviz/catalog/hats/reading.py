@@ -35,7 +35,10 @@ def open_hats_embeddings(
     NotFoundError, CatalogError
         If there is no HATS catalogue, it is damaged, or nobody says which weights made its embeddings.
     """
-    source = HatsEmbeddings(str(path).removeprefix(SCHEME), weights_sha256, tuple((embeddings or {}).items()))
+    where = str(path).removeprefix(SCHEME)
+    if "://" not in where:
+        where = str(Path(where).expanduser())
+    source = HatsEmbeddings(where, weights_sha256, tuple((embeddings or {}).items()))
     return source if source.columns is not None else None
 
 

@@ -13,6 +13,7 @@ from specviz.catalog.hats.layout import EMBEDDING, HEALPIX, columns_of, header_o
 from specviz.catalog.store.columns import STANDARD, from_arrow, pyarrow, unit_of
 from specviz.catalog.store.header import Header
 from specviz.errors import CatalogError
+from specviz.spectra.spectrum import SURVEYS
 
 #: Columns that old writers added for the folders that a file is in.
 _FOLDERS = frozenset({"Norder", "Dir", "Npix"})
@@ -108,14 +109,11 @@ def _embeddings(lists: list[str], known: Mapping[str, int], own: str) -> tuple[d
     suffixes = [own]
     for name in sorted((n for n in lists if n.startswith(EMBEDDING)), key=lambda n: not n.endswith(own)):
         rest = name[len(EMBEDDING) :]
-        survey = max((s for s in (*known, *_SURVEYS) if rest.startswith(s)), key=len, default=rest)
-        found.setdefault(survey, name)
-        suffixes.append(rest[len(survey) :])
+        survey = max((s for s in (*known, *SURVEYS) if rest.startswith(s)), key=len, default="")
+        if survey:  # others are of somebody else's images or texts
+            found.setdefault(survey, name)
+            suffixes.append(rest[len(survey) :])
     return found, [s for s in dict.fromkeys(suffixes) if s]
-
-
-#: Surveys whose names are told from a suffix although the catalogue says nothing of its embeddings.
-_SURVEYS = ("lamost_lrs", "gaia_xp", "sdss")
 
 
 def _whose(header: Header | None, found: Mapping[str, str], schema: Any, weights_sha256: str) -> Header:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specviz.cli.catalog import build, info, merge, pull
+from specviz.cli.catalog import build, export, hats, info, merge, pull
 
 
 def add_parser(commands: Any) -> None:
@@ -17,6 +17,8 @@ def add_parser(commands: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     build.add_parser(actions)
+    export.add_parser(actions)
+    hats.add_parser(actions)
     info.add_parser(actions)
     merge.add_parser(actions)
     pull.add_parser(actions)

@@ -81,9 +81,11 @@ def _special(name: str, partition: int | None, survey: str | None) -> Source | N
     path = Path(name).expanduser()
     if name.startswith("hats://") or any((path / file).is_file() for file in _HATS):
         from specviz.archives.local.arrow_rows import ArrowRows
+        from specviz.catalog.hats.reading import open_hats_embeddings
         from specviz.catalog.scale.hats_source import HatsSpectra
 
-        return HatsSpectra(name, ArrowRows.of)
+        embedded: Source | None = open_hats_embeddings(name)
+        return embedded if embedded is not None else HatsSpectra(name, ArrowRows.of)
     if path.is_file():
         from specviz.catalog.scale.embeddings import PARTITION, open_embeddings
 
