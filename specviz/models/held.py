@@ -36,7 +36,10 @@ def held(path: Path, what: str) -> Iterator[None]:
             _lock(stream)
         except OSError as error:
             raise SpecvizError(f"Another process is {what}", remedy="Wait for it, or stop it") from error
-        yield
+        try:
+            yield
+        finally:
+            _unlock(stream)
     # The file stays: to remove it would take it from under a process that waits for its turn.
 
 
@@ -51,3 +54,16 @@ def _lock(stream: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _unlock(stream: IO[bytes]) -> None:
+    """Let go of it, also where a process that was just started still has the file open."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        stream.seek(0)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_UN)

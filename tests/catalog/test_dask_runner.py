@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from specviz.catalog.scale import dask_runner
+from specviz.catalog.scale import dask_runner, dask_task
 from specviz.catalog.scale.build import build
-from specviz.catalog.scale.dask_runner import ClusterRunner, Task, attempt, on_cluster
+from specviz.catalog.scale.dask_runner import ClusterRunner, on_cluster
+from specviz.catalog.scale.dask_task import Task, attempt
 from specviz.catalog.scale.partition import EngineSpec, made
 from specviz.errors import CancelledError, CatalogError, OptionError
 
@@ -214,8 +215,8 @@ def test_each_process_has_its_gpu(stars: Any, marks: Path, tmp_path: Path, monke
 
     monkeypatch.setattr(device, "cuda_devices", lambda: 4)
     monkeypatch.setattr(distributed, "get_worker", lambda: type("W", (), {"name": 6}))
-    assert dask_runner._own_gpu(EngineSpec()).device == "cuda:2"
-    assert dask_runner._own_gpu(EngineSpec(device="cpu")).device == "cpu"
+    assert dask_task._own_gpu(EngineSpec()).device == "cuda:2"
+    assert dask_task._own_gpu(EngineSpec(device="cpu")).device == "cpu"
     record, why, _ = attempt(Task(stars.MadeUp(marks), SPEC, tmp_path), "p0")
     assert record is not None and why == "" and made(tmp_path, "p0") == record
 

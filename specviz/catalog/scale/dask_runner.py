@@ -14,15 +14,15 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from specviz.analysis.engine import cancel_check
-from specviz.catalog.scale.partition import EngineSpec, Source, made, make_part
+from specviz.catalog.scale.dask_task import Task, at_worker, carrier
+from specviz.catalog.scale.partition import EngineSpec, Source, made
 from specviz.catalog.store.header import PartRecord
-from specviz.errors import CatalogError, OptionError, SpecvizError
+from specviz.errors import CatalogError, OptionError
 
 #: Partitions handed to the scheduler at once, at least; more where there are more workers. The others wait here.
 IN_FLIGHT = 64
@@ -36,6 +36,8 @@ _LOOK = 0.5
 _SEEN_WITHIN = 30.0
 #: Seconds without any worker before that is said.
 _LONELY = 15.0
+#: Times that workers are sent what the run is about, while some die.
+_SENDINGS = 8
 #: Seconds in which a scheduler must answer.
 _ANSWER = 20
 
@@ -155,16 +157,6 @@ class ClusterRunner:
             raise _failures(run.failed, len(keys))
 
 
-@dataclass(frozen=True)
-class Task:
-    """What the partitions of a run have in common; each worker is sent it once."""
-
-    source: Source
-    spec: EngineSpec
-    folder: Path
-    own: bool = False
-
-
 class _Run:
     """One call of a runner: which partitions wait, are being made, have failed."""
 
@@ -172,18 +164,27 @@ class _Run:
         self._client, self._stop, self._tell = runner.client, runner._stop, runner._tell
         self._own, self._limit = runner._own, runner._in_flight
         self._name = f"specviz-{uuid.uuid4().hex[:8]}"
-        try:
-            self._client.register_plugin(_carrier(task), name=self._name)
-        except Exception as error:  # whatever a worker raises when it is sent something that it does not know
-            raise CatalogError(
-                f"The workers cannot take the work ({type(error).__name__}: {str(error)[:200]})",
-                expected="workers with the same Python and the same versions of specviz and Dask",
-            ) from error
+        self._send(task)
         self._done: SimpleQueue[Any] = SimpleQueue()
         self._flying: dict[Any, tuple[str, int]] = {}
         self._workers: set[str] = set()
         self._lonely: float | None = None
         self.failed: dict[str, str] = {}
+
+    def _send(self, task: Task) -> None:
+        """Give every worker the task; again if one dies meanwhile."""
+        for left in reversed(range(_SENDINGS)):
+            try:
+                self._client.register_plugin(carrier(task), name=self._name)
+                return
+            except Exception as error:  # whatever a worker raises when it is sent something that it does not know
+                if left and isinstance(error, OSError):
+                    time.sleep(_LOOK)
+                    continue
+                raise CatalogError(
+                    f"The workers cannot take the work ({type(error).__name__}: {str(error)[:200]})",
+                    expected="workers with the same Python and the same versions of specviz and Dask",
+                ) from error
 
     def made(self, keys: Sequence[str]) -> Iterator[tuple[str, PartRecord]]:
         waiting, again, good = deque((key, 0) for key in keys), deque[tuple[str, int]](), 0
@@ -276,50 +277,6 @@ class _Run:
         elif time.monotonic() - self._lonely > _LONELY:
             self._tell("no worker is there yet; waiting")
             self._lonely = float("inf")
-
-
-def at_worker(name: str, key: str) -> tuple[PartRecord | None, str, bool]:
-    """What a worker is asked to do: a partition of the run ``name``."""
-    from distributed import get_worker
-
-    return attempt(get_worker().plugins[name].task, key)
-
-
-def attempt(task: Task, key: str) -> tuple[PartRecord | None, str, bool]:
-    """A record, or why there is none and whether trying again is useless.
-
-    Errors become words here, since not every exception can be sent.
-    """
-    spec = _own_gpu(task.spec) if task.own else task.spec
-    try:
-        return make_part(task.source, key, spec, task.folder), "", True
-    except SpecvizError as error:
-        return None, str(error), True
-    except Exception as error:  # noqa: BLE001 - whatever it is: told to the person, the other partitions go on
-        return None, f"{type(error).__name__}: {error}", False
-
-
-def _carrier(task: Task) -> Any:
-    """What takes the task to every worker, also to those that come later; the scheduler keeps it."""
-    from distributed.diagnostics.plugin import WorkerPlugin
-
-    class Carrier(WorkerPlugin):
-        def __init__(self, task: Task) -> None:
-            self.task = task
-
-    return Carrier(task)
-
-
-def _own_gpu(spec: EngineSpec) -> EngineSpec:
-    """A GPU for each process of this machine, in turn, where there are several."""
-    if spec.device not in ("auto", "cuda"):
-        return spec
-    from distributed import get_worker
-
-    from specviz.models.device import cuda_devices
-
-    there, name = cuda_devices(), get_worker().name
-    return replace(spec, device=f"cuda:{name % there}") if there > 1 and isinstance(name, int) else spec
 
 
 def _dask() -> tuple[Any, Any]:
