@@ -55,8 +55,9 @@ def lay(folder: str, rows: int, dim: int, queries: int, seed: int) -> dict[str, 
             cosines = wanted @ block.T
             teff = columns["teff"].astype(np.float32)
             for name, one in best.items():
-                low, high = limits.get(name, (-np.inf, np.inf))
-                there = np.flatnonzero((teff >= low) & (teff <= high))
+                there = np.arange(m)
+                if name in limits:  # what has no temperature, such as a galaxy, is in none of the ranges
+                    there = np.flatnonzero((teff >= limits[name][0]) & (teff <= limits[name][1]))
                 one.add(there + start, cosines[:, there])
             start += m
     found: dict[str, Any] = {"queries": wanted, "limits": np.array([limits[name] for name in SHARES])}

@@ -20,8 +20,10 @@ from specviz.catalog.store.vectors import StoredVectors
 
 #: Neighbours for which lists are counted.
 COUNTS = (50, 500)
-#: The measured recall must exceed what was asked for by so much: it is that of a few hundred queries.
-_MARGIN = 0.003
+#: The measured recall must exceed what was asked for by so much: it is that of a few hundred queries, and stars that
+#: are in no catalogue lie a little farther off than any that can be made of one (held-out real stars found 0.989 of
+#: their neighbours where these queries found 0.993, ``python -m specviz.benchmarks.catalog_search --rows 100000``).
+_MARGIN = 0.006
 _DEPTHS = (2, 4, 8, 16, 32, 64)
 #: Stars in which the pair for a query between two stars is looked for.
 _PAIRED = 20_000
@@ -130,7 +132,7 @@ def _depth(
     """How many candidates codes must give for each neighbour, if very many lists are searched."""
     probes = max(search.record.nlist // 8, min(64, search.record.nlist))
     for depth in _DEPTHS:
-        if _recall(vectors, search, queries, own, truth, k, probes, depth=depth) >= min(target + 2 * _MARGIN, 0.9995):
+        if _recall(vectors, search, queries, own, truth, k, probes, depth=depth) >= min(target + _MARGIN, 0.9995):
             break
     return depth
 
