@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -216,9 +216,10 @@ class _Run:
     def drop(self) -> None:
         """Have nothing more done. What a worker is at, it finishes: the next run finds it made."""
         if self._client.status == "running":
-            if self._flying:
-                self._client.cancel(list(self._flying), force=True)
-            self._client.unregister_worker_plugin(self._name)
+            with suppress(OSError):  # a worker or the scheduler dies meanwhile, and takes it along
+                if self._flying:
+                    self._client.cancel(list(self._flying), force=True)
+                self._client.unregister_worker_plugin(self._name)
         self._flying.clear()
 
     def _submit(self, key: str, tries: int) -> None:
