@@ -25,6 +25,7 @@ from specviz.catalog.maps.stored import (
     StoredMap,
     check_cover,
     map_folder,
+    open_rows,
     read_placing,
     write_placing,
 )
@@ -130,6 +131,8 @@ def extend_map(
 ) -> StoredMap:
     """Put the stars that were added since a map was made on it; the others stay where they are.
 
+    The clusters are described anew, by the labels that the catalogue has now.
+
     Raises
     ------
     CatalogError
@@ -138,7 +141,14 @@ def extend_map(
     stop, say = cancel_check(cancel), progress or (lambda _fraction, _text: None)
     there = StoredMap.open(catalog, survey, method)
     old, folder = there.record, map_folder(catalog, survey)
+    kept = groups.stored(catalog, survey)
+    clusters = kept is not None and groups.made_of(folder) == (method, old.rows)
+    central = None
+    if clusters and kept is not None:
+        central = {s.number: np.asarray(s.exemplars, np.intp) for s in kept.summaries}
     if old.rows == len(catalog):
+        if central is not None and kept is not None:
+            _describe(catalog, survey, folder, old, kept.labels, central)
         return there
     if not isinstance(there.placing, Sample):
         raise CatalogError(f"The {old.title} map is made anew in a moment", remedy="specviz catalog map makes it")
@@ -153,9 +163,6 @@ def extend_map(
     _put(catalog, survey, work, there.placing, first, say, stop)
     write_placing(work / "placing.npz", there.placing)
     record = replace(old, rows=len(catalog), content_sha256=catalog.header.embeddings_sha256)
-    central = None
-    if clusters and kept is not None:
-        central = {s.number: np.asarray(s.exemplars, np.intp) for s in kept.summaries}
     return _finish(catalog, survey, work, record, central)
 
 
@@ -230,7 +237,7 @@ def _measured(
 ) -> dict[str, Any]:
     """How well neighbours are kept: those of the sample, and those of stars that were put among it."""
     out = of_sample(sample, seed)
-    vectors, rng = catalog.vectors(survey), np.random.default_rng(seed)
+    vectors, rng = catalog.vectors(survey), np.random.default_rng([seed, 1])  # not the numbers that drew the sample
     others = np.setdiff1d(rng.choice(len(vectors), min(2 * ASKED, len(vectors)), replace=False), numbers)[:ASKED]
     if len(others):
         query = unit(vectors.take(others), vectors.shape[1])
@@ -244,17 +251,31 @@ def _finish(
 ) -> StoredMap:
     """Put everything in its place, the JSON files last. An extended array is right for its old record too."""
     folder, name = work.parent, record.name
+    (work / "done.json").unlink(missing_ok=True)  # a run that is killed from here on places again what was moved away
     if central is not None:
-        labels = np.load(work / "labels.npy", mmap_mode="r", allow_pickle=False)
-        columns = {n: catalog.column(n) for n in (*LABELS, "class") if n in catalog.column_names}
-        summaries = summarise(np.asarray(labels), columns, central)
-        has = catalog.vectors(survey)
-        noise = float((labels == -1).sum() - (len(catalog) - len(has))) / max(len(has), 1)
+        (folder / "clusters.json").unlink(missing_ok=True)
         (work / "labels.npy").replace(folder / "clusters.npy")
-        groups.keep(folder, summaries, rows=record.rows, content_sha256=record.content_sha256, of=name, noise=noise)
+        labels = open_rows(folder / "clusters.npy", record.rows)
+        _describe(catalog, survey, folder, record, labels, central)
     (work / "placing.npz").replace(folder / f"{name}.placing.npz")
     (work / "xy.npy").replace(folder / f"{name}.xy.npy")
     record.write(folder / f"{name}.json")
     shutil.rmtree(work, ignore_errors=True)
     check_cover(catalog.header, record.rows, record.content_sha256, f"The {record.title} map")
     return StoredMap.of(folder, record)
+
+
+def _describe(
+    catalog: StarCatalog,
+    survey: str,
+    folder: Path,
+    record: MapRecord,
+    labels: NDArray[np.int32],
+    central: dict[int, NDArray[np.intp]],
+) -> None:
+    """Say what the clusters are, by the labels of the catalogue."""
+    columns = {n: catalog.column(n) for n in (*LABELS, "class") if n in catalog.column_names}
+    found = summarise(np.asarray(labels), columns, central)
+    has = len(catalog.vectors(survey))
+    none = float((labels == -1).sum() - (len(catalog) - has)) / max(has, 1)
+    groups.keep(folder, found, rows=record.rows, content_sha256=record.content_sha256, of=record.name, noise=none)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specviz.cli.catalog import build, export, hats, info, merge, pull
+from specviz.cli.catalog import build, export, hats, info, map, merge, pull
 
 
 def add_parser(commands: Any) -> None:
@@ -20,5 +20,6 @@ def add_parser(commands: Any) -> None:
     export.add_parser(actions)
     hats.add_parser(actions)
     info.add_parser(actions)
+    map.add_parser(actions)
     merge.add_parser(actions)
     pull.add_parser(actions)
