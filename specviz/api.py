@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from specviz.errors import CatalogError, ModelError, OptionError, SpecvizError, did_you_mean
+from specviz.errors import ModelError, OptionError, SpecvizError, did_you_mean
+from specviz.errors import refuse_unknown as _refuse
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 #: The model that is used when none is named.
 DEFAULT_MODEL = "specclip-small"
-_LEADING = ("lamost_lrs", "sdss", "gaia_xp", "other")
 
 _lock, _catalog_lock = threading.Lock(), threading.Lock()  # two: making a catalogue must not hold up an analysis
 _engines: dict[tuple[str, str], Engine] = {}
@@ -226,17 +226,32 @@ def translate(
 
 
 def similar(
-    x: Any, k: int = 20, *, model: str | StellarModel = DEFAULT_MODEL, device: str = "auto", **unknown: Any
+    x: Any,
+    k: int = 20,
+    *,
+    catalogue: Any = None,
+    by: str | None = None,
+    among: str | None = None,
+    where: Any = None,
+    model: str | StellarModel = DEFAULT_MODEL,
+    device: str = "auto",
+    **unknown: Any,
 ) -> Any:
-    """The stars of the packaged catalogue that look most like this one to the model.
+    """The stars of a catalogue that look most like this one to the model.
 
     Parameters
     ----------
-    x : Star, Spectrum, path, Report, or a list of them
+    x : Star, Spectrum, path, Report, row of ``catalogue``, or a list of them
         A LAMOST (or SDSS) spectrum is compared with LAMOST spectra, a Gaia XP spectrum with XP spectra. The star
         itself, if it is in the catalogue, is left out.
     k : int
         How many.
+    catalogue : path or StarCatalog, optional
+        A catalogue of many stars, of the same model; the packaged one by default.
+    by, among : {"lamost", "xp"}, optional
+        With ``catalogue``: which of the star's spectra is compared, with which of the catalogue's.
+    where : Selection or str, optional
+        With ``catalogue``: which of its stars are searched, ``"teff 5000..6000 snr>50"``.
     model, device
         As in :func:`analyse`.
 
@@ -247,35 +262,31 @@ def similar(
 
     Examples
     --------
-    >>> specviz.similar(star, k=5)  # doctest: +SKIP
+    >>> specviz.similar(star, k=5)                                                  # doctest: +SKIP
+    >>> specviz.similar(star, catalogue="lamost.specviz", where="snr>50 class G")   # doctest: +SKIP
     """
-    _refuse("similar", unknown, ("k", "model", "device"))
+    _refuse("similar", unknown, ("k", "catalogue", "by", "among", "where", "model", "device"))
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise OptionError(f"k={k!r}", expected="a whole number of at least 1")
-    if _is_list(x):
-        return [similar(item, k, model=model, device=device) for item in x]
     engine = default_engine(model, device)
-    if _is_report(x):
-        made, used = x.provenance.weights_sha256, engine.describe().weights_sha256
-        if made and made != used:
-            raise CatalogError(
-                f"The report was made by {x.provenance.model}, the search uses {engine.name}",
-                remedy="Analyse the star again, or name the model of the report",
-            )
-        name, embeddings, problem = x.star.name, x.embeddings, x.problem
-    else:
-        targets = _targets(x)
-        if len(targets) != 1:
-            return [similar(target, k, model=model, device=device) for target in targets]
-        star = targets[0] if isinstance(targets[0], Star) else Star.from_spectrum(targets[0])
-        name, embeddings, problem = star.name, engine.embed(star), ""
-        if not embeddings:
-            problem = engine.analyse(star).problem
-    survey = next((s for s in _LEADING if s in embeddings), None)
-    if survey is None:
-        raise ModelError(f"{name} cannot be compared: {problem or 'it has no spectrum'}")
+    from specviz.catalog.search.asking import embedded, opened, similar_stars, similar_to_row
+
+    asked: dict[str, Any] = {"by": by, "among": among, "where": where, "device": device}
+    if catalogue is not None:
+        catalogue = opened(catalogue, engine.describe().weights_sha256)
+        if isinstance(x, (int, np.integer)) and not isinstance(x, bool):
+            return similar_to_row(catalogue, int(x), int(k), **asked)
+    elif by or among or where is not None:
+        raise OptionError("by, among and where need a catalogue", remedy="Name one: catalogue='lamost.specviz'")
+    targets = list(x) if _is_list(x) else [x] if _is_report(x) else _targets(x)
+    if _is_list(x) or len(targets) != 1:
+        asked |= {"catalogue": catalogue, "model": model}
+        return [similar(target, k, **asked) for target in targets]
+    star, survey, embeddings = embedded(engine, targets[0])
+    if catalogue is not None:
+        return similar_stars(catalogue, embeddings, int(k), exclude=catalogue.star_rows(star), **asked)
     index = demo_catalog(engine, "gaia_xp" if survey == "gaia_xp" else "lamost_lrs")
-    return index.search(embeddings[survey], k=int(k), exclude=name)
+    return index.search(embeddings[survey], k=int(k), exclude=star.name)
 
 
 def load_model(
@@ -384,14 +395,3 @@ def _targets(x: Any) -> list[Any]:
 
 def _array_like(x: Any) -> bool:
     return hasattr(x, "__array__") or isinstance(x, Mapping)
-
-
-def _refuse(function: str, unknown: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    if not unknown:
-        return
-    name = next(iter(unknown))
-    raise OptionError(
-        f"{function}() has no option {name!r}",
-        expected="one of " + ", ".join(known),
-        remedy=did_you_mean(name, known),
-    )

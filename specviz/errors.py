@@ -170,3 +170,18 @@ def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)
     return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def refuse_unknown(function: str, unknown: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse the first keyword that a function does not know.
+
+    Raises
+    ------
+    OptionError
+    """
+    for name in unknown:
+        raise OptionError(
+            f"{function}() has no option {name!r}",
+            expected="one of " + ", ".join(known),
+            remedy=did_you_mean(name, known),
+        )

@@ -27,7 +27,7 @@ def open_searcher(catalog: StarCatalog, survey: str, device: str = "cpu") -> Sea
     survey : str
     device : str
         "cpu": the index if there is one, and the stars that were added since one by one; without one, all of them.
-        "cuda", "mps": all vectors compared on the GPU. "auto": the GPU if there is one, else as "cpu".
+        "cuda", "mps": all vectors compared on the GPU. "auto": the index; without one the GPU, if there is.
 
     Returns
     -------
@@ -40,26 +40,30 @@ def open_searcher(catalog: StarCatalog, survey: str, device: str = "cpu") -> Sea
         If the catalogue has no such survey, or this machine no such device.
     """
     vectors = catalog.vectors(survey)
-    picked = pick_device(device) if device != "cpu" else None
-    if picked is not None and picked.type != "cpu":
-        return ExactSearch(vectors, device=str(picked))
+    picked = str(pick_device(device)) if device != "cpu" else "cpu"
+    if picked != "cpu" and device != "auto":
+        return ExactSearch(vectors, device=picked)
     try:
-        record = IndexRecord.read(catalog.path / INDEX, survey)
-        if record is None:
-            return ExactSearch(vectors, note=_slow(len(vectors), "There is no index", again(catalog.path)))
-        if not has_faiss():
-            return ExactSearch(
-                vectors, note=_slow(len(vectors), "faiss is not installed", "pip install 'jupyter-specviz[catalog]'")
-            )
-        record.check(catalog)
-        index = FaissSearch(catalog, record)
+        index = _index(catalog, survey)
     except CatalogError as error:
-        return ExactSearch(vectors, note=_slow(len(vectors), error.what, error.remedy))
+        note = _slow(len(vectors), error.what, error.remedy) if picked == "cpu" else ""
+        return ExactSearch(vectors, device=picked, note=note)
     added = len(vectors) - len(index)
     if not added:
         return index
     more = f"{added:,} of {len(vectors):,} stars were added since the index was made, and are compared one by one"
     return AppendedSearch(index, ExactSearch(vectors, start=len(index)), more if added > EXACT else "")
+
+
+def _index(catalog: StarCatalog, survey: str) -> FaissSearch:
+    """The index of a survey, or why there is none."""
+    record = IndexRecord.read(catalog.path / INDEX, survey)
+    if record is None:
+        raise CatalogError("There is no index", remedy=again(catalog.path))
+    if not has_faiss():
+        raise CatalogError("faiss is not installed", remedy="pip install 'jupyter-specviz[catalog]'")
+    record.check(catalog)
+    return FaissSearch(catalog, record)
 
 
 class AppendedSearch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specviz.cli.catalog import build, export, hats, info, map, merge, pull
+from specviz.cli.catalog import build, export, hats, index, info, map, merge, pull, search
 
 
 def add_parser(commands: Any) -> None:
@@ -19,7 +19,9 @@ def add_parser(commands: Any) -> None:
     build.add_parser(actions)
     export.add_parser(actions)
     hats.add_parser(actions)
+    index.add_parser(actions)
     info.add_parser(actions)
     map.add_parser(actions)
     merge.add_parser(actions)
     pull.add_parser(actions)
+    search.add_parser(actions)
