@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
     from specviz.app import compare, explore, face_off, serve
+    from specviz.app.embedding import embed_catalog
     from specviz.app.outliers import outliers
     from specviz.app.vetting import vet
     from specviz.catalog.opening import open_catalog
@@ -34,6 +35,7 @@ _ROOMS = {
     "similar": "specviz.api",
     "load_model": "specviz.api",
     "open_catalog": "specviz.catalog.opening",
+    "embed_catalog": "specviz.app.embedding",
     "explain": "specviz.analysis.explain",
     "export": "specviz.analysis.export",
     "explore": "specviz.app",
@@ -57,6 +59,7 @@ __all__ = [
     "translate",
     "similar",
     "open_catalog",
+    "embed_catalog",
     "explain",
     "export",
     "explore",

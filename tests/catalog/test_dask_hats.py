@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import specviz
 from specviz.archives.local.arrow_rows import ArrowRows
 from specviz.catalog.hats.layout import lsdb
 from specviz.catalog.hats.reading import import_hats
@@ -171,7 +172,7 @@ class Ranges(http.server.SimpleHTTPRequestHandler):
 
 
 def test_lsdb_has_the_embeddings_as_a_lazy_column(survey: Path, here: StarCatalog, tmp_path: Path) -> None:
-    catalog = embed_catalog(lsdb().open_catalog(survey), ArrowRows.of, device="cpu", batch=16)
+    catalog = specviz.embed_catalog(lsdb().open_catalog(survey), device="cpu", batch=16)
     assert str(catalog.dtypes["embedding_gaia_xp"]) == "fixed_size_list<item: float>[128][pyarrow]"
     bright = catalog.query("teff > 6000")
     frame = bright.compute(progress_bar=False)
