@@ -11,6 +11,7 @@ import numpy as np
 from specviz import api
 from specviz.analysis.engine import Engine
 from specviz.app.catalogue_stars import CatalogueStars
+from specviz.archives.protocol import Archive
 from specviz.catalog.index import SimilarityIndex
 from specviz.catalog.opening import open_catalog
 from specviz.catalog.planes import ALIASES, Planes
@@ -105,6 +106,15 @@ class Catalogue:
         if survey not in self._fetching:
             self._fetching[survey] = CatalogueStars(self._indices[survey], self._sky)
         return self._fetching[survey]
+
+    def archives(self) -> tuple[Archive, ...]:
+        """What gives the stars of a catalogue that no archive has: those of a simulated sky."""
+        if self._catalog is None:
+            return ()
+        from specviz.app.simulated_stars import SimulatedStars
+
+        found = SimulatedStars.of(self._catalog)
+        return () if found is None else (found,)
 
     def background(self) -> Planes | None:
         """Stars for the background of the map where they are not those that are searched."""

@@ -48,15 +48,15 @@ class CatalogueStars:
         return repr(self._index)
 
     def neighbour_target(self, row: int) -> str | Path:
-        """What opens the star of a row: its file, its name if it is a demo star, the id of the spectrum that was
-        embedded, the id in the other survey, else its name in the catalogue.
+        """What opens the star of a row: its file, its name if it is a demo or simulated star, the id of the spectrum
+        that was embedded, the id in the other survey, else its name in the catalogue.
         """
         catalog = self._index.catalog
         for name in PATHS if self._allow_paths else ():
             if words := self._word(name, row):
                 return catalog.path / words  # an absolute path stays what it is
         name = self._word("object_id", row)
-        if name.lower().startswith("demo "):
+        if name.lower().startswith(("demo ", "sim ")):
             return name
         gaia, obsid = self._number("source_id", row), self._number("obsid", row)
         release = self._word("gaia_release", row) or "DR3"

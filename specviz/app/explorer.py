@@ -260,8 +260,9 @@ def explore(
         Spectra of yours that names are looked up in first (:class:`specviz.archives.local.LocalArchive`).
     session : path, optional
         A session file to take up, in place of ``x`` (``explorer.save``).
-    catalogue : SimilarityIndex, path of a saved one, or table, optional
-        The stars that are searched and drawn on the map in place of the demo sky; a table without embeddings is drawn
+    catalogue : path, StarCatalog, SimilarityIndex or table, optional
+        The stars that are searched and drawn on the map in place of the demo sky: the folder of a catalogue of many, or
+        what :func:`specviz.open_catalog` gives; an index or the file of one; a table, which without embeddings is drawn
         only (:class:`specviz.app.catalogue.Catalogue`).
 
     Returns
@@ -288,6 +289,7 @@ def explore(
     own = (*([x] if isinstance(x, Archive) else []), *locals)
     sky, expecting = Sky(online=online, locals=own), bool(targets) or found is not None
     stars = Catalogue(catalogue, engine, sky)
+    sky.locals += stars.archives()
     made = Session(engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates)
     with made.building():
         if found is not None:

@@ -154,18 +154,15 @@ class SimilarPanel:
         self.frame.fact(self._fact(near, len(rows)), str(near.meta.get("note") or ""))
 
     def _fact(self, near: Any, listed: int) -> str:
-        searched = near.meta.get("searched")
-        known = (
-            self._reference
-            if searched is None
-            else f"{formats.count(searched)} {near.meta.get('of', 'simulated stars')}"
-        )
+        searched, how = near.meta.get("searched"), near.meta.get("how")
+        of = str(near.meta.get("of", "simulated stars"))
+        known = self._reference if searched is None else f"{formats.count(searched)} {of}"
+        if how:  # a catalogue of many: the name comes last, for it may be cut off
+            known = f"{formats.count(searched)}, {how} · {of.removeprefix('stars of ')}"
         if "region" in near.meta:
             where = "the region" if "cluster" not in near.meta else f"cluster {near.meta['cluster']}"
             known = f"{formats.count(near.meta['region'])} in {where}"
-        fact = f"{listed} of {known}" if listed == len(near) else f"{listed} of {len(near)} nearest"
-        how = near.meta.get("how")
-        return f"{fact} · {how}" if how else fact
+        return f"{listed} of {known}" if listed == len(near) else f"{listed} of {len(near)} nearest"
 
     # ------------------------------------------------------------------ the header
     def _header(self, state: State) -> None:
