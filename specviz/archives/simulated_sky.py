@@ -41,6 +41,8 @@ from specviz.spectra.star import Identifier, Star
 
 #: Stars that are drawn together.
 CELL = 1024
+#: Stars of which LAMOST's spectra are drawn together.
+_NIGHT = 32
 #: Demo stars that are mixed, and neighbours of each to mix with.
 BASES, NEIGHBOURS = 4096, 6
 SURVEYS = ("gaia_xp", "lamost_lrs")
@@ -126,9 +128,9 @@ class SimulatedSky:
         dust = instrument.extinction_curve(instrument.sed_wave, facts["r_v"]).astype(np.float32)
         log_sed -= np.float32(0.4 * np.log(10.0)) * facts["ebv"].astype(np.float32)[:, None] * dust
         xp = instrument.observe(np.exp(log_sed), facts["g_mag"], rng)
-        lamost = self._lamost(rng, labels, facts) if "lamost_lrs" in self.surveys else None
         keep = min(CELL, self.n - first)
-        columns = _columns(rng, first, labels, facts)
+        lamost = self._lamost(number, labels, facts, keep) if "lamost_lrs" in self.surveys else None
+        columns = {name: values[:keep] for name, values in _columns(rng, first, labels, facts).items()}
         names = [str(name) for name in columns["object_id"]]
         stars = []
         ivar = xp.sigma.astype(np.float64) ** -2.0
@@ -146,15 +148,26 @@ class SimulatedSky:
             stars.append(Star(names[i], spectra, (gaia,), ra, dec, meta={"simulated": True}))
         if lamost is not None:
             columns["snr"] = lamost[2].astype(np.float32)
-        return SimulatedCell({name: values[:keep] for name, values in columns.items()}, stars)
+        return SimulatedCell(columns, stars)
 
-    def _lamost(self, rng: np.random.Generator, labels: dict[str, NDArray[Any]], facts: dict[str, NDArray[Any]]) -> Any:
-        """Flux, ivar, S/N and wavelength, by runs of the emulator."""
-        light = EmulatedStars(packaged_emulator(), labels).light(np.arange(CELL))
-        snr = np.clip(60.0 * 10.0 ** (-0.19 * (facts["g_mag"] - 14.2)) * np.exp(0.45 * rng.normal(size=CELL)), 5, 800)
-        night = draw_conditions(rng, labels["teff"], labels["logg"], snr=snr, ebv=facts["ebv"], rv=facts["rv"])
-        seen = observe_light(light, np.arange(CELL), night, rng, _instrument(), facts["r_v"])
-        return seen.flux, seen.ivar, snr, seen.wave
+    def _lamost(self, number: int, labels: dict[str, NDArray[Any]], facts: dict[str, NDArray[Any]], n: int) -> Any:
+        """Flux, ivar, S/N and wavelength of the first ``n`` of a cell, by runs of the emulator.
+
+        Some stars have their night and noise from a generator together, so that no more are computed than are wanted.
+        """
+        seen, ratio = [], []
+        for start in range(0, n, _NIGHT):
+            some = slice(start, min(start + _NIGHT, CELL))
+            size = some.stop - start
+            rng = np.random.default_rng([self.seed, number, 1 + start])
+            light = EmulatedStars(packaged_emulator(), {k: v[some] for k, v in labels.items()}).light(np.arange(size))
+            snr = 60.0 * 10.0 ** (-0.19 * (facts["g_mag"][some] - 14.2)) * np.exp(0.45 * rng.normal(size=size))
+            ratio.append(np.clip(snr, 5.0, 800.0))
+            night = draw_conditions(rng, labels["teff"][some], labels["logg"][some], snr=ratio[-1],
+                                    ebv=facts["ebv"][some], rv=facts["rv"][some])  # fmt: skip
+            seen.append(observe_light(light, np.arange(size), night, rng, _instrument(), facts["r_v"][some]))
+        flux, ivar = (np.concatenate([getattr(one, name) for one in seen]) for name in ("flux", "ivar"))
+        return flux, ivar, np.concatenate(ratio)[:n], seen[0].wave
 
 
 def _placed(rng: np.random.Generator, facts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -226,7 +239,7 @@ class _Bases:
         return out
 
     def mix(self, rng: np.random.Generator) -> Any:
-        """A cell of mixtures: labels, ln(surface flux) (CELL, 720) float32, and what else is known of where they are."""
+        """A cell of mixtures: labels, ln(surface flux) (CELL, 720) float32, and where the stars are."""
         first = rng.integers(len(self.near), size=CELL)
         others = rng.permuted(np.broadcast_to(np.arange(self.near.shape[1]), (CELL, self.near.shape[1])), axis=1)[:, :2]
         who = np.column_stack([first, np.take_along_axis(self.near[first], others, axis=1)])
