@@ -340,13 +340,15 @@ def _client_of(distributed: Any, address: str) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Dask's own log lines are not for the person: what matters is told."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in ("distributed", *names)}
+    for name in before:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _check_seen(folder: Path, key: str) -> None:
