@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dask
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
+from specviz.archives.demo import DemoArchive
+from specviz.catalog.demo import demo_index
+from specviz.catalog.hats import matching
 from specviz.catalog.hats.crossmatch import crossmatch
 from specviz.catalog.hats.export import export_hats
 from specviz.catalog.hats.layout import lsdb
@@ -18,6 +22,7 @@ from specviz.catalog.hats.pairs import filled
 from specviz.catalog.store.header import Header
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import CatalogError
+from specviz.models.registry import load_model
 
 SHA, DIM, N = "e" * 64, 16, 500
 ARCSEC = 1.0 / 3600.0
@@ -172,6 +177,70 @@ def test_without_motion_the_fast_stars_are_lost(
     )
     with pytest.raises(CatalogError, match="another catalogue"):
         crossmatch(lamost, gaia, tmp_path / "a", radius_arcsec=2.0)
+
+
+def test_an_interrupted_match_goes_on(
+    lamost: StarCatalog, gaia: StarCatalog, matched: StarCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LSDB dies in the third pixel; the next run matches the others only, and gives the same."""
+    algorithm, calls = matching._algorithm(), []
+    perform = algorithm.perform_crossmatch
+
+    def dying(self: object, crossmatch_args: object) -> object:
+        calls.append(1)
+        if len(calls) == 3:
+            raise MemoryError("the worker died")
+        return perform(self, crossmatch_args)
+
+    monkeypatch.setattr(algorithm, "perform_crossmatch", dying)
+    folder = matched.path.parent
+    with dask.config.set(scheduler="synchronous"):
+        with pytest.raises(MemoryError):
+            crossmatch(folder / "lamost", folder / "gaia", tmp_path / "a")
+        pairs, matched_once = tmp_path / "a.work" / "pairs", []
+        done = {file: file.stat().st_mtime_ns for file in pairs.glob("dataset/Norder=*/Dir=*/*.parquet")}
+        assert len(list(pairs.glob("done/*"))) == len(done) == 2
+        (pairs / "hists" / "9_9_histogram.npz").touch()  # killed between two of LSDB's steps
+        with pytest.raises(CatalogError, match="unfinished match"):
+            crossmatch(folder / "lamost", folder / "gaia", tmp_path / "a", radius_arcsec=1.0)
+
+        def look(step: str, at: int, total: int) -> None:
+            if (step, at) == ("match", 1):
+                matched_once.extend(pairs.glob("dataset/Norder=*/Dir=*/*.parquet"))
+                assert all(file.stat().st_mtime_ns == when for file, when in done.items())
+
+        made = crossmatch(folder / "lamost", folder / "gaia", tmp_path / "a", progress=look)
+    assert len(matched_once) > 10
+    assert made.header.content_sha256 == matched.header.content_sha256
+    assert not (tmp_path / "a.work").exists()
+
+
+def test_the_demo_sky_in_two_instruments(tmp_path: Path) -> None:
+    """Real embeddings: packaged stars as LAMOST and as XP see them, found by position, then by their spectra."""
+    archive = DemoArchive()
+    model = load_model("specclip-small")
+    sky = archive.table()
+    place = {
+        str(name): (float(r.value), float(d.value))
+        for name, r, d in zip(sky["name"], sky["ra"], sky["dec"], strict=True)
+    }
+    rng, sides = np.random.default_rng(8), []
+    for survey, noise in (("lamost_lrs", 0.3), ("gaia_xp", 0.01)):
+        index = demo_index(model, archive, survey=survey)
+        names = [str(name) for name in index.table["object_id"][:800]]
+        ra, dec = np.array([place[name] for name in names]).T
+        ra, dec = ra + rng.normal(0.0, noise, len(ra)) / 3600.0, dec + rng.normal(0.0, noise, len(ra)) / 3600.0
+        catalog = StarCatalog.create(tmp_path / survey, Header.of_model(model.describe()))
+        catalog.append({"object_id": names, "ra": ra % 360.0, "dec": dec}, {survey: index.vectors[: len(names)]})
+        sides.append(catalog)
+    both = crossmatch(*sides, tmp_path / "both", radius_arcsec=3.0)
+    common = set(sides[0].column("object_id")) & set(sides[1].column("object_id"))
+    assert len(both) >= 0.99 * len(common)
+    right = both.column("object_id") == both.column("object_id_right")
+    assert right.mean() > 0.99
+    index, queries = both.index("gaia_xp"), both.vectors("lamost_lrs").take(np.arange(100))
+    found = [row in index.search(query, k=20)["row"] for row, query in enumerate(queries)]
+    assert np.mean(found) > 0.6  # by chance 2.5 %; the small model separates stars of like labels no better
 
 
 def test_of_two_visits_the_better_spectrum_is_kept(matched: StarCatalog) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +174,58 @@ def test_catalogues_that_cannot_be_placed_are_refused(tmp_path: Path) -> None:
     lost.append({"object_id": ["b"], "ra": [1.0], "dec": [1.0], "embedding_x": [1.0]}, {"gaia_xp": np.ones((1, DIM))})
     with pytest.raises(CatalogError, match="embedding_x"):
         export_hats(lost, tmp_path / "other")
+
+
+def test_a_killed_export_goes_on(catalog: StarCatalog, exported: Path, tmp_path: Path) -> None:
+    """SIGKILL in the middle of a pixel; the next run of the same gives the same files."""
+    script = (
+        "import os, signal, sys\n"
+        "from specviz.catalog.hats import dataset, export\n"
+        "from specviz.catalog.store.star_catalog import StarCatalog\n"
+        "put, made = dataset._put, []\n"
+        "def dying(*given):\n"
+        "    made.append(1)\n"
+        "    given[-1].write(b'half of it')\n"
+        "    given[-1].flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL) if len(made) > 4 else given[-1].seek(0)\n"
+        "    put(*given)\n"
+        "dataset._put = dying\n"
+        "export.export_hats(StarCatalog.open(sys.argv[1]), sys.argv[2], threshold=200)\n"
+    )
+    out = tmp_path / "stars"
+    killed = subprocess.run([sys.executable, "-c", script, str(catalog.path), str(out)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(out.glob("dataset/Norder=*/Dir=*/*"))) == 4
+    export_hats(catalog, out, threshold=200)
+    ours = {p.relative_to(out): p.read_bytes() for p in out.glob("dataset/Norder=*/Dir=*/*")}
+    assert ours == {p.relative_to(exported): p.read_bytes() for p in exported.glob("dataset/Norder=*/Dir=*/*")}
+    assert not (out / dataset.WORK).exists()
+
+
+def test_two_do_not_write_one_catalogue(catalog: StarCatalog, tmp_path: Path) -> None:
+    out, tried = tmp_path / "stars", []
+
+    def another() -> bool:
+        if not tried:
+            tried.append(1)
+            with pytest.raises(CatalogError, match="Another process is writing stars"):
+                export_hats(catalog, out, threshold=200)
+        return False
+
+    assert export_hats(catalog, out, threshold=200, cancel=another).stars == len(catalog) - 6
+
+
+def test_again_deletes_nothing_of_others(catalog: StarCatalog, exported: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "gaia"
+    theirs.mkdir()
+    for name in ("hats.properties", "properties"):
+        text = (exported / name).read_text().replace("hats_builder=specviz", "hats_builder=hats-import")
+        (theirs / name).write_text(text)
+    (theirs / "dataset").mkdir()
+    with pytest.raises(CatalogError, match="not of specviz"):
+        export_hats(catalog, theirs, threshold=300, again=True)
+    (theirs / "hats.properties").unlink()
+    (theirs / "properties").unlink()
+    with pytest.raises(CatalogError, match="something else"):
+        export_hats(catalog, theirs, again=True)
+    assert (theirs / "dataset").is_dir()

@@ -6,6 +6,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from specviz.catalog.scale.build import build, in_this_process
 from specviz.catalog.store.header import FILE, Header
 from specviz.catalog.store.parts import write_whole
 from specviz.catalog.store.star_catalog import StarCatalog
-from specviz.errors import CatalogError
+from specviz.errors import CatalogError, SpecvizError
+from specviz.models.held import held
 
 #: LAMOST gives positions of J2000, Gaia DR3 of J2016.0.
 EPOCHS = (2000.0, 2016.0)
@@ -36,9 +38,8 @@ PAIRS = ("mutual", "each")
 class _Side:
     """One of the two catalogues: where it is as HATS, which columns are which, what it is called."""
 
-    path: Path
+    path: str
     columns: Columns
-    fingerprint: str
     name: str
 
 
@@ -99,11 +100,33 @@ def crossmatch(
     folder, stop, tell = Path(path), cancel_check(cancel), progress or (lambda step, done, total: None)
     plan = {
         "left": _fingerprint(left), "right": _fingerprint(right), "radius_arcsec": radius_arcsec,
-        "epochs": list(epochs), "pairs": pairs,
+        "epochs": [float(year) for year in epochs], "pairs": pairs,
     }  # fmt: skip
     if (folder / FILE).is_file():
         return _made_already(folder, plan)
     work = _begin(folder.with_name(f"{folder.name}.work"), plan, again)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(work / "lock", f"matching {folder.name}"))
+        except SpecvizError as error:
+            raise CatalogError(error.what, remedy="Wait until it is done and do the same again") from error
+        made = _made(library, left, right, folder, work, plan, tell, stop, cancel)
+    shutil.rmtree(work)
+    return made
+
+
+def _made(
+    library: Any,
+    left: StarCatalog | str | Path,
+    right: StarCatalog | str | Path,
+    folder: Path,
+    work: Path,
+    plan: dict[str, Any],
+    tell: Callable[[str, int, int], None],
+    stop: Callable[[], None],
+    cancel: Any,
+) -> StarCatalog:
+    """Both as HATS, the margin, LSDB's pairs, one partner each, the catalogue."""
 
     def told(step: str) -> Callable[[int, int], None]:
         return lambda done, total: tell(step, done, total)
@@ -112,8 +135,8 @@ def crossmatch(
     other = _side(right, work / "right", told("right"), cancel)
     if one.columns.header.weights_sha256 != other.columns.header.weights_sha256:
         other.columns.header.check_weights(one.columns.header.weights_sha256, f"The right catalogue ({other.name})")
-    rule = _rule(one, other, radius_arcsec, epochs)
-    reach = radius_arcsec + _largest_motion(other, rule, stop)
+    rule = _rule(one, other, plan["radius_arcsec"], tuple(plan["epochs"]))
+    reach = rule.radius_arcsec + _largest_motion(other, rule, stop)
     margin = _margin(other, work / "margin", reach, told("margin"), cancel)
     stop()
     tell("match", 0, 1)
@@ -126,17 +149,17 @@ def crossmatch(
     units = {n + SUFFIX if n in ours else n: unit for n, unit in other.columns.units.items()}
     units |= one.columns.units
     found = HatsEmbeddings(str(work / "pairs"), header.weights_sha256, tuple(named.items()))
-    winners = work / "winners.npz"
+    winners, mutual = work / "winners.npz", plan["pairs"] == "mutual"
     count, lost = resolve(found, winners)
-    source = MatchedPairs(found, ours, str(winners) if pairs == "mutual" else "", tuple(units.items()))
+    source = MatchedPairs(found, ours, str(winners) if mutual else "", tuple(units.items()))
     notes = {
         "crossmatch": json.dumps(plan),
         "left": one.name,
         "right": other.name,
-        "pairs": f"{count} found, {lost if pairs == 'mutual' else 0} left out since another was nearer",
+        "pairs": f"{count} found, {lost if mutual else 0} left out since another was nearer",
         "motion": "right catalogue moved by its proper motion" if rule.motion else "positions compared as they are",
     }
-    made = build(
+    return build(
         source,
         folder,
         StoredModel.of(header),
@@ -146,8 +169,6 @@ def crossmatch(
         cancel=cancel,
         **notes,
     )
-    shutil.rmtree(work)
-    return made
 
 
 def _fingerprint(given: StarCatalog | str | Path) -> str:
@@ -165,7 +186,8 @@ def _fingerprint(given: StarCatalog | str | Path) -> str:
 def _star_catalog(given: StarCatalog | str | Path) -> StarCatalog | None:
     if isinstance(given, StarCatalog):
         return given
-    return StarCatalog.open(given) if (Path(str(given)) / FILE).is_file() else None
+    folder = Path(given).expanduser()
+    return StarCatalog.open(folder) if (folder / FILE).is_file() else None
 
 
 def _made_already(folder: Path, plan: dict[str, Any]) -> StarCatalog:
@@ -202,7 +224,7 @@ def _side(given: StarCatalog | str | Path, work: Path, tell: Callable[[int, int]
     source = open_hats_embeddings(where)
     if source is None or source.columns is None:
         raise CatalogError(f"{name} holds no embeddings", expected="a catalogue with embeddings")
-    return _Side(Path(source.path), source.columns, source.fingerprint, name)
+    return _Side(source.path, source.columns, name)
 
 
 def _rule(left: _Side, right: _Side, radius: float, epochs: tuple[float, float]) -> Rule:
@@ -216,7 +238,7 @@ def _largest_motion(side: _Side, rule: Rule, stop: Callable[[], None]) -> float:
     """How far the fastest star of a catalogue moves between the epochs, in arcsec."""
     if rule.motion is None:
         return 0.0
-    catalog, largest = open_dataset(str(side.path)), 0.0
+    catalog, largest = open_dataset(side.path), 0.0
     for pixel in catalog.get_healpix_pixels():
         stop()
         table = read_pixel(catalog, pixel, rule.motion)
@@ -238,6 +260,7 @@ def _match(library: Any, left: _Side, right: _Side, rule: Rule, margin: Path | N
     """Have LSDB write the pairs; partitions that an earlier run wrote are kept."""
     if dataset.read_properties(out) is not None:
         return
+    _mend(out)
     ours = library.open_catalog(left.path, columns="all")
     theirs = library.open_catalog(right.path, columns="all", **({"margin_cache": margin} if margin else {}))
     with warnings.catch_warnings():
@@ -262,6 +285,14 @@ def _match(library: Any, left: _Side, right: _Side, rule: Rule, margin: Path | N
                 f"No star of {left.name} is within {rule.radius_arcsec:g} arcsec of one of {right.name}",
                 remedy="Check that both give positions in degrees, or match within a larger radius",
             ) from error
+
+
+def _mend(out: Path) -> None:
+    """Undo half steps of a killed run, which LSDB would not go on from: counts of partitions that are not done."""
+    done = {file.name.removesuffix("_done") for file in out.glob("done/*_done")}
+    for file in out.glob("hists/*"):
+        if file.name.removesuffix("_histogram.npz") not in done:
+            file.unlink()
 
 
 def _both(left: Columns, right: Columns) -> Header:

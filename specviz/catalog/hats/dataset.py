@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from specviz.catalog.hats.layout import HEALPIX, ORDER, hats
 from specviz.catalog.store.columns import pyarrow
 from specviz.catalog.store.parts import write_whole
-from specviz.errors import CatalogError
+from specviz.errors import CatalogError, SpecvizError
+from specviz.models.held import held
 
 #: Where an unfinished catalogue keeps what it is made from.
 WORK = ".unfinished"
@@ -23,6 +25,23 @@ _OWN = (
     "dataset", _PROPERTIES, "properties", "partition_info.csv", "point_map.fits", "skymap.fits", WORK,
     "per_partition_statistics.parquet", "data_thumbnail.parquet",
 )  # fmt: skip
+
+
+@contextmanager
+def working(folder: Path) -> Iterator[None]:
+    """Hold an unfinished catalogue while the block runs: two processes do not write one.
+
+    Raises
+    ------
+    CatalogError
+        If another process does, or the folder cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder / WORK / "lock", f"writing {folder.name}"))
+        except SpecvizError as error:
+            raise CatalogError(error.what, remedy="Wait until it is done and do the same again") from error
+        yield
 
 
 def pixel_file(folder: Path, pixel: Any) -> Path:
@@ -132,7 +151,13 @@ def read_properties(folder: Path) -> dict[str, str] | None:
 
 
 def clear(folder: Path) -> None:
-    """Delete a HATS catalogue, finished or not, and nothing else that may be in the folder."""
+    """Delete a HATS catalogue that this package wrote, finished or not, and nothing else that is in the folder.
+
+    A catalogue that others wrote is left alone: it may be the only copy of a survey.
+    """
+    told = read_properties(folder) or {}
+    if not told.get("hats_builder", "").startswith("specviz") and not (folder / WORK).is_dir():
+        return
     for name in _OWN:
         found = folder / name
         if found.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,22 @@ def export_hats(
     done = _begin(folder, plan, again)
     if done is not None:
         return done
+    with dataset.working(folder):
+        return _write(catalog, folder, name or folder.name, threshold, dtype, chosen, plan, tell, stop)
+
+
+def _write(
+    catalog: StarCatalog,
+    folder: Path,
+    name: str,
+    threshold: int,
+    dtype: str,
+    chosen: Sequence[str],
+    plan: Mapping[str, str],
+    tell: Callable[[int, int], None],
+    stop: Callable[[], None],
+) -> Exported:
+    """Sort the parts, then gather the pixels from them."""
     runs, records = SortedRuns(folder / dataset.WORK / "runs"), catalog.header.parts
     schema = catalog.schema.remove_metadata()
     for i, record in enumerate(records):
@@ -121,7 +137,7 @@ def export_hats(
     units = {n: catalog.unit(n) for n in catalog.column_names}
     told = properties(catalog.header, units) | {OURS + key: value for key, value in plan.items()}
     told[f"{OURS}without_position"] = str(left_out)
-    dataset.finish(folder, pixels, "object", name or folder.name, told, sky)
+    dataset.finish(folder, pixels, "object", name, told, sky)
     return Exported(folder, int(counts.sum()), len(pixels), left_out)
 
 
@@ -153,8 +169,10 @@ def _begin(folder: Path, plan: dict[str, str], again: bool) -> Exported | None:
         if all(told.get(OURS + key, "") == value for key, value in plan.items()):
             partitions = len(list(folder.glob("dataset/Norder=*/Dir=*/Npix=*")))
             return Exported(folder, int(told["hats_nrows"]), partitions, int(told.get(f"{OURS}without_position", "0")))
+        ours = told.get("hats_builder", "").startswith("specviz")
         raise CatalogError(
-            f"There is another HATS catalogue at {folder}", remedy="Name another folder, or replace it (--again)"
+            f"There is another HATS catalogue at {folder}",
+            remedy="Name another folder" + (", or replace it (--again)" if ours else ": it is not of specviz"),
         )
     if file.is_file():
         try:

@@ -68,38 +68,39 @@ def write_margin(
         dataset.clear(folder)
     if dataset.read_properties(folder) is not None and not (folder / dataset.WORK).exists():
         return folder
-    catalog = open_dataset(str(catalog_path))
-    info = catalog.catalog_info
-    pixels = sort_pixels(catalog.get_healpix_pixels())
-    targets = sort_pixels([*pixels, *catalog.generate_negative_tree_pixels()])
-    order = _margin_order(arcsec, max(pixel.order for pixel in targets))
-    border, target = _borders(targets, order)
-    runs = SortedRuns(folder / dataset.WORK / "runs", _TARGET)
-    names = []
-    for i, pixel in enumerate(pixels):
-        stop()
-        name = f"{pixel.order}-{pixel.pixel}"
-        names.append(name)
-        if not runs.has(name):
-            table = read_pixel(catalog, pixel, catalog.schema.names).select(catalog.schema.names)
-            runs.put(name, _copies(table, border, target, order, info.ra_column, info.dec_column))
-        tell(i + 1, 2 * len(pixels))
-    written = []
-    for k, slices in runs.gather(names, [(i, i + 1) for i in range(len(targets))]):
-        stop()
-        if slices:
-            pixel = targets[k]
-            written.append(pixel)
-            if not dataset.pixel_file(folder, pixel).is_file():
-                dataset.write_pixel(folder, pixel, _whole([table for _, table in slices], catalog.schema))
-        tell(len(targets) + k + 1, 2 * len(targets))
-    if not written:
-        dataset.clear(folder)
-        return None
-    told = {"primary_catalog": info.catalog_name, "margin_threshold": float(arcsec), "ra_column": info.ra_column,
-            "dec_column": info.dec_column}  # fmt: skip
-    dataset.finish(folder, written, "margin", f"{info.catalog_name}_{arcsec:g}arcs", told)
-    return folder
+    with dataset.working(folder):
+        catalog = open_dataset(str(catalog_path))
+        info = catalog.catalog_info
+        pixels = sort_pixels(catalog.get_healpix_pixels())
+        targets = sort_pixels([*pixels, *catalog.generate_negative_tree_pixels()])
+        order = _margin_order(arcsec, max(pixel.order for pixel in targets))
+        border, target = _borders(targets, order)
+        runs = SortedRuns(folder / dataset.WORK / "runs", _TARGET)
+        names = []
+        for i, pixel in enumerate(pixels):
+            stop()
+            name = f"{pixel.order}-{pixel.pixel}"
+            names.append(name)
+            if not runs.has(name):
+                table = read_pixel(catalog, pixel, catalog.schema.names).select(catalog.schema.names)
+                runs.put(name, _copies(table, border, target, order, info.ra_column, info.dec_column))
+            tell(i + 1, 2 * len(pixels))
+        written = []
+        for k, slices in runs.gather(names, [(i, i + 1) for i in range(len(targets))]):
+            stop()
+            if slices:
+                pixel = targets[k]
+                written.append(pixel)
+                if not dataset.pixel_file(folder, pixel).is_file():
+                    dataset.write_pixel(folder, pixel, _whole([table for _, table in slices], catalog.schema))
+            tell(len(targets) + k + 1, 2 * len(targets))
+        if not written:
+            dataset.clear(folder)
+            return None
+        told = {"primary_catalog": info.catalog_name, "margin_threshold": float(arcsec), "ra_column": info.ra_column,
+                "dec_column": info.dec_column}  # fmt: skip
+        dataset.finish(folder, written, "margin", f"{info.catalog_name}_{arcsec:g}arcs", told)
+        return folder
 
 
 def _margin_order(arcsec: float, finest: int) -> int:
