@@ -181,6 +181,25 @@ def test_what_cannot_be_built(tmp_path: Path) -> None:
         build(Wide(), tmp_path / "wide", CPU)
 
 
+def test_a_full_disk_is_told_and_what_is_made_stays(
+    tmp_path: Path, undisturbed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = np.save
+
+    def save(stream: Any, array: Any) -> None:
+        if "p2." in str(stream.name):
+            stream.write(b"half")
+            raise OSError("8192 requested and 4 written")
+        real(stream, array)
+
+    monkeypatch.setattr(np, "save", save)
+    with pytest.raises(CatalogError, match=r"4 written.*GB left.*what is made stays"):
+        build(Vectors(), tmp_path / "c", CPU)
+    assert not list((tmp_path / "c" / "parts").glob("*.tmp"))
+    monkeypatch.setattr(np, "save", real)
+    assert build(Vectors(), tmp_path / "c", CPU).header.content_sha256 == undisturbed
+
+
 def test_partitions_without_stars(tmp_path: Path) -> None:
     catalog = build(Vectors(empty=("p1",)), tmp_path / "c", CPU)
     assert len(catalog) == 20 and [part.name for part in catalog.header.parts] == ["p0", "p2"]

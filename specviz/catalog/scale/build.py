@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -135,12 +136,19 @@ def build(
             tell(Progress(len(records), len(keys), stars, (stars - before) / spent, left))
 
         say()
-        with closing(_generator(runner(source, [k for k in keys if k not in records], spec, parts))) as coming:
-            for key, record in coming:
-                records[key] = record
-                say()
-                if len(records) < len(keys):
-                    stop()
+        try:
+            with closing(_generator(runner(source, [k for k in keys if k not in records], spec, parts))) as coming:
+                for key, record in coming:
+                    records[key] = record
+                    say()
+                    if len(records) < len(keys):
+                        stop()
+        except OSError as error:
+            free = shutil.disk_usage(folder).free / 1e9
+            raise CatalogError(
+                f"A part could not be made ({error}); the disk of {folder} has {free:.2g} GB left",
+                remedy="See to it, and run the same again: what is made stays",
+            ) from error
         absent = [key for key in keys if key not in records]
         if absent:
             raise CatalogError(
