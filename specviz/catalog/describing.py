@@ -83,7 +83,7 @@ def _index(catalog: StarCatalog, survey: str) -> dict[str, Any] | None:
         record.check(catalog)
     except CatalogError as error:
         return {"state": str(error)}
-    later = len(catalog.vectors(survey)) - record.vectors
+    later = sum(part.vectors.get(survey, 0) for part in catalog.header.parts) - record.vectors
     state = "up to date" if not later else f"covers all but the last {later} vectors"
     return {"kind": record.kind, "state": state, "vectors": record.vectors}
 

@@ -82,12 +82,15 @@ def test_check_finds_a_flipped_bit(made: StarCatalog, capsys: pytest.CaptureFixt
         data = bytearray(file.read_bytes())
         data[-1] ^= 1
         file.write_bytes(data)
-    said: list[tuple[int, int]] = []
-    wrong = check(StarCatalog.open(made.path), progress=lambda done, total: said.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    wrong = check(StarCatalog.open(made.path), progress=lambda done, total: steps.append((done, total)))
     assert [w.split(" holds")[0] for w in wrong] == ["part-00000.lamost_lrs.npy", "part-00001.gaia_xp.npy"]
-    assert said == [(1, 2), (2, 2)]
+    assert steps == [(1, 2), (2, 2)]
     assert main(["catalog", "info", str(made.path), "--check"]) == 1
-    assert "part-00001.gaia_xp.npy holds other vectors than were written" in capsys.readouterr().out
+    said = capsys.readouterr().err
+    assert "part-00001.gaia_xp.npy holds other vectors than were written" in said and "2 files of stars.specviz" in said
+    assert main(["catalog", "info", str(made.path), "--check", "--json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["damage"]) == 2
 
 
 def test_check_finds_other_columns_and_absent_files(made: StarCatalog) -> None:
@@ -102,6 +105,8 @@ def test_check_finds_other_columns_and_absent_files(made: StarCatalog) -> None:
     wrong = check(StarCatalog.open(made.path))
     assert wrong[0] == "part-00000.parquet holds other values than were written."
     assert len(wrong) == 2 and "part-00001.gaia_xp.npy of this catalogue is absent" in wrong[1]
+    file.write_bytes(file.read_bytes()[:100])
+    assert len(check(StarCatalog.open(made.path))) == 2  # a table that cannot be opened hides nothing of the others
 
 
 def test_a_catalogue_of_mixed_types_is_whole(made: StarCatalog) -> None:
@@ -113,7 +118,7 @@ def test_a_catalogue_of_mixed_types_is_whole(made: StarCatalog) -> None:
 def test_what_killed_writers_left_is_told_and_deleted(made: StarCatalog, capsys: pytest.CaptureFixture[str]) -> None:
     (made.path / "parts" / "part-00002.gaia_xp.npy").write_bytes(b"x" * 2000)
     assert main(["catalog", "info", str(made.path)]) == 0
-    assert "1 files of killed writers, 2.0 kB" in capsys.readouterr().out
+    assert "1 of killed writers' files, 2.0 kB" in capsys.readouterr().out
     assert main(["catalog", "info", str(made.path), "--clean"]) == 0
     told = capsys.readouterr()
     assert "deleted part-00002.gaia_xp.npy" in told.err and "killed writers" not in told.out

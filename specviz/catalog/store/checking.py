@@ -46,12 +46,15 @@ def check(
 
 def _columns(catalog: StarCatalog, part: PartRecord) -> list[str]:
     pa = pyarrow()
-    catalog.read_part(part, ["object_id"])  # absent, damaged, of another length
     file = files.table_file(catalog.path / PARTS, part.stem)
+    if not file.is_file():
+        raise CatalogError(f"{file.name} of this catalogue is absent")
     try:
         table = pa.parquet.read_table(file, partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise CatalogError(f"{file.name} of this catalogue is damaged") from error
+    if table.num_rows != part.rows:
+        raise CatalogError(f"{file.name} has {table.num_rows} rows, the header says {part.rows}")
     same = columns_sha256({n: from_arrow(table.column(n)) for n in table.column_names}) == part.digests.get("columns")
     return [] if same else [f"{file.name} holds other values than were written."]
 

@@ -124,7 +124,8 @@ def _header(catalogs: Sequence[StarCatalog]) -> Header:
         refuse_drift(first.schema, other.schema)
     told = first.header
     releases = dict.fromkeys(c.header.release for c in catalogs if c.header.release)
-    notes = {"merged": ", ".join(c.path.name for c in catalogs), **told.notes}
+    same = {n: t for n, t in told.notes.items() if all(c.header.notes.get(n) == t for c in catalogs) and n != "merged"}
+    notes = {"merged": ", ".join(c.path.name for c in catalogs), **same}
     return Header(told.model, told.version, told.weights_sha256, "; ".join(releases), dims, (), notes)
 
 

@@ -36,14 +36,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.clean:
         for file in catalog.remove_orphans():
             complain(f"deleted {file.name}")
-    facts, wrong = describe(catalog, count=not arguments.quick), None
+    wrong = None
     if arguments.check:
         console = Progress(len(catalog.header.parts))
         wrong = check(catalog, progress=lambda done, total: console.show(done, "parts"))
         console.close()
-        facts["damage"] = list(wrong)
+    if wrong:  # what is damaged cannot be described
+        for what in wrong:
+            complain(what)
+        complain(
+            f"{len(wrong)} file{'s' * (len(wrong) != 1)} of {catalog.path.name} damaged: copy it again, or build it"
+        )
+        if arguments.json:
+            print(json.dumps({"path": str(catalog.path), "stars": len(catalog), "damage": list(wrong)}, indent=1))
+        return TROUBLE
+    facts = describe(catalog, count=not arguments.quick) | ({} if wrong is None else {"damage": []})
     print(json.dumps(facts, indent=1) if arguments.json else as_text(facts))
-    return TROUBLE if wrong else OK
+    return OK
 
 
 def as_text(facts: dict[str, Any]) -> str:
@@ -68,12 +77,12 @@ def as_text(facts: dict[str, Any]) -> str:
     )
     if facts["orphans"]["files"]:
         lines.append(
-            f"  left over  {facts['orphans']['files']} files of killed writers, {_size(facts['orphans']['bytes'])}"
+            f"  left over  {facts['orphans']['files']} of killed writers' files, {_size(facts['orphans']['bytes'])}"
             " (--clean deletes them)"
         )
     lines.append(f"  content    {facts['content_sha256']}")
     if "damage" in facts:
-        lines += [f"  damaged    {what}" for what in facts["damage"]] or ["  checked    all of it is as it was written"]
+        lines.append("  checked    all of it is as it was written")
     lines.append("  columns")
     width = max((len(column["name"]) for column in facts["columns"]), default=0)
     for column in facts["columns"]:
