@@ -25,8 +25,8 @@ EXEMPLARS = 5
 _CORE = 10
 #: Smallest island (share of the sample, at least so many stars), and how far it lies from others (of the map's size).
 ISLAND_SHARE, ISLAND_LEAST, ISLAND_APART = 0.001, 15, 0.07
-#: Islands of a larger share than the first are divided into regions that hold at least the second.
-DIVIDED, REGION_SHARE = 0.05, 0.015
+#: Islands of a larger share than the first are divided into regions that hold at least the second, and so many stars.
+DIVIDED, REGION_SHARE, REGION_LEAST = 0.05, 0.015, 100
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def find(places: NDArray[np.floating], vectors: Vectors) -> Labels:
     xy = np.asarray(places, np.float64)
     size = float(np.sqrt(xy.var(axis=0).sum()))
     island = max(ISLAND_LEAST, round(ISLAND_SHARE * len(xy)))
-    region = max(ISLAND_LEAST, round(REGION_SHARE * len(xy)))
+    region = max(REGION_LEAST, round(REGION_SHARE * len(xy)))
     islands = _hdbscan(xy, island, "eom", cluster_selection_epsilon=ISLAND_APART * size)
     if islands.max() < 0:  # one cloud
         islands = np.zeros(len(xy), np.int32)
