@@ -22,6 +22,8 @@ from specviz.catalog.store.writing import writing
 from specviz.errors import CatalogError, did_you_mean
 
 PARTS, INDEX, MAPS = "parts", "index", "maps"
+#: Stars whose words are kept in memory once they are read: 25 bytes a name.
+_KEPT = 20_000_000
 _AGAIN = "Build the catalogue again, or copy it again from where it is whole"
 
 
@@ -40,7 +42,7 @@ class StarCatalog:
     def __init__(self, path: Path, header: Header) -> None:
         self.path, self.header = path, header
         self._columns: dict[str, NDArray[Any]] = {}
-        self._texts: dict[str, list[Any]] = {}
+        self._texts: dict[tuple[str, int], Any] = {}
         self._vectors: dict[str, StoredVectors] = {}
         self._indices: dict[str, Any] = {}
 
@@ -147,7 +149,7 @@ class StarCatalog:
         part = np.searchsorted(self._starts, at, side="right") - 1
         for i in np.unique(part):
             there = np.flatnonzero(part == i)
-            out[there] = self._words(name)[i].take(pyarrow().array(at[there] - self._starts[i])).to_pylist()
+            out[there] = self._words(name, int(i)).take(pyarrow().array(at[there] - self._starts[i])).to_pylist()
         return out.astype(str)
 
     def rows_named(self, names: Iterable[str]) -> NDArray[np.intp]:
@@ -155,10 +157,10 @@ class StarCatalog:
         import pyarrow.compute as pc
 
         wanted = pyarrow().array(list(names), "string")
-        found = [
-            start + np.flatnonzero(pc.is_in(words, value_set=wanted.cast(words.type)).to_numpy(zero_copy_only=False))
-            for start, words in zip(self._starts, self._words("object_id"), strict=True)
-        ]
+        wanted, found = wanted.cast(pyarrow().large_string()), []
+        for part, start in enumerate(self._starts):
+            same = pc.is_in(self._words("object_id", part), value_set=wanted)
+            found.append(start + np.flatnonzero(same.to_numpy(zero_copy_only=False)))
         return np.concatenate([np.empty(0, np.intp), *found]).astype(np.intp)
 
     def star_rows(self, star: Any) -> NDArray[np.intp]:
@@ -229,13 +231,16 @@ class StarCatalog:
                 remedy=did_you_mean(name, self.column_names),
             )
 
-    def _words(self, name: str) -> list[Any]:
-        """A column of words, an Arrow array a part."""
-        if name not in self._texts:
-            self._check_column(name)
-            read = (self.read_part(part, [name]).column(name) for part in self.header.parts)
-            self._texts[name] = [c.cast(pyarrow().large_string()).combine_chunks() for c in read]
-        return self._texts[name]
+    def _words(self, name: str, part: int) -> Any:
+        """A column of words in a part as an Arrow array, kept unless there are too many stars."""
+        if (name, part) in self._texts:
+            return self._texts[name, part]
+        self._check_column(name)
+        read = self.read_part(self.header.parts[part], [name]).column(name)
+        words = read.cast(pyarrow().large_string()).combine_chunks()
+        if len(self) <= _KEPT:
+            self._texts[name, part] = words
+        return words
 
     @cached_property
     def _starts(self) -> NDArray[np.intp]:
@@ -321,7 +326,9 @@ class StarCatalog:
             record = files.write_part(
                 self.path / PARTS, name, header, plain, vectors, {**units_of(columns), **(units or {})}
             )
+            known = merged_schema([self.schema, pyarrow().parquet.read_schema(self._table_file(record))])
             self._put(header.with_parts(record))
+            self.__dict__["schema"] = known  # what stood there need not be read again: there may be thousands of parts
         return record
 
     def adopt(self, header: Header, records: Iterable[PartRecord]) -> None:
