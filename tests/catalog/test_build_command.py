@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,26 @@ def test_a_simulated_sky_and_labels_beside_it(tmp_path: Path, monkeypatch: pytes
     assert catalog.column("planet")[[0, 33]].tolist() == [3, 1] and catalog.unit("teff") == "K"
     assert len(catalog.vectors("gaia_xp")) == 70 and not (tmp_path / "c" / "index").exists()
     assert main([*command, "--labels", str(tmp_path / "labels.csv")]) == 0
+
+
+def test_workers_are_asked_for(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That workers make the same catalogue is tested beside :mod:`specviz.catalog.scale.dask_runner`."""
+    from specviz.catalog.scale import dask_runner
+
+    asked: list[Any] = []
+
+    @contextmanager
+    def on_cluster(address: str | None, workers: int | None, **more: Any) -> Iterator[Any]:
+        asked.append((address, workers))
+        yield building.in_this_process
+
+    monkeypatch.setattr(dask_runner, "on_cluster", on_cluster)
+    command = ["catalog", "build", str(store), "--device", "cpu", "-o"]
+    assert main([*command, str(tmp_path / "a"), "--workers", "3"]) == 1
+    assert main([*command, str(tmp_path / "b"), "--scheduler", "tcp://10.0.0.1:8786"]) == 1
+    assert asked == [(None, 3), ("tcp://10.0.0.1:8786", None)]
+    hashes = {StarCatalog.open(tmp_path / name).header.content_sha256 for name in "ab"}
+    assert len(hashes) == 1
 
 
 def test_sources_by_name(store: Path, tmp_path: Path) -> None:
