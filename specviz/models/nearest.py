@@ -113,7 +113,7 @@ class DeviceNearest:
         while True:
             try:
                 return self._search(queries, keep, among)
-            except torch.OutOfMemoryError as error:
+            except torch.cuda.OutOfMemoryError as error:
                 self._smaller(error)
 
     def _smaller(self, error: Exception) -> None:
