@@ -1,4 +1,4 @@
-"""``kill -9`` at random moments, several times: the catalogue that comes out is the one of an undisturbed run."""
+"""``kill -9`` at random moments, twice: the catalogue that comes out is the one of an undisturbed run."""
 
 from __future__ import annotations
 
