@@ -83,6 +83,18 @@ def test_a_simulated_sky_and_labels_beside_it(tmp_path: Path, monkeypatch: pytes
     assert main([*command, "--labels", str(tmp_path / "labels.csv")]) == 0
 
 
+def test_embeddings_that_there_are(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From spectra, or from what ``specviz embed`` made of them: the same vectors."""
+    spectra, ready = tmp_path / "spectra", tmp_path / "ready"
+    assert main(["catalog", "build", str(store), "-o", str(spectra), "--device", "cpu"]) == 1
+    assert main(["embed", str(store), "-o", f"{ready}.npz", "--device", "cpu", "--precision", "float32"]) == 1
+    assert main(["catalog", "build", f"{ready}.npz", "-o", str(ready), "--device", "cpu"]) == 1
+    a, b = (StarCatalog.open(path).vectors("gaia_xp") for path in (spectra, ready))
+    rows = np.arange(69)
+    assert np.array_equal(a.rows_of(rows), b.rows_of(rows))
+    assert np.allclose(a.take(rows).astype("f4"), b.take(rows).astype("f4"), atol=1e-3)
+
+
 def test_workers_are_asked_for(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That workers make the same catalogue is tested beside :mod:`specviz.catalog.scale.dask_runner`."""
     from specviz.catalog.scale import dask_runner
