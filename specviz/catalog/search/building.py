@@ -20,6 +20,7 @@ from specviz.catalog.search.calibrating import calibrate
 from specviz.catalog.search.faiss_index import turned_by
 from specviz.catalog.search.faiss_library import faiss
 from specviz.catalog.search.index_record import CODES, KINDS, LISTS, TRAINED, IndexRecord, content_of
+from specviz.catalog.search.passing import Passing
 from specviz.catalog.search.training import Plan, plan_for, train
 from specviz.catalog.store.parts import write_whole
 from specviz.catalog.store.star_catalog import INDEX, StarCatalog
@@ -86,12 +87,24 @@ def build_index(
     vectors, folder = catalog.vectors(survey), catalog.path / INDEX
     content = content_of(catalog.header, survey, len(catalog.header.parts))
     plan = plan_for(len(vectors), vectors.shape[1], kind, content, SEED)
-    folder.mkdir(exist_ok=True)
-    with held(folder / f"{survey}.lock", f"building the index of {survey}"):
-        before = _record(folder, survey)
-        if before is not None and not again and _same(before, plan, kind, catalog):
-            return before
-        return _build(module, catalog, plan, survey, before, target, progress or (lambda _f, _t: None), stop)
+    try:
+        folder.mkdir(exist_ok=True)
+        with held(folder / f"{survey}.lock", f"building the index of {survey}"):
+            before = _record(folder, survey)
+            if before is not None and not again and _same(before, plan, kind, catalog):
+                return before
+            return _build(module, catalog, plan, survey, target, progress or (lambda _f, _t: None), stop)
+    except OSError as error:
+        raise CatalogError(
+            f"The index of {survey} cannot be written ({error.strerror or error})",
+            remedy=f"Make room (it takes {_size(plan):,} MB) or choose a folder where you may write; the same goes on",
+        ) from error
+
+
+def _size(plan: Plan) -> int:
+    """Megabytes of an index, about."""
+    code = plan.code if plan.kind == "ivf-pq" else 2 * plan.dim
+    return (plan.vectors * (code + 12) + 4 * plan.nlist * plan.dim) // 10**6 + 1
 
 
 def _record(folder: Path, survey: str) -> IndexRecord | None:
@@ -115,7 +128,6 @@ def _build(
     catalog: StarCatalog,
     plan: Plan,
     survey: str,
-    before: IndexRecord | None,
     target: float,
     tell: Tell,
     stop: Callable[[], None],
@@ -173,7 +185,7 @@ def _free_name(folder: Path, survey: str) -> str:
 def _chunks(vectors: StoredVectors) -> Iterator[tuple[int, NDArray[np.float16]]]:
     """The vectors in pieces of a bounded size, whatever the size of the parts: (first number, array (b, D))."""
     size = max(_CHUNK // (4 * vectors.shape[1]), 1024)
-    yield from vectors.blocks(size)
+    yield from Passing(vectors).blocks(size)
 
 
 def _lists(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from specviz.catalog.search.exact import ExactSearch
 from specviz.catalog.search.faiss_index import FaissSearch
 from specviz.catalog.search.index_record import IndexRecord
+from specviz.catalog.search.passing import Passing
 from specviz.catalog.search.ranking import ranked
 from specviz.catalog.search.training import HELD_OUT
 from specviz.catalog.store.star_catalog import StarCatalog
@@ -47,7 +48,7 @@ def calibrate(
     queries, own = _queries(vectors, sample, record.seed)
     counts = [k for k in COUNTS if 20 * k <= len(vectors)] or [min(COUNTS[0], len(vectors) // 2)]
     stop()
-    truth, _ = ExactSearch(vectors).nearest(queries, max(counts) + 1)
+    truth, _ = ExactSearch(Passing(vectors)).nearest(queries, max(counts) + 1)
     truth = np.where(truth == own[:, None], -1, truth)
     tell(0.6)
     stop()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from specviz.catalog.search.faiss_library import faiss, has_faiss
+from specviz.catalog.search.passing import Passing
 from specviz.catalog.search.ranking import Found, ranked
 from specviz.catalog.store.vectors import StoredVectors
+
+if TYPE_CHECKING:
+    from specviz.models.nearest import DeviceNearest
 
 __all__ = ["ExactSearch", "Found", "Searcher"]
 
@@ -70,7 +75,7 @@ class ExactSearch:
 
     Parameters
     ----------
-    vectors : StoredVectors
+    vectors : StoredVectors, or what reads them otherwise
     start : int
         First vector that is searched.
     device : str
@@ -78,13 +83,14 @@ class ExactSearch:
     note : str
     """
 
-    def __init__(self, vectors: StoredVectors, *, start: int = 0, device: str = "cpu", note: str = "") -> None:
-        from specviz.models.nearest import DeviceNearest
-
+    def __init__(
+        self, vectors: StoredVectors | Passing, *, start: int = 0, device: str = "cpu", note: str = ""
+    ) -> None:
         self._vectors, self._start, self.note = vectors, start, note
-        self._device = DeviceNearest(vectors, device, start)
+        self._on, self._lock = device, threading.Lock()
         self._flat: Any = None
-        self._lock = threading.Lock()
+        if device != "cpu":
+            self._device  # noqa: B018 - made now: one for all threads, and what is wrong with it is said
 
     def __len__(self) -> int:
         return max(len(self._vectors) - self._start, 0)
@@ -109,16 +115,23 @@ class ExactSearch:
             best[i : i + 1], values[i : i + 1] = ranked(self._vectors, queries[i : i + 1], own[None], k)
         return best, values
 
+    @cached_property
+    def _device(self) -> DeviceNearest:
+        """torch, imported when it is wanted: faiss alone answers most."""
+        from specviz.models.nearest import DeviceNearest
+
+        return DeviceNearest(self._vectors, self._on, self._start)
+
     @property
     def _tolerance(self) -> float:
-        return max(self._device.tolerance, _TOLERANCE)
+        return _TOLERANCE if self._on == "cpu" else max(self._device.tolerance, _TOLERANCE)
 
     def _candidates(self, queries: NDArray[np.float32], keep: int, among: NDArray[np.intp] | None) -> Found:
         """The first pass: numbers and cosines (q, keep), best first."""
         small = 2 * len(self) * self._vectors.shape[1] <= _HELD
         # Of a large part, all are read and the others passed over: 300,000 of a million take 37 ms, not 560.
         dense = among is None or len(among) * _DENSE > len(self)
-        if self._device.device.type == "cpu" and dense and len(queries) <= _FEW and small and has_faiss():
+        if self._on == "cpu" and dense and len(queries) <= _FEW and small and has_faiss():
             held, wanted = self._held(), None
             if among is not None:
                 asked = np.zeros(len(self), bool)
