@@ -20,6 +20,7 @@ from specviz.catalog.store.header import Header
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import NotFoundError, OfflineError, SpecvizError
 from specviz.session.session import Session
+from specviz.session.sharing import code_cell
 
 pytest.importorskip("pyarrow")
 
@@ -101,6 +102,7 @@ def test_selecting_one_does_not_wait_for_the_archive(catalog: StarCatalog, engin
         session.open("demo 1")
         near = session.wait().neighbours
         assert near.meta["of"] == "stars of mine" and near.meta["how"] == "exact" and not session.has_similar_windows()
+        assert f"catalogue={str(catalog.path)!r}" in code_cell(session.state)
         names = list(near["object_id"])
         session.peek(names.index("of Gaia"))
         assert session.state.peek is not None and session.state.peek_star is None  # nobody was asked

@@ -88,6 +88,11 @@ class Catalogue:
         return tuple(self._indices) or None
 
     @property
+    def path(self) -> Path | None:
+        """The folder of a catalogue of many stars."""
+        return None if self._catalog is None else self._catalog.path
+
+    @property
     def words(self) -> str:
         """What its stars are called."""
         if self._catalog is not None:

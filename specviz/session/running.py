@@ -28,7 +28,9 @@ class Running(Loading):
     def __init__(
         self, engine: Any, index: Callable[[Any, str], Any] | None, sky: Any, allow_paths: bool, expecting: bool
     ) -> None:
-        super().__init__(State(model=str(getattr(engine, "name", ""))), engine, index, sky, allow_paths)
+        folder = str(getattr(index, "path", None) or "")
+        named = State(model=str(getattr(engine, "name", "")), catalogue=folder)
+        super().__init__(named, engine, index, sky, allow_paths)
         self._expecting = expecting
         self._at: int | None = None  # row of the work list that was asked for last
         self._jobs = JobRunner(self._finished)

@@ -325,5 +325,5 @@ class Session(Measuring):
         with self._lock:
             self._listeners.clear()
             self._ready.clear()
-            self._state = State(model=self._state.model, view=self._state.view)
+            self._state = State(model=self._state.model, catalogue=self._state.catalogue, view=self._state.view)
         self._idle.set()

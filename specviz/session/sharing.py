@@ -21,15 +21,20 @@ _TYPES = get_type_hints(ViewOptions)
 
 def code_line(state: State, *, short: bool = False) -> str:
     """The call that shows what is on screen; ``short``: for the eye, with the end of a long path alone."""
-    model = f"model={state.model!r}" if state.model not in ("", DEFAULT_MODEL) else ""
+    more = [f"model={state.model!r}"] if state.model not in ("", DEFAULT_MODEL) else []
+    if state.catalogue:
+        more.append(f"catalogue={_end(state.catalogue, 24) if short else state.catalogue!r}")
     if not state.target:
-        return f"specviz.explore({model})"
+        return f"specviz.explore({', '.join(more)})"
     path: Any = state.star.meta.get("path") if state.star is not None else None
     target = str(path or state.target)
-    room = 44 - len(model)
-    if short and len(target) > room:
-        target = "…" + target[2 - room :]
-    return f"specviz.explore({target!r}{', ' + model if model else ''})"
+    said = _end(target, max(44 - len(", ".join(more)), 16)) if short else repr(target)
+    return f"specviz.explore({', '.join([said, *more])})"
+
+
+def _end(words: str, room: int) -> str:
+    """A text as Python writes it, of a long one the end."""
+    return repr(words if len(words) <= room else "…" + words[2 - room :])
 
 
 def code_cell(state: State) -> str:

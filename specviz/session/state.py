@@ -178,6 +178,8 @@ class State:
         What brought the star on screen; asking for it again asks the services that failed.
     retry : Asked or None
         What was asked for last and did not come.
+    catalogue : str
+        Folder of the catalogue that is searched, "" for the demo sky and what is no folder.
     explains : bool
         Whether the model that made ``report`` can say why. ``explained`` is what was asked of that, None for nothing.
     faced : Faced or None
@@ -218,6 +220,7 @@ class State:
     work: tuple[WorkItem, ...] = ()
     position: int | None = None
     model: str = ""
+    catalogue: str = ""
     explains: bool = False
     explained: Explained | None = None
     faced: Faced | None = None

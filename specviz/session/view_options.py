@@ -277,7 +277,7 @@ def _cluster(value: Any) -> int:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if isinstance(value, (bool, str)) or not number.is_integer() or not 0 <= number < 10**6:
+    if isinstance(value, bool) or not number.is_integer() or not 0 <= number < 10**6:
         raise OptionError(f"cluster={str(value)[:20]}", expected="the number of a cluster, or None")
     return int(number)
 

@@ -15,6 +15,7 @@ from specviz.catalog.maps.clusters import Clusters, ClusterSummary
 from specviz.catalog.planes import Planes
 from specviz.errors import OptionError
 from specviz.session.regions import searched
+from specviz.session.sharing import view_of
 from specviz.session.view_options import ViewOptions
 from specviz.views import density, map_colours, map_controls, map_scene
 from specviz.views.palette import CLUSTERS, GREY
@@ -161,7 +162,8 @@ def test_the_stars_of_a_cluster_and_a_region_are_searched() -> None:
 
 def test_clusters_are_whole_numbers() -> None:
     assert ViewOptions().with_(cluster=3.0).cluster == 3 and ViewOptions().with_(cluster=None).cluster is None
-    for wrong in (-1, 1.5, True, "3", float("nan")):
+    assert view_of("plane:umap;cluster:3").cluster == 3  # as a link to a served page writes it
+    for wrong in (-1, 1.5, True, "x", float("nan")):
         with pytest.raises(OptionError, match="number of a cluster"):
             ViewOptions().with_(cluster=wrong)
 
