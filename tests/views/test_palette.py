@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specviz.views.palette import DARK, LIGHT, PALETTES
+from specviz.views.palette import CLUSTERS, DARK, GREY, LIGHT, PALETTES
 
 _THEME_JS = Path(__file__).resolve().parents[2] / "widgets/theme.js"
 Rgb = NDArray[np.float64]
@@ -121,3 +121,11 @@ def test_roles_stay_apart_for_every_kind_of_colour_sight(palette: Any, least: tu
         seen = {r: lab(np.clip(np.array(matrix) @ linear(rgb(palette[r])), 0, 1)) for r in SIX}
         apart = {(a, b): float(np.linalg.norm(seen[a] - seen[b])) for a, b in itertools.combinations(SIX, 2)}  # CIE76
         assert min(apart.values()) >= distance, (kind, min(apart, key=lambda pair: apart[pair]), min(apart.values()))
+
+
+def test_clusters_stay_apart_in_both_themes_for_every_kind_of_colour_sight() -> None:
+    for colour in CLUSTERS:
+        assert min(contrast(rgb(colour), rgb(theme["panel"])) for theme in (LIGHT, DARK)) >= 3.0
+    for matrix in (np.eye(3), *(np.array(m) for m in MACHADO.values())):
+        seen = [lab(np.clip(matrix @ linear(rgb(c)), 0, 1)) for c in (*CLUSTERS, GREY)]
+        assert min(float(np.linalg.norm(a - b)) for a, b in itertools.combinations(seen, 2)) >= 18.0
