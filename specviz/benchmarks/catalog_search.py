@@ -37,37 +37,40 @@ from specviz.benchmarks.processes import answer, available_memory, run_task
 LEAST_RECALL, MOST_MS = 0.99, 10.0
 KINDS = ("ivf-fp16", "ivf-pq")
 HERE = "specviz.benchmarks.catalog_search"
-_BUILT = "built.json"
+_BUILT, _UNASKED = "built.json", "not measured: not asked for"
 _GB = 1e9
 
 
-def measure(folder: Path, *, rows: int, dim: int, queries: int, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Every result by its name; what is built already is not built again.
+def measure(
+    folder: Path, *, rows: int, dim: int, queries: int, seed: int = 0, kinds: Sequence[str] = KINDS
+) -> dict[str, dict[str, Any]]:
+    """Every result by its name; what is built already is not built again, nor what was interrupted begun again.
 
     Parameters
     ----------
     folder : path
         Working folder.
     rows, dim, queries, seed : int
+    kinds : sequence of str
+        Of the indices.
     """
     wanted = {"rows": rows, "dim": dim, "queries": queries, "seed": seed}
-    kept = _kept(folder, wanted)
-    results: dict[str, dict[str, Any]] = dict(kept)
+    results: dict[str, dict[str, Any]] = dict(_kept(folder, wanted))
     if "lay" not in results:
         _say(f"drawing {rows:,} vectors of {dim} dimensions, and searching them exactly")
         results["lay"] = run_task(HERE, "lay", {"folder": str(folder), **wanted}, threads=_cores())
         if "failed" in results["lay"]:
             return results
-    for kind in KINDS:
+        _keep(folder, wanted, results)
+    for kind in kinds:
         if f"build {kind}" not in results:
             _say(f"building {kind}")
             told = run_task(HERE, "build", {"folder": str(folder), "kind": kind}, threads=_cores())
             results[f"build {kind}"] = told
-    built = {name: told for name, told in results.items() if "failed" not in told}
-    (folder / _BUILT).write_text(json.dumps({"settings": wanted, "results": built}))
-    for kind in ("exact", *KINDS):
+            _keep(folder, wanted, results)
+    for kind in ("exact", *kinds):
         if "failed" in results.get(f"build {kind}", {}):
-            results[kind] = {"failed": "no index"}
+            results[kind] = {"failed": "failed: there is no index"}
             continue
         _say(f"searching {kind}")
         results[kind] = run_task(HERE, "search", {"folder": str(folder), "kind": kind})
@@ -83,6 +86,12 @@ def _in_memory(name: str, folder: Path, needed: float) -> dict[str, Any]:
         return {"failed": f"not measured: needs {needed / _GB:.1f} GB of memory, {free / _GB:.1f} are free"}
     _say(f"searching {name}")
     return run_task(HERE, name, {"folder": str(folder)})
+
+
+def _keep(folder: Path, wanted: Mapping[str, int], results: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write down what is built, for a later run."""
+    built = {name: told for name, told in results.items() if "failed" not in told}
+    (folder / _BUILT).write_text(json.dumps({"settings": wanted, "results": built}))
 
 
 def _kept(folder: Path, wanted: Mapping[str, int]) -> dict[str, dict[str, Any]]:
@@ -102,7 +111,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Builds, searches and filtered searches as lines."""
     lay = results["lay"]
     if "failed" in lay:
-        return f"drawing failed: {lay['failed']}"
+        return f"drawing {lay['failed']}"
     lines = [
         f"catalogue: {lay['disk'] / _GB:.2f} GB in parts, appended in {lay['append']:.0f} s; official npz"
         f" {lay['official'] / _GB:.2f} GB" + _again(lay),
@@ -111,9 +120,9 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
         f"{'building':10}{'seconds':>10}{'cpu s':>8}{'peak GB':>9}{'disk GB':>9}{'cores':>7}",
     ]
     for kind in KINDS:
-        told = results[f"build {kind}"]
+        told = results.get(f"build {kind}", {"failed": _UNASKED})
         if "failed" in told:
-            lines.append(f"{kind:10}  failed: {told['failed']}")
+            lines.append(f"{kind:10}  {told['failed']}")
             continue
         numbers = f"{told['elapsed']:10.1f}{told['cpu']:8.0f}{told['peak'] / _GB:9.2f}{told['disk'] / _GB:9.2f}"
         lines.append(f"{kind:10}{numbers}{told['threads']:7}{_again(told)}")
@@ -123,7 +132,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
         f"{'open s':>8}{'peak GB':>9}{'own GB':>8}{'n':>6}",
     ]
     for name in ("exact", *KINDS, "numpy", "official"):
-        told = results[name]
+        told = results.get(name, {"failed": _UNASKED})
         if "failed" in told:
             lines.append(f"{name:10}  {told['failed']}")
             continue
@@ -136,7 +145,7 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
         "among a range of Teff   " + "".join(f"{f'{name}: recall':>18}{'ms':>8}{'p95':>8}" for name in SHARES),
     ]
     for name in ("exact", *KINDS):
-        found = results[name].get("filtered", {})
+        found = results.get(name, {}).get("filtered", {})
         cells = (f"{t['recall']:18.4f}{1e3 * t['median']:8.1f}{1e3 * t['p95']:8.1f}" for t in found.values())
         lines.append(f"{name:24}" + "".join(cells))
     return "\n".join(lines)
@@ -146,9 +155,9 @@ def verdict(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Whether an index does what was asked for, and how much faster than the others it is."""
     lines = []
     for kind in KINDS:
-        told = results.get(kind, {"failed": "no catalogue"})
+        told = results.get(kind, {"failed": _UNASKED})
         if "failed" in told:
-            lines.append(f"{kind}: failed")
+            lines.append(f"{kind}: {told['failed']}")
             continue
         ms = 1e3 * told["median"]
         met = told["recall"] >= LEAST_RECALL and ms <= MOST_MS
@@ -186,12 +195,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--dim", type=int, default=768, help="default: %(default)s")
     parser.add_argument("--queries", type=int, default=200, help="at most 1,000 (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="of the indices (default: both)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the files in this folder and use them again")
     parser.add_argument("--task", nargs=2, metavar=("NAME", "JSON"), help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.task:
         return answer(TASKS[arguments.task[0]], arguments.task[1])
-    size = {name: getattr(arguments, name) for name in ("rows", "dim", "queries", "seed")}
+    size = {name: getattr(arguments, name) for name in ("rows", "dim", "queries", "seed", "kinds")}
     if arguments.keep is None:
         with tempfile.TemporaryDirectory(prefix="specviz-bench-") as name:
             results = measure(Path(name), **size)

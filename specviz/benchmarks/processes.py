@@ -42,7 +42,7 @@ def run_task(module: str, task: str, arguments: Mapping[str, Any], *, threads: i
     lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
     if done.returncode or not lines:
         told = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-        return {"failed": told[-1], "seconds": seconds}
+        return {"failed": f"failed: {told[-1]}", "seconds": seconds}
     return {"seconds": seconds, **json.loads(lines[-1].removeprefix(_MARK))}
 
 

@@ -79,10 +79,10 @@ def test_the_table_says_what_was_met_and_what_failed():
     results = {
         "lay": {"append": 1.0, "disk": 1e9, "official": 3e9, "like": " 1"},
         "build ivf-fp16": {"elapsed": 80.0, "cpu": 100.0, "peak": 2e9, "disk": 1e9, "threads": 2, "kept": True},
-        "build ivf-pq": {"failed": "killed"},
+        "build ivf-pq": {"failed": "failed: killed"},
         "exact": {**search, "median": 0.1},
         "ivf-fp16": search,
-        "ivf-pq": {"failed": "no index"},
+        "ivf-pq": {"failed": "failed: there is no index"},
         "numpy": {**search, "median": 0.2},
         "official": {"failed": "not measured: needs 7.4 GB of memory, 2.0 are free"},
     }
@@ -90,7 +90,7 @@ def test_the_table_says_what_was_met_and_what_failed():
     assert "built by an earlier run" in told and "failed: killed" in told and "needs 7.4 GB" in told
     assert bench.verdict(results).splitlines() == [
         "ivf-fp16: recall@50 0.9950 (aim 0.99), 2.00 ms a query (aim 10): met; 100 times numpy's speed",
-        "ivf-pq: failed",
+        "ivf-pq: failed: there is no index",
     ]
     slow = bench.verdict({**results, "ivf-fp16": {**search, "median": 0.02}})
     assert "NOT met" in slow
