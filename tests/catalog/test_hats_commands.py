@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from astropy.table import Table
 from specviz.catalog.flat_files import export_parquet, export_table
 from specviz.catalog.hats.collection import export_collection
 from specviz.catalog.hats.layout import lsdb
-from specviz.catalog.hats.margins import write_margin
+from specviz.catalog.hats.margins import widest_margin, write_margin
 from specviz.catalog.hats.pixels import healpix
+from specviz.catalog.hats.reading import import_hats, open_dataset
 from specviz.catalog.scale.embeddings import open_embeddings
 from specviz.catalog.store.header import Header
 from specviz.catalog.store.star_catalog import StarCatalog
@@ -105,9 +107,16 @@ def test_a_collection_is_valid_and_has_its_margin(gaia: StarCatalog, collection:
         export_collection(gaia, tmp_path.parent)
 
 
-def test_a_margin_needs_pixels_that_are_larger(collection: Path, tmp_path: Path) -> None:
+def test_margins_that_cannot_be_and_damage(collection: Path, tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match="wider than the smallest pixels"):
         write_margin(collection / "gaia", tmp_path / "m", 36_000.0)
+    with pytest.raises(CatalogError, match="absent or damaged"):
+        damaged = shutil.copytree(collection / "gaia", tmp_path / "gaia")
+        file = next(damaged.glob("dataset/Norder=*/Dir=*/*.parquet"))
+        file.write_bytes(file.read_bytes()[:100])
+        import_hats(damaged, tmp_path / "back")
+    catalog = open_dataset(str(collection / "gaia"))
+    assert write_margin(collection / "gaia", tmp_path / "w", widest_margin(catalog)) == tmp_path / "w"
     again = write_margin(collection / "gaia", collection / "gaia_20arcs", 20.0)
     assert again == collection / "gaia_20arcs"  # it is there
 

@@ -143,6 +143,7 @@ def test_columns_of_both_in_one_row(matched: StarCatalog, gaia: StarCatalog) -> 
     assert "right_healpix" not in matched.column_names and "_healpix_29" not in matched.column_names
     np.testing.assert_array_equal(matched.column("source_id"), matched.column("source_id_right"))  # LAMOST knew none
     assert set(matched.column("gaia_release")) == {"DR3"}
+    assert matched.header.notes["motion"] == "right catalogue moved by its proper motion"
     assert (matched.column("teff") > 1.0).all() and (matched.column("teff_right") == 1.0).all()  # never mixed
     assert matched.unit("pmra") == "mas / yr"
     assert set(matched.surveys) == {"lamost_lrs", "gaia_xp"}

@@ -17,7 +17,7 @@ from specviz.analysis.engine import cancel_check
 from specviz.catalog.hats import dataset
 from specviz.catalog.hats.export import export_hats
 from specviz.catalog.hats.layout import lsdb
-from specviz.catalog.hats.margins import write_margin
+from specviz.catalog.hats.margins import widest_margin, write_margin
 from specviz.catalog.hats.matching import MOTIONS, Rule
 from specviz.catalog.hats.pairs import SUFFIX, MatchedPairs, resolve
 from specviz.catalog.hats.reading import HatsEmbeddings, StoredModel, open_dataset, open_hats_embeddings, read_pixel
@@ -136,7 +136,7 @@ def _made(
     if one.columns.header.weights_sha256 != other.columns.header.weights_sha256:
         other.columns.header.check_weights(one.columns.header.weights_sha256, f"The right catalogue ({other.name})")
     rule = _rule(one, other, plan["radius_arcsec"], tuple(plan["epochs"]))
-    reach = rule.radius_arcsec + _largest_motion(other, rule, stop)
+    reach, fast = _reach(other, rule, stop)
     margin = _margin(other, work / "margin", reach, told("margin"), cancel)
     stop()
     tell("match", 0, 1)
@@ -159,6 +159,8 @@ def _made(
         "pairs": f"{count} found, {lost if mutual else 0} left out since another was nearer",
         "motion": "right catalogue moved by its proper motion" if rule.motion else "positions compared as they are",
     }
+    if fast:
+        notes["motion"] += f"; {fast} stars that move more than {reach - rule.radius_arcsec:.0f} arcsec may be missed"
     return build(
         source,
         folder,
@@ -234,17 +236,22 @@ def _rule(left: _Side, right: _Side, radius: float, epochs: tuple[float, float])
     return Rule(radius, *epochs, motion, ("source_id", "gaia_release") if both else None)
 
 
-def _largest_motion(side: _Side, rule: Rule, stop: Callable[[], None]) -> float:
-    """How far the fastest star of a catalogue moves between the epochs, in arcsec."""
-    if rule.motion is None:
-        return 0.0
-    catalog, largest = open_dataset(side.path), 0.0
-    for pixel in catalog.get_healpix_pixels():
+def _reach(side: _Side, rule: Rule, stop: Callable[[], None]) -> tuple[float, int]:
+    """How wide a margin must be for the radius and the fastest star, and how many stars are too fast for any margin.
+
+    A margin cannot be wider than a pixel. A star that moves farther than the widest one is still found, unless it has
+    crossed the border of a pixel.
+    """
+    catalog = open_dataset(side.path)
+    radius, widest, largest, fast = rule.radius_arcsec, widest_margin(catalog), 0.0, 0
+    for pixel in catalog.get_healpix_pixels() if rule.motion is not None else ():
         stop()
-        table = read_pixel(catalog, pixel, rule.motion)
-        pm = [np.nan_to_num(table.column(name).to_numpy().astype(np.float64)) for name in rule.motion]
-        largest = max(largest, float(np.hypot(*pm).max(initial=0.0)))
-    return 1e-3 * largest * abs(rule.right_epoch - rule.left_epoch)
+        table = read_pixel(catalog, pixel, rule.motion or ())
+        east, north = (np.nan_to_num(table.column(name).to_numpy().astype(np.float64)) for name in rule.motion or ())
+        moves = 1e-3 * np.hypot(east, north) * abs(rule.right_epoch - rule.left_epoch)
+        largest = max(largest, float(moves.max(initial=0.0)))
+        fast += int((moves > widest - radius).sum())
+    return max(radius, min(float(np.ceil(radius + largest)), widest)), fast
 
 
 def _margin(side: _Side, work: Path, arcsec: float, tell: Callable[[int, int], None], cancel: Any) -> Path | None:
@@ -253,7 +260,7 @@ def _margin(side: _Side, work: Path, arcsec: float, tell: Callable[[int, int], N
     own = getattr(library.open_catalog(side.path), "margin", None)
     if own is not None and own.hc_structure.catalog_info.margin_threshold >= arcsec:
         return None
-    return write_margin(side.path, work, float(np.ceil(arcsec)), progress=tell, cancel=cancel)
+    return write_margin(side.path, work, arcsec, progress=tell, cancel=cancel)
 
 
 def _match(library: Any, left: _Side, right: _Side, rule: Rule, margin: Path | None, out: Path) -> None:

@@ -103,6 +103,14 @@ def write_margin(
         return folder
 
 
+def widest_margin(catalog: Any) -> float:
+    """The widest margin, in arcsec, that an opened HATS catalogue can have: not wider than its smallest pixels."""
+    from hats.pixel_math import healpix_shim
+
+    finest = max(pixel.order for pixel in catalog.get_healpix_pixels())
+    return 0.999 * 60.0 * float(healpix_shim.order2mindist(finest + 1))  # less, since the order is found by rounding
+
+
 def _margin_order(arcsec: float, finest: int) -> int:
     """Order of the pixels that the border is made of: as small as they can be while no margin is narrower."""
     from hats.pixel_math import healpix_shim
