@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from specviz.catalog.search import building, opening
+from specviz.catalog.search import building, faiss_index, opening, training
 from specviz.catalog.search.building import build_index
 from specviz.catalog.search.catalog_index import CatalogIndex
 from specviz.catalog.search.exact import ExactSearch
@@ -22,7 +22,8 @@ from specviz.catalog.search.faiss_index import FaissSearch
 from specviz.catalog.search.index_record import IndexRecord
 from specviz.catalog.search.opening import AppendedSearch, open_searcher
 from specviz.catalog.store.star_catalog import StarCatalog
-from specviz.errors import CancelledError, CatalogError, OptionError
+from specviz.errors import CancelledError, CatalogError, OptionError, SpecvizError
+from specviz.models.held import held
 
 from .search_stars import SURVEY, append, brute, create, recall, vectors
 
@@ -244,6 +245,39 @@ def test_compressed_codes_are_ranked_by_what_is_stored(tmp_path: Path) -> None:
     true, values = brute(catalog, asked, 50)
     same = numbers == true
     assert recall(numbers, true) > 0.97 and same.mean() > 0.8 and np.array_equal(cosines[same], values[same])
+
+
+@pytest.mark.parametrize("kind", ["ivf-fp16", "ivf-pq"])
+def test_so_many_lists_that_a_graph_finds_them(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of 70 million stars, from which on their centres are searched through HNSW."""
+    monkeypatch.setattr(training, "_GRAPH", 64)
+    catalog, asked = create(tmp_path / "stars", [vectors(5000, 16)]), vectors(100, 16, seed=7)
+    build_index(catalog, SURVEY, kind)
+    search = open_searcher(catalog, SURVEY)
+    assert isinstance(search, FaissSearch) and not search._flat
+    assert recall(search.nearest(asked, 50)[0], brute(catalog, asked, 50)[0]) > 0.97
+    monkeypatch.setattr(faiss_index, "COMPARED", 100)
+    rows = np.flatnonzero(catalog.column("teff") > 5500)
+    numbers, _ = search.nearest(asked, 20, rows)
+    assert np.isin(numbers, rows).all() and recall(numbers, brute(catalog, asked, 20, rows)[0]) > 0.97
+
+
+def test_a_disk_that_is_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = create(tmp_path / "stars", [vectors(2500, 8)])
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(building, "_fill", full)
+    with pytest.raises(CatalogError, match=r"No space left on device.*Make room"):
+        build_index(catalog, SURVEY)
+    monkeypatch.undo()
+    assert build_index(catalog, SURVEY).vectors == 2500
+
+
+def test_one_process_at_a_time_builds_it(built: StarCatalog) -> None:
+    with held(built.path / "index" / f"{SURVEY}.lock", "here"), pytest.raises(SpecvizError, match="building the index"):
+        build_index(built, SURVEY)
 
 
 def test_what_a_person_can_ask_wrongly(built: StarCatalog, tmp_path: Path) -> None:

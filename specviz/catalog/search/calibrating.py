@@ -55,20 +55,22 @@ def calibrate(
     search = FaissSearch(catalog, record)
     depth = _depth(vectors, search, queries, own, truth, counts[0], target) if record.kind == "ivf-pq" else 1
     tell(0.8)
-    nprobe, recall = {}, {}
+    nprobe: dict[str, int] = {}
+    recall: dict[str, float] = {}
+    probes = 1
     for k in counts:
         stop()
         measure = partial(_recall, vectors, search, queries, own, truth, k, depth=depth)
-        probes, reached = _fewest(record.nlist, min(target + _MARGIN, 0.9995), measure)
+        probes, reached = _fewest(probes, record.nlist, min(target + _MARGIN, 0.9995), measure)
         nprobe[str(k)], recall[str(k)] = probes, round(reached, 5)
     found = replace(record, nprobe=nprobe, depth=depth, recall=recall, queries=len(queries))
     return replace(found, milliseconds=_time(catalog, found, queries))
 
 
-def _fewest(nlist: int, wanted: float, measure: Callable[[int], float]) -> tuple[int, float]:
+def _fewest(least: int, nlist: int, wanted: float, measure: Callable[[int], float]) -> tuple[int, float]:
     """The fewest lists with which the recall is as wanted, to a quarter, and that recall; more lists find more."""
     steps = np.unique(np.round(1.25 ** np.arange(0, 60)).astype(int))
-    grid = [*(int(p) for p in steps[steps < nlist]), nlist]
+    grid = [*(int(p) for p in steps[(steps >= least) & (steps < nlist)]), nlist]
     low, high, reached = 0, len(grid) - 1, {}
     while low < high:
         middle = low + (high - low) // 3  # few lists are likely enough, and many take long

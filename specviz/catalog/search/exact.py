@@ -81,13 +81,21 @@ class ExactSearch:
     device : str
         Where the first pass is made.
     note : str
+    copied : bool
+        Whether it may hold a copy of a small catalogue.
     """
 
     def __init__(
-        self, vectors: StoredVectors | Passing, *, start: int = 0, device: str = "cpu", note: str = ""
+        self,
+        vectors: StoredVectors | Passing,
+        *,
+        start: int = 0,
+        device: str = "cpu",
+        note: str = "",
+        copied: bool = True,
     ) -> None:
         self._vectors, self._start, self.note = vectors, start, note
-        self._on, self._lock = device, threading.Lock()
+        self._on, self._copied, self._lock = device, copied, threading.Lock()
         self._flat: Any = None
         if device != "cpu":
             self._device  # noqa: B018 - made now: one for all threads, and what is wrong with it is said
@@ -128,7 +136,7 @@ class ExactSearch:
 
     def _candidates(self, queries: NDArray[np.float32], keep: int, among: NDArray[np.intp] | None) -> Found:
         """The first pass: numbers and cosines (q, keep), best first."""
-        small = 2 * len(self) * self._vectors.shape[1] <= _HELD
+        small = self._copied and 2 * len(self) * self._vectors.shape[1] <= _HELD
         # Of a large part, all are read and the others passed over: 300,000 of a million take 37 ms, not 560.
         dense = among is None or len(among) * _DENSE > len(self)
         if self._on == "cpu" and dense and len(queries) <= _FEW and small and has_faiss():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from specviz.catalog.search.exact import ExactSearch
 from specviz.catalog.search.faiss_library import faiss
 from specviz.catalog.search.index_record import CODES, LISTS, TRAINED, IndexRecord, again
 from specviz.catalog.search.ranking import Found, ranked
@@ -49,6 +50,7 @@ class FaissSearch:
         module = faiss()
         self.record, self.note = record, ""
         self._vectors = catalog.vectors(record.survey)
+        self._exact = ExactSearch(self._vectors, copied=False)
         folder = catalog.path / INDEX
         try:
             self.lists: NDArray[np.int32] = np.load(folder / f"{record.name}{LISTS}", mmap_mode="r", allow_pickle=False)
@@ -71,7 +73,7 @@ class FaissSearch:
         if among is not None:
             among = among[: np.searchsorted(among, len(self))]
             if len(among) <= max(COMPARED, k):
-                return self._compared(queries, k, among)
+                return self._exact.nearest(queries, k, among)
             numbers = self.candidates_among(queries, k, among)
         else:
             numbers = self.candidates(queries, k)
@@ -123,11 +125,6 @@ class FaissSearch:
                 False, told, None,
             )  # fmt: skip
         return out.astype(np.intp, copy=False)
-
-    def _compared(self, queries: NDArray[np.float32], k: int, among: NDArray[np.intp]) -> Found:
-        from specviz.catalog.search.exact import ExactSearch
-
-        return ExactSearch(self._vectors).nearest(queries, k, among)
 
     def _turn(self, queries: NDArray[np.float32]) -> NDArray[np.float32]:
         turned = queries if self._turned is None else queries @ self._turned.T
