@@ -66,7 +66,7 @@ def test_info_says_it_in_words_and_in_json(made: StarCatalog, capsys: pytest.Cap
     assert main(["catalog", "info", str(made.path), "--check"]) == 0
     said = capsys.readouterr().out
     for words in (
-        "stars.specviz: 40 stars", "weights abababababab…", "LAMOST DR10, Gaia DR3", "from       a test", "in 2 parts",
+        "stars.specviz: 40 stars", "weights abababababab…", "LAMOST DR10, Gaia DR3", "a test", "in 2 parts",
         "30 vectors of 4 dimensions", "none (all vectors are compared)", "all of it is as it was written",
         "20 known", made.header.content_sha256,
     ):  # fmt: skip

@@ -166,8 +166,18 @@ def _numbers(name: str, words: NDArray[np.str_], kind: str) -> Any:
     try:
         out[there] = words[there].astype(kind)
     except (ValueError, OverflowError) as error:
-        raise CatalogError(f"Column {name!r} holds words that are no numbers: {error}", expected=kind) from error
+        example = next((str(word) for word in words[there] if not _is_number(str(word))), "")
+        what = f"Column {name!r} holds words that are no numbers" + (f", such as {example!r}" if example else "")
+        raise CatalogError(what, expected="whole numbers" if kind.startswith("int") else "numbers") from error
     return np.ma.asarray(out)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _converted(name: str, values: NDArray[Any], unit: Any, standard: str) -> NDArray[Any]:

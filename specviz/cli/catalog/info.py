@@ -57,32 +57,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_text(facts: dict[str, Any]) -> str:
     """The facts of :func:`specviz.catalog.describing.describe` for a person."""
-    lines = [f"{Path(facts['path']).name}: {facts['stars']:,} stars"]
-    lines.append(f"  model      {facts['model']} {facts['version']}, weights {facts['weights_sha256'][:12]}…")
-    lines.append(f"  release    {facts['release'] or 'not said'}")
-    wide = max((len(name) for name in facts["notes"]), default=0)
-    lines += [f"  {name:{max(wide, 10)}} {text}" for name, text in facts["notes"].items()]
+    sizes, left, told = facts["bytes"], facts["orphans"], list[tuple[str, str]]()
+    told.append(("model", f"{facts['model']} {facts['version']}, weights {facts['weights_sha256'][:12]}…"))
+    told.append(("release", facts["release"] or "not said"))
+    told += facts["notes"].items()
     for survey, held in facts["surveys"].items():
-        lines.append(f"  {survey:10} {held['vectors']:,} vectors of {held['dim']} dimensions")
-        index = held["index"]
-        told = "none (all vectors are compared)" if index is None else ", ".join(
-            index[key] for key in ("kind", "state") if key in index
-        )  # fmt: skip
-        lines.append(f"    index    {told}")
-        lines += [f"    map      {name}, {state}" for name, state in held["maps"].items()]
-    sizes = facts["bytes"]
-    lines.append(
-        f"  on disk    {_size(sizes['all'])} in {facts['parts']} part{'s' * (facts['parts'] != 1)}"
-        + "".join(f", {_size(sizes[name])} {name}" for name in ("index", "maps") if sizes[name])
-    )
-    if facts["orphans"]["files"]:
-        lines.append(
-            f"  left over  {facts['orphans']['files']} of killed writers' files, {_size(facts['orphans']['bytes'])}"
-            " (--clean deletes them)"
+        told.append((survey, f"{held['vectors']:,} vectors of {held['dim']} dimensions"))
+        index = held["index"] or {"state": "none (all vectors are compared)"}
+        told.append(("  index", ", ".join(index[key] for key in ("kind", "state") if key in index)))
+        told += [("  map", f"{name}, {state}") for name, state in held["maps"].items()]
+    more = "".join(f", {_size(sizes[name])} {name}" for name in ("index", "maps") if sizes[name])
+    told.append(("on disk", f"{_size(sizes['all'])} in {facts['parts']} part{'s' * (facts['parts'] != 1)}{more}"))
+    if left["files"]:
+        told.append(
+            ("left over", f"{left['files']} of killed writers' files, {_size(left['bytes'])} (--clean deletes them)")
         )
-    lines.append(f"  content    {facts['content_sha256']}")
+    told.append(("content", facts["content_sha256"]))
     if "damage" in facts:
-        lines.append("  checked    all of it is as it was written")
+        told.append(("checked", "all of it is as it was written"))
+    wide = max(len(name) for name, _ in told)
+    lines = [f"{Path(facts['path']).name}: {facts['stars']:,} stars"]
+    lines += [f"  {name:{wide}}  {text}" for name, text in told]
     lines.append("  columns")
     width = max((len(column["name"]) for column in facts["columns"]), default=0)
     for column in facts["columns"]:
