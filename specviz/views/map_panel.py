@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,7 +175,7 @@ class MapPanel:
         if self._shown is None:
             first = map_scene.make(ask, self._made, at_once=True)
             self._apply(lambda: self._take(ask, first))
-            return map_scene.make(ask, replace(first, picture=None))
+            return map_scene.make(ask, first)
         return map_scene.make(ask, self._made)
 
     def _answered(self, job: Job) -> None:

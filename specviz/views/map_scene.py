@@ -90,7 +90,7 @@ class Scene:
 @dataclass(frozen=True, eq=False)
 class Made:
     """The answer to an :class:`Ask`: ``scene`` is None where the catalogue has nothing to draw, ``place`` where the star
-    has none; ``trouble`` says why.
+    has none; ``trouble`` says why. ``passing``: the picture stands for one that is to come.
     """
 
     ask: Ask
@@ -98,6 +98,7 @@ class Made:
     picture: density.Picture | None = None
     place: tuple[float, float] | None = None
     trouble: str = ""
+    passing: bool = False
 
 
 def make(ask: Ask, before: Made | None = None, *, at_once: bool = False) -> Made:
@@ -112,8 +113,9 @@ def make(ask: Ask, before: Made | None = None, *, at_once: bool = False) -> Made
     window = ask.window or scene.window
     picture, trouble = None, ""
     if known is not None and (known.ask.window or scene.window, known.ask.size) == (window, ask.size):
-        picture = known.picture
-    if picture is None and at_once:
+        picture = None if known.passing else known.picture
+    passing = picture is None and at_once
+    if passing:
         picture = scene.points.even()
     elif picture is None:
         picture = scene.points.picture(window, ask.size)
@@ -126,7 +128,7 @@ def make(ask: Ask, before: Made | None = None, *, at_once: bool = False) -> Made
                 place = _placed(scene, ask.embedding)
             except SpecvizError as error:  # the rest of the map is there nevertheless
                 trouble = f"This star cannot be placed: {error.what}"
-    return Made(ask, scene, picture, place, trouble)
+    return Made(ask, scene, picture, place, trouble, passing)
 
 
 def scene_of(planes: Any, name: str, colour: str, cluster: int | None) -> Scene | None:

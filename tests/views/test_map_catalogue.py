@@ -195,6 +195,19 @@ def test_many_stars_are_worked_out_beside_the_thread_that_draws(
     _until(lambda: view.map._shown.ask.view == ("umap", "logg", 3) and view.map.star.data["x"] == [0.5])
 
 
+def test_what_is_shown_at_once_is_no_picture_of_the_window() -> None:
+    pytest.importorskip("datashader")
+    planes, _ = _planes(120_000)
+    ask = map_scene.Ask(planes, ("kiel", "plain", None), None, (36, 30))
+    first = map_scene.make(ask, at_once=True)
+    assert first.passing and first.picture is not None and first.picture.sampled and first.scene is not None
+    same = map_scene.Ask(planes, ask.view, first.scene.window, ask.size)
+    then = map_scene.make(same, first)
+    assert then.scene is first.scene and then.picture is not None and then.picture.image is not None
+    again = map_scene.make(same, then)
+    assert again.picture is then.picture
+
+
 def test_groups_are_drawn_in_their_colours_and_the_others_step_back() -> None:
     pytest.importorskip("datashader")
     n = 30_000
