@@ -90,11 +90,12 @@ def find(places: NDArray[np.floating], vectors: Vectors) -> Labels:
 
     Stars are no clouds with gaps between them but mostly one continuous cloud, in which HDBSCAN (Campello et al. 2013,
     PAKDD, 160; McInnes et al. 2017, JOSS 2, 205) finds either all or nothing. So it is asked twice: for islands that
-    lie apart however small they are (white dwarfs, carbon stars), then for the dense regions of large islands ("leaf").
-    Stars between regions that have more than half of their neighbours in the embedding in one go to that one.
+    lie apart however small they are (white dwarfs, carbon stars), then for the parts of each: dense regions ("leaf") of
+    a large one, what stands out most ("eom") in a small one.
+    A star between regions goes to the one that most of its neighbours in the embedding are in, unless most are in none.
 
     The map is used rather than ten dimensions of UMAP or of principal axes: on the demo sky ten of UMAP give the same
-    agreement with spectral types, ten principal axes leave four stars of five out (docs/maps.md), and a group that can
+    agreement with spectral types, ten principal axes leave three stars of four out (docs/maps.md), and a group that can
     be seen on the map is what a person can check.
 
     Parameters
@@ -113,10 +114,10 @@ def find(places: NDArray[np.floating], vectors: Vectors) -> Labels:
     labels = np.full(len(xy), -1, np.int32)
     for i in range(islands.max() + 1):
         rows = np.flatnonzero(islands == i)
-        inside = np.zeros(len(rows), np.int32)
-        if len(rows) > DIVIDED * len(xy):
-            found = _hdbscan(xy[rows], region, "leaf")
-            inside = found if found.max() >= 1 else inside
+        large = len(rows) > DIVIDED * len(xy)
+        inside = _hdbscan(xy[rows], region if large else island, "leaf" if large else "eom")
+        if inside.max() < 1:
+            inside = np.zeros(len(rows), np.int32)
         labels[rows] = np.where(inside >= 0, inside + labels.max() + 1, -1)
     near, chord = nearest(vectors, vectors, NEIGHBOURS, np.arange(len(vectors)))
     weight = weights(chord)
