@@ -113,9 +113,10 @@ def test_threads_that_search_at_once_get_their_own_answers(built: StarCatalog, q
 
 
 def test_it_is_made_once_and_again_when_asked(stars: StarCatalog) -> None:
-    before = IndexRecord.read(stars.path / "index", SURVEY)
+    before, held_open = IndexRecord.read(stars.path / "index", SURVEY), stars.index(SURVEY)
     assert build_index(stars, SURVEY) == before
     after = build_index(stars, SURVEY, again=True)
+    assert stars.index(SURVEY).searcher.record == after and len(held_open.search(held_open.vector_of(5), 3)) == 3
     assert before is not None and after.name != before.name and after.kind == before.kind
     assert {f.name for f in (stars.path / "index").iterdir()} == {
         f"{SURVEY}.json", f"{SURVEY}.lock", *(after.name + suffix for suffix in after.bytes)

@@ -151,6 +151,7 @@ def _build(
     record = calibrate(catalog, record, sample, target, lambda f: tell(_FILLED + (1 - _FILLED) * f, "measuring"), stop)
     record = record.with_seconds(spent + time.monotonic() - began)
     record.write(folder)
+    catalog.forget_index(survey)
     for file in folder.glob(f"{survey}.*"):  # of earlier indexes and tries; who searches one has its files open
         if file.is_file() and not file.name.startswith((f"{name}.", f"{survey}.json", f"{survey}.lock")):
             file.unlink(missing_ok=True)

@@ -24,8 +24,9 @@ FEWEST = 2_000
 _A_LIST, _SAMPLE = 64, 2_000_000_000
 #: Lists from which their centres are searched through a graph (HNSW): all of them would take 10 ms a query.
 _GRAPH = 16_384
-#: Vectors that product quantizer and rotation learn from, and its rounds.
-_CODED, _ROUNDS = 65_536, 12
+#: Vectors that product quantizer and rotation learn from (128 for each value of a code), rounds of the rotation, and
+#: rounds of the quantizer in the first of them and in each other.
+_CODED, _ROUNDS, _FIRST, _EACH = 32_768, 8, 10, 4
 #: Kept out of the sample, to measure with.
 HELD_OUT = 512
 
@@ -110,6 +111,7 @@ def _learned(
     few = sample[np.sort(rng.choice(len(sample), min(_CODED, len(sample)), replace=False))]
     turn = module.OPQMatrix(plan.dim, plan.code)
     turn.niter, turn.max_train_points = _ROUNDS, _CODED
+    turn.niter_pq_0, turn.niter_pq = _FIRST, _EACH
     # 256 values of a code: below some 40 vectors for each, faiss warns on stderr.
     turn.pq = pq = module.ProductQuantizer(plan.dim, plan.code, 8)
     pq.cp.min_points_per_centroid = 1

@@ -182,6 +182,10 @@ class StarCatalog:
             self._indices[survey] = CatalogIndex(self, survey)
         return self._indices[survey]
 
+    def forget_index(self, survey: str) -> None:
+        """Let the next :meth:`index` of a survey look at the search index anew."""
+        self._indices.pop(survey, None)
+
     def table(self, rows: ArrayLike | None = None, names: Sequence[str] | None = None) -> Any:
         """Some rows (all by default) and columns (all by default) as an astropy Table with units."""
         from astropy.table import Column, Table
