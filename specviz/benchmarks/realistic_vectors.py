@@ -97,9 +97,11 @@ class RealisticVectors:
     @classmethod
     def from_demo(cls, *, survey: str = "lamost_lrs", dim: int = 768, seed: int = 0) -> RealisticVectors:
         """Around the packaged embeddings of the demo stars."""
-        from specviz import api
+        from specviz.archives.demo import DemoArchive
+        from specviz.catalog.demo import demo_index
+        from specviz.models.registry import load_model
 
-        index = api.demo_catalog(api.default_engine(), survey)
+        index = demo_index(load_model("specclip-small"), DemoArchive(), survey=survey)
         table = index.table
         labels = {name: np.asarray(np.ma.filled(table[name], np.nan)) for name in _LABELS if name in table.colnames}
         if "class" in table.colnames:
