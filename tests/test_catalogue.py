@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,18 @@ def test_a_catalogue_that_cannot_be_used_is_said(engine: Engine, tmp_path: Path)
     empty = StarCatalog.create(tmp_path / "empty", Header("fake", "1", "f" * 64, "", {}))
     with pytest.raises(CatalogError, match="empty holds no embeddings"):
         Catalogue(empty, engine)
+
+
+def test_explorers_of_one_folder_share_what_they_have_read(engine: Engine, tmp_path: Path) -> None:
+    """As long as one has it, and only if nobody changed it: stars that were added are seen by the next one."""
+    stored = _stored(tmp_path / "own.specviz", engine.describe().weights_sha256)
+    first, second = Catalogue(stored.path, engine), Catalogue(stored.path, engine)
+    assert first(engine, "gaia_xp") is second(engine, "gaia_xp")
+    stars = {"object_id": ["new"], **{n: stored.column(n)[:1] for n in stored.column_names if n != "object_id"}}
+    stored.append(stars, {survey: stored.vectors(survey).take([0]) for survey in stored.surveys})
+    third = Catalogue(stored.path, engine)
+    assert len(third(engine, "gaia_xp")) == len(first(engine, "gaia_xp")) + 1
+    held = weakref.ref(third(engine, "gaia_xp").catalog)
+    del third
+    gc.collect()
+    assert held() is None

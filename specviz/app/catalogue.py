@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from specviz.catalog.index import SimilarityIndex
 from specviz.catalog.opening import open_catalog
 from specviz.catalog.planes import ALIASES, Planes
 from specviz.catalog.search.catalog_index import CatalogIndex
-from specviz.catalog.store.star_catalog import StarCatalog
+from specviz.catalog.store.star_catalog import INDEX, MAPS, StarCatalog
 from specviz.errors import CatalogError, OptionError
 
 #: What a star may be called in a table; the first column that is there.
@@ -57,7 +58,7 @@ class Catalogue:
         used = engine.describe().weights_sha256
         if isinstance(given, (str, Path)):
             path = Path(given).expanduser()
-            given = open_catalog(path) if path.is_dir() else SimilarityIndex.load(path, model_sha256=used)
+            given = _shared(path) if path.is_dir() else SimilarityIndex.load(path, model_sha256=used)
         if isinstance(given, CatalogIndex):  # its searcher may be one that the person chose
             self._indices[given.survey] = given
             given = given.catalog
@@ -124,6 +125,19 @@ class Catalogue:
     def background(self) -> Planes | None:
         """Stars for the background of the map where they are not those that are searched."""
         return self._planes
+
+
+#: Catalogues that some Explorer has open: another one of the same shares what has been read of it. Weak: when the last
+#: is closed, the memory is free.
+_open: WeakValueDictionary[tuple[Any, ...], StarCatalog] = WeakValueDictionary()
+
+
+def _shared(path: Path) -> StarCatalog:
+    """The catalogue in a folder, opened once as long as somebody has it and nobody has changed it, index and maps."""
+    found = open_catalog(path)
+    made = sorted(f for part in (INDEX, MAPS) for f in (path / part).rglob("*.json"))
+    stamps = tuple((str(file), file.stat().st_mtime_ns) for file in made)
+    return _open.setdefault((path.resolve(), found.header.content_sha256, stamps), found)
 
 
 def _of_table(table: Any, engine: Engine) -> SimilarityIndex | Planes:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from specviz.archives.protocol import Candidate
-from specviz.archives.simulated_sky import CELL, SimulatedSky
 from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.errors import NotFoundError
 from specviz.spectra.star import Star
+
+if TYPE_CHECKING:  # the simulator costs a third of a second, and few catalogues are simulated
+    from specviz.archives.simulated_sky import SimulatedSky
 
 _MADE = re.compile(r"simulated:([0-9][0-9_,]*)(?::([0-9]+))?")
 _NAME = re.compile(r"sim ([0-9]{1,12})", re.IGNORECASE)
@@ -33,6 +36,8 @@ class SimulatedStars:
         made = _MADE.fullmatch(str(catalog.header.notes.get("made_from", "")).strip())
         if made is None:
             return None
+        from specviz.archives.simulated_sky import SimulatedSky
+
         n, seed = int(re.sub("[_,]", "", made[1])), int(made[2] or 0)
         return cls(SimulatedSky(n, seed, sorted(catalog.surveys)))
 
@@ -52,6 +57,8 @@ class SimulatedStars:
         number = self._number(name)
         if number is None:
             raise NotFoundError(f"{name[:60]} is no star of this sky", expected=f"sim 0 to sim {len(self._sky) - 1}")
+        from specviz.archives.simulated_sky import CELL
+
         return self._sky.cell(number // CELL).stars[number % CELL]
 
     def _number(self, text: str) -> int | None:
