@@ -212,6 +212,7 @@ class _Run:
                 else:
                     self._tell(f"partition {key} is tried once more at the end: {why}")
                     again.append((key, tries + 1))
+        self._see_who_is_there()  # also who has died since the last look
 
     def drop(self) -> None:
         """Have nothing more done. What a worker is at, it finishes: the next run finds it made."""
@@ -263,10 +264,13 @@ class _Run:
         return max(IN_FLIGHT, 4 * len(self._workers))
 
     def _look(self) -> None:
-        """Whether to stop; who has died; whether there is anybody."""
+        """Whether to stop, and whether the work can go on."""
         self._stop()
         if self._client.status not in ("running", "connecting"):
             raise CatalogError("The scheduler is gone", remedy="Run the same again: what is made stays")
+        self._see_who_is_there()
+
+    def _see_who_is_there(self) -> None:
         there = set(self._client.scheduler_info(n_workers=-1)["workers"])
         gone, self._workers = self._workers - there, there
         for address in sorted(gone):
