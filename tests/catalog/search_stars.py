@@ -58,7 +58,8 @@ def brute_stored(
 ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The same of vectors alone."""
     among = np.arange(len(stored)) if numbers is None else numbers
-    cosines = (queries.astype(np.float64) @ stored.take(among).astype(np.float64).T).astype(np.float32)
+    whole = stored.take(among).astype(np.float64)
+    cosines = (queries.astype(np.float64) @ whole.T / np.linalg.norm(whole, axis=1)).astype(np.float32)
     order = np.stack([np.lexsort((among, -row))[:k] for row in cosines])
     return among[order], np.take_along_axis(cosines, order, 1)
 
