@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from specviz.catalog.store.star_catalog import StarCatalog
 from specviz.cli import main
 from specviz.errors import CancelledError, CatalogError, OptionError
 
+for _package in ("pyarrow", "umap", "pacmap", "hdbscan"):
+    if find_spec(_package) is None:  # found, not imported: umap takes seconds, and warns
+        pytest.skip(f"{_package} is not installed (jupyter-specviz[catalog])", allow_module_level=True)
 #: Stars in each part, and in a sample.
 PART, SAMPLE = 300, 400
 

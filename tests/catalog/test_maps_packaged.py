@@ -47,6 +47,7 @@ def test_the_demo_sky_offers_its_maps_with_nothing_installed(catalog: DemoCatalo
 
 
 def test_clusters_are_of_one_kind_and_the_planted_white_dwarfs_are_one(catalog: DemoCatalog) -> None:
+    pytest.importorskip("sklearn")
     clusters = catalog.planes.clusters
     assert clusters is not None
     columns = {name: np.asarray(catalog.table[name]) for name in ("teff", "logg", "class", "anomaly")}
