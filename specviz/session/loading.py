@@ -19,7 +19,7 @@ from specviz.spectra.star import Star
 
 NEIGHBOURS = 50  # similar stars asked for
 READY = 4  # stars kept that were prepared
-PATIENCE = 2.0  # seconds that the model's imports wait for a display that is being built
+PATIENCE = 2.0  # seconds that imports and the first search wait for a display that is being built
 Known = tuple[Star, Any]  # a star and its report
 
 
@@ -36,8 +36,8 @@ class Loading(Viewing):
         super().__init__(state)
         self.engine, self.sky, self.allow_paths = engine, sky, allow_paths
         self._index, self._searched = index, False
-        self._model_may_load = threading.Event()
-        self._model_may_load.set()
+        self._built = threading.Event()
+        self._built.set()
         self._ready: dict[int, tuple[Any, Known]] = {}  # work-list position -> (its target, star and report)
 
     def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
@@ -45,15 +45,16 @@ class Loading(Viewing):
 
     @contextmanager
     def building(self) -> Iterator[None]:
-        """While a display is built: the star is fetched meanwhile, the first import of the model waits.
+        """While a display is built: the star is fetched meanwhile, the first import of the model and the first search
+        of the catalogue wait.
 
-        (Its imports, seconds of Python, would make the building twice as slow.)
+        (Seconds of Python, they would make the building twice as slow.)
         """
-        self._model_may_load.clear()
+        self._built.clear()
         try:
             yield
         finally:
-            self._model_may_load.set()
+            self._built.set()
 
     def settle(self, timeout: float) -> bool:
         """Wait for the star asked for, a moment at most; tells whether it is there, or its spectra are."""
@@ -156,14 +157,16 @@ class Loading(Viewing):
         if report is None and not self.engine.loaded:
             # The first star of a kernel: the data are on screen while torch is still being imported.
             self._show_early(job, star)
-            self._model_may_load.wait(PATIENCE)
+            self._built.wait(PATIENCE)
         if report is None:
             report = self.engine.analyse(star, cancel=lambda: job.cancelled)
             self._analysed(star, report)
         job.step("Looking for similar stars")
         if self._index is not None and not self._searched and not report.problem:
-            # The first search may have to embed the reference stars, which takes a large model a minute.
+            # The first search may have to embed the reference stars, which takes a large model a minute, or to read the
+            # names of a million stars: it waits for a display that is being built.
             self._show_early(job, star, report)
+            self._built.wait(PATIENCE)
         near = self._similar(star, report)
         self._searched = self._searched or near is not None
         return dict(star=star, report=report, neighbours=near)
