@@ -15,11 +15,11 @@ from torch import Tensor
 from specviz.errors import ModelError
 from specviz.models.lux.checkpoint import LuxWeights, read
 from specviz.models.posterior import Posterior
+from specviz.models.preparing import prepared_xp, survey_of
 from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared
-from specviz.models.specclip.constants import READ_AS_LAMOST
 from specviz.spectra.frames import C_KM_S, header_velocity
 from specviz.spectra.grids import SPECCLIP_WAVELENGTH, XP_WAVELENGTH_NM
-from specviz.spectra.resample import to_specclip_grid, to_xp_grid
+from specviz.spectra.resample import to_specclip_grid
 from specviz.spectra.spectrum import Spectrum
 
 GRIDS = {"lamost_lrs": SPECCLIP_WAVELENGTH, "gaia_xp": XP_WAVELENGTH_NM}
@@ -101,11 +101,8 @@ class Lux:
         ModelError
             For a survey the model does not know.
         """
-        if spectrum.survey == "gaia_xp":
-            xp = to_xp_grid(spectrum)
-            return Prepared("gaia_xp", XP_WAVELENGTH_NM, _f32(xp.values), _f32(xp.ivar), xp.scale, 0.0)
-        if spectrum.survey not in READ_AS_LAMOST:
-            raise ModelError(f"Lux reads no {spectrum.survey} spectra", expected="LAMOST-like or Gaia XP")
+        if (xp := prepared_xp(spectrum, "Lux")) is not None:
+            return xp
         grid = to_specclip_grid(spectrum)
         velocity = 0.0 if spectrum.frame == "rest" else header_velocity(spectrum) or 0.0
         shifted = SPECCLIP_WAVELENGTH * (1.0 + velocity / C_KM_S)
@@ -116,13 +113,7 @@ class Lux:
 
     def embed(self, prepared: Sequence[Prepared]) -> Encoding:
         """Latent vectors of a batch of one survey; ``state`` is a :class:`LuxState`."""
-        surveys = {p.survey for p in prepared}
-        if len(surveys) != 1 or not surveys <= set(self._surveys):
-            raise ModelError(
-                "A batch of " + (", ".join(sorted(surveys)) or "nothing") + " cannot be encoded",
-                expected="prepared spectra of one survey, " + " or ".join(self._surveys),
-            )
-        (survey,) = surveys
+        survey = survey_of(prepared, self._surveys)
         data, weight = self.scaled(
             {survey: (np.stack([p.values for p in prepared]), np.stack([p.ivar for p in prepared]))}
         )

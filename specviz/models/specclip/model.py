@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from specviz.errors import CheckpointError, ModelError
 from specviz.models.attribution import Attribution
 from specviz.models.posterior import Posterior
+from specviz.models.preparing import prepared_xp, survey_of
 from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared
-from specviz.models.specclip.constants import READ_AS_LAMOST
 from specviz.models.specclip.signal import log_snr
 from specviz.spectra.grids import SPECCLIP_WAVELENGTH, WIDE_WAVELENGTH, XP_WAVELENGTH_NM
-from specviz.spectra.resample import to_specclip_grid, to_wide_grid, to_xp_grid
+from specviz.spectra.resample import to_specclip_grid, to_wide_grid
 from specviz.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -139,24 +139,15 @@ class SpecClipSmall:
         ModelError
             For a survey the model does not know.
         """
-        if spectrum.survey == "gaia_xp":
-            xp = to_xp_grid(spectrum)
-            return Prepared("gaia_xp", XP_WAVELENGTH_NM, _f32(xp.values), _f32(xp.ivar), xp.scale, 0.0)
-        if spectrum.survey not in READ_AS_LAMOST:
-            raise ModelError(f"specclip-small reads no {spectrum.survey} spectra", expected="LAMOST-like or Gaia XP")
+        if (xp := prepared_xp(spectrum, "specclip-small")) is not None:
+            return xp
         wave = self.grids["lamost_lrs"]
         grid = (to_wide_grid if wave is WIDE_WAVELENGTH else to_specclip_grid)(spectrum)
         return Prepared("lamost_lrs", wave, _f32(grid.values), _f32(grid.ivar), grid.continuum, grid.filled)
 
     def embed(self, prepared: Sequence[Prepared]) -> Encoding:
         """Encode a batch of one survey. ``state`` holds log10 S/N, shape (B,)."""
-        surveys = {p.survey for p in prepared}
-        if len(surveys) != 1 or not surveys <= set(self.grids):
-            raise ModelError(
-                "A batch of " + (", ".join(sorted(surveys)) or "nothing") + " cannot be encoded",
-                expected="prepared spectra of one survey, lamost_lrs or gaia_xp",
-            )
-        (survey,) = surveys
+        survey = survey_of(prepared, self.grids)
         values = np.stack([p.values for p in prepared])
         self._encoder = self._encoder or self._net.encoder(self.device, self.grids)
         vectors = self._encoder(values, survey)

@@ -20,11 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 from specviz.errors import CoverageError, ModelError, OptionError
 from specviz.models.attribution import Attribution
 from specviz.models.posterior import Posterior
+from specviz.models.preparing import prepared_xp, survey_of
 from specviz.models.protocol import Encoding, ModelDescription, PredictedSpectrum, Prepared
-from specviz.models.specclip.constants import READ_AS_LAMOST
 from specviz.models.specclip.routing import GRIDS, SURVEYS, Network, Survey
-from specviz.spectra.grids import SPECCLIP_WAVELENGTH, SPECCLIP_WINDOW, XP_WAVELENGTH_NM
-from specviz.spectra.resample import resample_linear, to_specclip_grid, to_xp_grid
+from specviz.spectra.grids import SPECCLIP_WAVELENGTH, SPECCLIP_WINDOW
+from specviz.spectra.resample import resample_linear, to_specclip_grid
 from specviz.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -206,11 +206,8 @@ class SpecClipOfficial:
         ModelError
             For a survey the model does not know.
         """
-        if spectrum.survey == "gaia_xp":
-            xp = to_xp_grid(spectrum)
-            return Prepared("gaia_xp", XP_WAVELENGTH_NM, _f32(xp.values), _f32(xp.ivar), xp.scale, 0.0)
-        if spectrum.survey not in READ_AS_LAMOST:
-            raise ModelError(f"{NAME} reads no {spectrum.survey} spectra", expected="LAMOST-like or Gaia XP")
+        if (xp := prepared_xp(spectrum, NAME)) is not None:
+            return xp
         done = bool(spectrum.meta.get("normalised"))
         if done and not self.compat:
             return _as_it_is(spectrum)
@@ -234,13 +231,7 @@ class SpecClipOfficial:
 
     def embed(self, prepared: Sequence[Prepared]) -> Encoding:
         """Encode a batch of one survey, each spectrum once. ``state`` is an :class:`OfficialState`."""
-        surveys = {p.survey for p in prepared}
-        if len(surveys) != 1 or not surveys <= set(SURVEYS):
-            raise ModelError(
-                "A batch of " + (", ".join(sorted(surveys)) or "nothing") + " cannot be encoded",
-                expected="prepared spectra of one survey, lamost_lrs or gaia_xp",
-            )
-        (survey,) = surveys
+        survey = survey_of(prepared, SURVEYS)
         parts = [
             self._encoder(np.stack([p.values for p in prepared[start : start + _CHUNK]]), survey)
             for start in range(0, len(prepared), _CHUNK)
