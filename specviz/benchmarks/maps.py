@@ -161,7 +161,7 @@ def picture(survey: str, file: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import patheffects, pyplot
 
     from specviz.catalog.maps.packaged import PACKAGED, PackagedMaps
 
@@ -177,7 +177,10 @@ def picture(survey: str, file: Path) -> None:
     right.scatter(x[~none], y[~none], c=found.labels[~none] % 20, s=1, cmap="tab20", vmin=0, vmax=19, linewidths=0)
     for one in found.summaries:
         at = [int(row) for row in one.exemplars]
-        right.annotate(one.title, (x[at].mean(), y[at].mean()), fontsize=6, ha="center", va="center")
+        place = (float(x[at].mean()), float(y[at].mean()))
+        side = "right" if place[0] > np.quantile((x.min(), x.max()), 0.8) else "center"  # else it leaves the axes
+        halo = [patheffects.withStroke(linewidth=1.5, foreground="white")]
+        right.annotate(one.title, place, fontsize=6, ha=side, va="center", path_effects=halo)
     for axes, title in ((left, f"UMAP of {len(x):,} {survey} embeddings"), (right, f"{len(found)} clusters")):
         axes.set(xticks=[], yticks=[], title=title)
     figure.savefig(file, dpi=80)
