@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExactSearch", "Found", "Searcher"]
 
-#: Candidates beyond those asked for: the first pass may put neighbours in the wrong order.
-_SLACK = 16
+#: Candidates: so many times those asked for, and some. The first pass puts neighbours in another order; where too few
+#: are taken, all vectors are read again.
+_WIDER, _SLACK = 2, 16
 #: How far a product of the first pass may be from the cosine: float16 leaves a unit vector's length right to 2**-11;
 #: float32 adds 1e-6 at 768 dimensions.
 _TOLERANCE = 5e-4
@@ -111,17 +112,17 @@ class ExactSearch:
         n = len(self) if among is None else len(among)
         if n == 0:
             return ranked(self._vectors, queries, np.empty((len(queries), 0), np.intp), k)
-        keep = min(k + _SLACK, n)
+        keep = min(_WIDER * k + _SLACK, n)
         numbers, cosines = self._candidates(queries, keep, among)
         best, values = ranked(self._vectors, queries, numbers, k)
-        # Every vector as good as the last that is given must have been a candidate.
-        for i in np.flatnonzero((cosines[:, -1] >= values[:, -1] - self._tolerance) & (keep < n)):
-            more, (own, ends) = keep, (numbers[i], cosines[i, -1])
-            while more < n and ends >= values[i, -1] - self._tolerance:
-                more = min(4 * more, n)
-                own, last = (found[0] for found in self._candidates(queries[i : i + 1], more, among))
-                ends = last[-1]
-            best[i : i + 1], values[i : i + 1] = ranked(self._vectors, queries[i : i + 1], own[None], k)
+        # Every vector as good as the last that is given must have been a candidate; those queries that lack some ask
+        # again together.
+        lacking = np.flatnonzero(cosines[:, -1] >= values[:, -1] - self._tolerance)
+        while len(lacking) and keep < n:
+            keep = min(4 * keep, n)
+            numbers, cosines = self._candidates(queries[lacking], keep, among)
+            best[lacking], values[lacking] = ranked(self._vectors, queries[lacking], numbers, k)
+            lacking = lacking[cosines[:, -1] >= values[lacking, -1] - self._tolerance]
         return best, values
 
     @cached_property
