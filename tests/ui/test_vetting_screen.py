@@ -73,6 +73,7 @@ def test_the_keyboard_stays_and_comments_are_kept(
     assert nb.kernel_eval("vetting.session.vet.rows[0].label.done") is True
 
     # pressed twice at once: the second was for a star that nobody had seen, and says so in place of putting it aside
+    expect(page.locator(".sv-who .name").first).to_have_text("demo 2")  # a key for one that is on its way is refused
     page.keyboard.press("3")
     page.locator('[data-sv-act="vet-quality 3"][aria-pressed=true]').wait_for()
     view.evaluate(_TWICE)
