@@ -82,9 +82,9 @@ def spectra_in(path: str) -> HatsSpectra:
 
 
 def _into_folder(arguments: argparse.Namespace) -> int:
-    from specviz.catalog.scale.build import build, in_this_process, problems
-    from specviz.catalog.scale.dask_runner import on_cluster
+    from specviz.catalog.scale.build import build
     from specviz.catalog.scale.partition import EngineSpec
+    from specviz.cli.catalog.build import runner_of, say_built
 
     source = spectra_in(arguments.sources[0])
     spec = EngineSpec(arguments.model, arguments.device, _precision(arguments), arguments.batch)
@@ -100,17 +100,12 @@ def _into_folder(arguments: argparse.Namespace) -> int:
 
     with ExitStack() as stack:
         stack.callback(console.close)
-        runner: Any = in_this_process
-        if _many(arguments):
-            runner = stack.enter_context(on_cluster(arguments.scheduler, arguments.workers, tell=complain))
+        runner = stack.enter_context(runner_of(arguments))
         catalog = build(
             source, arguments.output, spec, runner=runner, again=arguments.again, progress=show,
             made_from=arguments.sources[0],
         )  # fmt: skip
-    odd = problems(catalog)
-    told = f", {odd:,} without an embedding (see column 'problem')" if odd else ""
-    complain(f"{len(catalog):,} stars in {arguments.output}{told}; content {catalog.header.content_sha256[:16]}")
-    return TROUBLE if odd else OK
+    return say_built(catalog, arguments.output)
 
 
 def _into_hats(arguments: argparse.Namespace) -> int:

@@ -68,8 +68,19 @@ def open_table(path: Path, survey: str, partition: int) -> Any:
     return None
 
 
+class _Held:
+    """What both kinds of table say of their columns."""
+
+    vectors: tuple[tuple[str, str], ...]
+
+    @property
+    def surveys(self) -> tuple[str, ...]:
+        """Surveys whose vectors it has."""
+        return tuple(READ_AS.get(survey, survey) for _, survey in self.vectors)
+
+
 @dataclass(frozen=True)
-class ParquetVectors:
+class ParquetVectors(_Held):
     """Vectors in a Parquet file; a partition is some row groups.
 
     Parameters
@@ -85,11 +96,6 @@ class ParquetVectors:
     groups: tuple[tuple[int, ...], ...]
     weights_sha256: str
     vectors: tuple[tuple[str, str], ...]
-
-    @property
-    def surveys(self) -> tuple[str, ...]:
-        """Surveys whose vectors it has."""
-        return tuple(READ_AS.get(survey, survey) for _, survey in self.vectors)
 
     @property
     def fingerprint(self) -> str:
@@ -114,7 +120,7 @@ class ParquetVectors:
 
 
 @dataclass(frozen=True)
-class TableVectors:
+class TableVectors(_Held):
     """Vectors in a table that astropy reads; it is read whole, once a process.
 
     Parameters
@@ -130,11 +136,6 @@ class TableVectors:
     partition: int
     weights_sha256: str
     vectors: tuple[tuple[str, str], ...]
-
-    @property
-    def surveys(self) -> tuple[str, ...]:
-        """Surveys whose vectors it has."""
-        return tuple(READ_AS.get(survey, survey) for _, survey in self.vectors)
 
     @property
     def fingerprint(self) -> str:

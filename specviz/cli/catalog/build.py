@@ -52,7 +52,7 @@ def add_parser(actions: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build it; 1 if any star is without an embedding, 130 when stopped by Ctrl-C."""
-    from specviz.catalog.scale.build import build, problems
+    from specviz.catalog.scale.build import build
     from specviz.catalog.scale.partition import EngineSpec
     from specviz.cli.catalog.sources import SURVEYS, open_source
 
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
                      f"{_duration(progress.left)} to go")  # fmt: skip
 
     try:
-        with _runner(arguments) as runner:
+        with runner_of(arguments) as runner:
             catalog = build(source, arguments.output, spec, runner=runner, again=arguments.again, progress=show,
                             made_from=" ".join(arguments.sources))  # fmt: skip
         console.close()
@@ -85,14 +85,21 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
     finally:
         console.close()
+    return say_built(catalog, arguments.output)
+
+
+def say_built(catalog: StarCatalog, output: Any) -> int:
+    """Say what was built; the exit status, 1 if a star is without an embedding."""
+    from specviz.catalog.scale.build import problems
+
     odd = problems(catalog)
     told = f", {odd:,} without an embedding (see column 'problem')" if odd else ""
-    complain(f"{len(catalog):,} stars in {arguments.output}{told}; content {catalog.header.content_sha256[:16]}")
+    complain(f"{len(catalog):,} stars in {output}{told}; content {catalog.header.content_sha256[:16]}")
     return TROUBLE if odd else OK
 
 
 @contextmanager
-def _runner(arguments: argparse.Namespace) -> Iterator[Runner]:
+def runner_of(arguments: argparse.Namespace) -> Iterator[Runner]:
     """This process, or the workers that were asked for."""
     if arguments.workers is None and arguments.scheduler is None:
         from specviz.catalog.scale.build import in_this_process
