@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0.dev0"
+__version__ = "1.0.0"
 
 if TYPE_CHECKING:
     from specviz.analysis.explain import explain
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from specviz.analysis.report import Report
     from specviz.api import analyse, get, load_model, open, open_all, similar, translate
     from specviz.app import compare, explore, face_off, serve
+    from specviz.app.charting import chart
+    from specviz.app.chatting import chat
     from specviz.app.embedding import embed_catalog
     from specviz.app.outliers import outliers
     from specviz.app.vetting import vet
     from specviz.catalog.opening import open_catalog
     from specviz.errors import SpecvizError
     from specviz.models.posterior import Posterior
+    from specviz.simulate.companion import Companion
+    from specviz.simulate.light_curves.to_order import simulate_light_curve
+    from specviz.simulate.to_order import simulate_star
     from specviz.spectra.spectrum import Spectrum
     from specviz.spectra.star import Star
 
@@ -44,6 +49,11 @@ _ROOMS = {
     "face_off": "specviz.app",
     "vet": "specviz.app.vetting",
     "outliers": "specviz.app.outliers",
+    "chart": "specviz.app.charting",
+    "chat": "specviz.app.chatting",
+    "simulate_star": "specviz.simulate.to_order",
+    "simulate_light_curve": "specviz.simulate.light_curves.to_order",
+    "Companion": "specviz.simulate.companion",
     "Spectrum": "specviz.spectra.spectrum",
     "Star": "specviz.spectra.star",
     "Report": "specviz.analysis.report",
@@ -68,6 +78,11 @@ __all__ = [
     "face_off",
     "vet",
     "outliers",
+    "chart",
+    "chat",
+    "simulate_star",
+    "simulate_light_curve",
+    "Companion",
     "load_model",
     "Spectrum",
     "Star",
@@ -90,6 +105,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext specviz``: the magics ``%specviz`` and ``%%specviz``, questions in words."""
+    import_module("specviz.app.magic").register(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext specviz``."""
+    import_module("specviz.app.magic").unregister(shell)
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

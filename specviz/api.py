@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from specviz import extensions
 from specviz.errors import ModelError, OptionError, SpecvizError, did_you_mean
 from specviz.errors import refuse_unknown as _refuse
+from specviz.models.registry import DEFAULT_MODEL
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -19,11 +21,8 @@ if TYPE_CHECKING:
     from specviz.catalog.demo import DemoCatalog
     from specviz.models.protocol import StellarModel
 
-#: The model that is used when none is named.
-DEFAULT_MODEL = "specclip-small"
-
 _lock, _catalog_lock = threading.Lock(), threading.Lock()  # two: making a catalogue must not hold up an analysis
-_engines: dict[tuple[str, str], Engine] = {}
+_engines: dict[tuple[str, str, int], Engine] = {}
 _catalogs: dict[tuple[str, str], DemoCatalog] = {}
 
 
@@ -333,10 +332,12 @@ def default_engine(model: str | StellarModel = DEFAULT_MODEL, device: str = "aut
         if not hasattr(model, "prepare") or not hasattr(model, "describe"):
             raise OptionError(f"model={model!r}", expected="a model's name, or an object that meets StellarModel")
         return Engine(model)
+    added = extensions.models().get(model)
+    key = (model, device, 0 if added is None else added.number)  # registered again, it is another model
     with _lock:
-        if (model, device) not in _engines:
-            _engines[model, device] = Engine(model, device=device)
-        return _engines[model, device]
+        if key not in _engines:
+            _engines[key] = Engine(model, device=device)
+        return _engines[key]
 
 
 def demo_catalog(engine: Engine, survey: str = "lamost_lrs") -> DemoCatalog:

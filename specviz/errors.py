@@ -29,12 +29,17 @@ class SpecvizError(Exception):
         super().__init__(what, expected, remedy)
 
     def __str__(self) -> str:
-        parts = [self.what.rstrip(".") + "."]
+        parts = [_ended(self.what)]
         if self.expected:
             parts.append(f"Expected: {self.expected.rstrip('.')}.")
         if self.remedy:
-            parts.append(self.remedy.rstrip(".") + ".")
+            parts.append(_ended(self.remedy))
         return " ".join(parts)
+
+
+def _ended(text: str) -> str:
+    """A sentence with its end: "Did you mean 'teff'?" has one."""
+    return text if text.endswith(("?", "!")) else text.rstrip(".") + "."
 
 
 class ReadError(SpecvizError):

@@ -1,6 +1,7 @@
 // What the person does to the widget as a whole: keys, focus, width, dropped files, and errors that happen in it.
 // Each becomes one small message; the Python twin is specviz/doors/inbox.py.
 
+import { filesArrived, listenChat } from "./chat.js";
 import { freshId } from "./runtime.js";
 import { listenKept } from "./kept.js";
 import { listenRows } from "./rows.js";
@@ -47,6 +48,7 @@ function listenKeys(holder, send, wanted) {
     const field = isTextField(target);
     if (field && event.key !== "Escape" && event.key !== "Enter") return;
     if (isPressable(target) && (event.key === "Enter" || event.key === " ")) return;      // the button takes it
+    if (target?.type === "range" && /^(Arrow|Home|End|Page)/.test(event.key)) return;      // the slider takes it
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (field && key === "Escape") holder.focus({ preventScroll: true });                  // keys work again
     if (target.dataset?.svEnter != null) {      // a small field of the hint bar: what was typed is an act
@@ -126,6 +128,12 @@ async function sendFiles(files, holder, send, to = "") {
   }
 }
 
+// What takes several files at once (data-sv-files) hears when the last of them is there.
+async function sendAll(files, holder, send, to) {
+  await sendFiles(files, holder, send, to);
+  send({ op: "act", act: `${to}-arrived ${filesArrived(holder)}` });
+}
+
 function listenDrop(target, holder, send, failed) {
   const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   const onOver = (event) => {
@@ -141,7 +149,9 @@ function listenDrop(target, holder, send, failed) {
     event.preventDefault();
     event.stopPropagation();
     delete holder.dataset.svDrop;
-    sendFiles([...event.dataTransfer.files], holder, send).catch(failed);
+    const to = event.composedPath().find((node) => node.dataset?.svFiles != null)?.dataset.svFiles;
+    const files = [...event.dataTransfer.files];
+    (to == null ? sendFiles(files, holder, send) : sendAll(files, holder, send, to)).catch(failed);
   };
   target.addEventListener("dragover", onOver);
   target.addEventListener("dragleave", onLeave);
@@ -154,12 +164,12 @@ function listenDrop(target, holder, send, failed) {
 }
 
 // What a button in our HTML says in data-sv-act ("retry", "pick 3") is sent when it is pressed; HTML needs no model for each.
-// "file", with or without a word, opens the browser's file chooser and sends what was chosen.
+// "file", with or without a word, opens the browser's file chooser and sends what was chosen; "files" takes several for the word.
 function listenActs(holder, send, failed) {
-  const choose = (to) => {
-    const input = Object.assign(document.createElement("input"), { type: "file", multiple: to === "", hidden: true });
+  const choose = (to, give = sendFiles) => {
+    const input = Object.assign(document.createElement("input"), { type: "file", multiple: to === "" || give === sendAll, hidden: true });
     holder.append(input);
-    input.addEventListener("change", () => { input.remove(); sendFiles([...input.files], holder, send, to).catch(failed); });
+    input.addEventListener("change", () => { input.remove(); give([...input.files], holder, send, to).catch(failed); });
     input.addEventListener("cancel", () => input.remove());
     input.click();
   };
@@ -168,6 +178,7 @@ function listenActs(holder, send, failed) {
     if (act == null || act === "keys") return;
     const [name, ...words] = act.split(" ");
     if (name === "file") choose(words.join(" "));
+    else if (name === "files") choose(words.join(" "), sendAll);
     else if (name === "help") findDeep(holder, "[aria-keyshortcuts='?']")?.click();
     else send({ op: "act", act });
   };
@@ -214,7 +225,7 @@ export function listen(holder, { send: tell, keys, drop = holder, errors = true 
   const send = (content, buffers) => tell(content.op === "key" || content.op === "act" ? { ...content, ...seen() } : content, buffers);
   const failed = (error) => send({ op: "error", text: errorText(error) });
   holder.tabIndex = 0;
-  const stops = [listenKept(holder, send), listenRows(holder, send), listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
+  const stops = [listenChat(holder, send), listenKept(holder, send), listenRows(holder, send), listenKeys(holder, send, keys), listenWidth(holder, send), listenDrop(drop, holder, send, failed), listenActs(holder, send, failed)];
   if (errors) stops.push(listenErrors(failed));
   return () => { for (const stop of stops) stop(); };
 }

@@ -1,5 +1,5 @@
 // What Bokeh 3.9 does at every paint and our documents can do without. Other documents on the page are left as they were; gone or
-// renamed, the methods that are replaced here cost time and nothing else.
+// renamed, the methods that are replaced here cost time, one a stray line, and nothing else.
 
 import { makeAccessible } from "./accessible.js";
 
@@ -8,6 +8,7 @@ export const quicken = (bokeh, document) => {
   ours.add(document);
   skipStyleQuestions(bokeh);
   rememberFontSize(bokeh);
+  beginOutline(bokeh);
   makeAccessible(bokeh, document);
 };
 
@@ -37,4 +38,18 @@ function rememberFontSize(bokeh) {
   };
   answer.specviz = true;
   Object.defineProperty(PlotView.prototype, "base_font_size", { get: answer, configurable: true });
+}
+
+// Bokeh begins no new path for the frame: where a plot has no background, the box behind its last text, of the paint before, got an
+// outline too, at its old place.
+function beginOutline(bokeh) {
+  const { PlotView } = bokeh.require("models/plots/plot_canvas");
+  const paint = PlotView?.prototype._paint_outline;
+  if (typeof paint !== "function" || paint.specviz) return;
+  const begun = function (ctx, box) {
+    if (ours.has(this.model.document)) ctx.beginPath();
+    paint.call(this, ctx, box);
+  };
+  begun.specviz = true;
+  PlotView.prototype._paint_outline = begun;
 }

@@ -3,7 +3,7 @@ import { makeHolder, showNotice } from "./holder.js";
 import { listenWidth } from "./inbox.js";
 import { loadScripts } from "./runtime.js";
 import { listenPictures } from "./save_figure.js";
-import { listenSettings } from "./settings.js";
+import { deepElements, listenSettings } from "./settings.js";
 import { offerToScripts, resetZoom } from "./spectrum_view.js";
 import { fontsReady, Theme } from "./theme.js";
 import { View } from "./view.js";
@@ -27,6 +27,7 @@ async function start() {
     view = new View(place, bokeh, theme, () => {}, failed);
     const { json, ids, css } = saved.document;
     await view.build({ seq: 0, json, ids, css }, saved.document.buffers.map(unpack));
+    for (const el of deepElements(place)) if (el.dataset?.svDial != null) el.disabled = true;  // no kernel is here to emulate a spectrum
   } catch (error) {
     failed(error);
   }

@@ -4,6 +4,7 @@
 //   data-sv-toggle="tools"             turns it on or off; "lines Fe", "hidden masked" puts a word into a list or takes it out
 //   data-sv-step="smooth 0.5"          adds to a number
 //   <input data-sv-bind="rv">          its value is the option; with data-sv-part="coarse" and "fine" two sliders make one number
+//   <input data-sv-dial="mg_fe">       turns a label (dials.js); the kernel hears of it while it is dragged
 //   data-sv-when="tools"               on a model's element: shown only while the option is on ("plane alpha": while it is that)
 //   data-sv-text="smooth"              its text follows the option
 //   data-sv-enlarge="map"              on a panel's element: gets data-sv-enlarged while "enlarged" lists the word
@@ -11,9 +12,12 @@
 //   data-sv-reset="zoom"               the panel of that option shows its whole range again
 
 import { copyText } from "./copying.js";
+import { showDial, turnedTo } from "./dials.js";
 
 const SETTINGS = "sv-settings";
 const DRAG_PAUSE = 200;                         // ms without a move after which the kernel hears of a slider
+const LIVE_PAUSE = 50;                          // ms between two values that the kernel hears of a slider whose picture it draws
+const telling = new WeakMap();                  // settings -> timer of the next such value
 const dragged = new WeakMap();                  // settings -> what a slider says that is being dragged
 const dragRoots = new WeakMap();                // settings -> the shadow root of that slider
 const synced = new WeakMap();                   // settings -> options, and number of models, that the controls show
@@ -72,6 +76,7 @@ export function syncControls(root, options, facts) {
   for (const el of deepElements(root)) {
     const data = el.dataset;
     if (data == null) continue;
+    showDial(el, options);
     if (data.svSet != null) write(el, "aria-pressed", isSet(options, data.svSet.split(" ")));
     if (data.svToggle != null) write(el, "aria-pressed", isOn(options, data.svToggle.split(" ")));
     if (data.svText != null && TEXTS[data.svText]) writeText(el, TEXTS[data.svText](options, facts));
@@ -133,6 +138,20 @@ function drag(settings, changes, root) {
   settings.properties.tags.change.emit();
 }
 
+// The kernel draws what this slider turns: it is told while the slider moves, at an even pace.
+function dragLive(settings, changes, root) {
+  drag(settings, changes, root);
+  if (telling.has(settings)) return;
+  const tell = () => {
+    telling.delete(settings);
+    const now = { ...settings.tags[0], ...dragged.get(settings) };
+    if (!dragged.has(settings) || JSON.stringify(now) === JSON.stringify(settings.tags[0])) return;
+    telling.set(settings, setTimeout(tell, LIVE_PAUSE));
+    settings.tags = [now, settings.tags[1]];
+  };
+  tell();
+}
+
 const settingsOf = (document) => document?.get_model_by_name?.(SETTINGS) ?? null;
 
 function pressed(settings, data) {
@@ -182,16 +201,18 @@ export function listenSettings(holder, document, reset = () => {}) {
   };
   const onInput = (event) => {
     const el = event.composedPath()[0];
-    const name = el?.dataset?.svBind;
+    const name = el?.dataset?.svBind ?? (el?.dataset?.svDial != null ? "dials" : null);
     const settings = name == null ? null : settingsOf(document());
     if (settings == null) return;
+    const dial = el.dataset.svDial;
     if (el.type === "range" && event.type === "input") {
-      drag(settings, { [name]: numberOf(el) }, el.getRootNode());
+      if (dial != null) dragLive(settings, { dials: turnedTo(optionsOf(settings), dial, Number(el.value)) }, el.getRootNode());
+      else drag(settings, { [name]: numberOf(el) }, el.getRootNode());
       clearTimeout(timer);
       timer = setTimeout(() => setOptions(settings, dragged.get(settings) ?? {}), DRAG_PAUSE);
     } else if (event.type === "change") {
       clearTimeout(timer);
-      const value = numberOf(el);
+      const value = dial != null ? turnedTo(optionsOf(settings), dial, Number(el.value)) : numberOf(el);
       if (typeof value === "number" && !Number.isFinite(value)) { again(settings); return; }
       setOptions(settings, { ...dragged.get(settings), [name]: value });
     }

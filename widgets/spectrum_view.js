@@ -71,11 +71,25 @@ function moveLines(settings, { ticks, names, fig }) {
   const px = (w) => ((w - range.start) / (range.end - range.start)) * width;
   const kept = thinned(Array.from(at, (w, i) => [px(w), label[i].length * 3.4 + 5, rank[i]]), width);
   const text = Array.from(label, (word, i) => (kept.has(i) ? word : ""));
+  nameBands({ fig });
   if (!same(at, names.data.x) || text.some((word, i) => word !== names.data.text[i])) {
     names.data.x = at;
     names.data.text = text;
     names.change.emit();
   }
+}
+
+// The names of the telluric bands, those that have room.
+function nameBands({ fig }) {
+  const bands = fig.renderers.find((r) => r.name === "sv-lines:telluric" && r.glyph.type === "Text")?.data_source;
+  if (bands == null) return;
+  const { x_range: range } = fig;
+  const width = fig.inner_width || 700;
+  const { x, label, text } = bands.data;
+  const at = Array.from(x, (w, i) => [((w - range.start) / (range.end - range.start)) * width, label[i].length * 3.4 + 2, -i]);
+  const kept = thinned(at, width);
+  const words = Array.from(label, (word, i) => (kept.has(i) ? word : ""));
+  if (words.some((word, i) => word !== text[i])) { bands.data.text = words; bands.change.emit(); }
 }
 
 // Optical flux is fitted to its percentiles; the XP axis starts at zero and holds observed and predicted.
@@ -190,8 +204,12 @@ function writeReadout(event, settings, { data, model, pane, decimals, unit }) {
 function followZoom(settings, bracket, from, to) {
   const whole = from.start <= from.reset_start + 1 && from.end >= from.reset_end - 1;
   const [x0, x1] = whole ? factsOf(settings).optical ?? [3700, 9100] : [from.start, from.end];
+  // The name stands in the middle of the whole range, and beside a stretch that is narrower than it.
+  const beside = !whole && (x1 < 8500 ? 1 : -1);
+  const name = { x: [beside ? (beside > 0 ? x1 : x0) : (x0 + x1) / 2], dx: [6 * beside], align: [beside ? (beside > 0 ? "left" : "right") : "center"],
+    text: [whole ? "LAMOST range" : "LAMOST view"] };
   const moved = Math.max(Math.abs(bracket.data.x0?.[0] - x0), Math.abs(bracket.data.x1?.[0] - x1));
-  if (!(moved < 5)) bracket.setv({ data: { ...bracket.data, x0: [x0], x1: [x1] } }, { sync: false });
+  if (!(moved < 5)) bracket.setv({ data: { ...bracket.data, x0: [x0], x1: [x1], ...name } }, { sync: false });
   if (optionsOf(settings).link_zoom && !whole) to.setv({ start: from.start, end: from.end });
 }
 

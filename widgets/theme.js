@@ -94,6 +94,12 @@ function keepRanges(models) {
   requestAnimationFrame(() => requestAnimationFrame(() => { for (const range of ranges) range.have_updated_interactively = false; }));
 }
 
+// A legend beside the frame is measured while its words are being written in their new colour, and takes no room then.
+function measureLegends(doc, models) {
+  const legends = models.filter((model) => model.type === "Legend" && model.visible);
+  requestAnimationFrame(() => requestAnimationFrame(() => { for (const legend of legends) doc.views_manager?.find_one(legend)?.request_layout(); }));
+}
+
 // Every model of a live document, without a rebuild and with the zoom kept.
 export function recolourDocument(doc, map) {
   const models = [...doc._all_models.values()];
@@ -109,6 +115,7 @@ export function recolourDocument(doc, map) {
     }
     if (Object.keys(changes).length > 0) model.setv(changes, { sync: false });
   }
+  measureLegends(doc, models);
 }
 
 const mapping = (from, to) => new Map(Object.keys(from).map((role) => [from[role].toLowerCase(), to[role]]));

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
 if TYPE_CHECKING:
+    from specviz.models.phdlspec.calibration import LabelCalibration
     from specviz.models.phdlspec.fitting import LabelFit
 
 #: Below this many times the width of the prior, a label is what was believed before, not what the spectrum says.
@@ -31,13 +34,16 @@ class Abundances:
     Parameters
     ----------
     fit : LabelFit
+        As fitted: never corrected, for it belongs to the spectrum that it draws.
     start : mapping of str to float
         The first guess.
     started_by : str
-        Who made it: a model's name and version, or "given".
+        Who made it: a model's name and version, "given", or "grid" (the emulator's own).
     emulator : str
         Name and version of the emulator; ``weights_sha256`` is its hash.
     weights_sha256 : str
+    calibration : LabelCalibration, optional
+        Offsets that :attr:`labels`, :attr:`errors`, :meth:`table` and :meth:`posterior` hold.
     """
 
     fit: LabelFit
@@ -45,27 +51,66 @@ class Abundances:
     started_by: str
     emulator: str
     weights_sha256: str
+    calibration: LabelCalibration | None = None
 
     def informed(self, label: str) -> bool:
         """Whether the spectrum says more of a label than the prior did (gain of :data:`LEAST_GAIN`)."""
         return self.fit.gain[label] >= LEAST_GAIN
 
+    @cached_property
+    def offsets(self) -> dict[str, float]:
+        """What the calibration adds to a label; labels that it leaves alone are not in it."""
+        return {} if self.calibration is None else self.calibration.offsets(self.fit)
+
+    @property
+    def labels(self) -> dict[str, float]:
+        """The 28 labels, corrected."""
+        return {name: value + self.offsets.get(name, 0.0) for name, value in self.fit.labels.items()}
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Standard errors of the 28 labels, with the scatter of the calibration's references."""
+        extra = {} if self.calibration is None else self.calibration.corrections
+        return {
+            name: float(np.hypot(self.fit.errors[name], extra[name].scatter if name in extra else 0.0))
+            for name in self.fit.labels
+        }
+
     def table(self) -> Any:
-        """One row a label: value, error, unit, gain, and a note ("prior", "edge", ""); an ``astropy.table.Table``."""
+        """One row a label: value, error, unit, gain, and a note ("prior", "edge", ""); an ``astropy.table.Table``.
+
+        With a calibration, ``offset`` is what it added, and the table's meta says whose it is.
+        """
         from astropy.table import Table
 
         rows = []
-        for name, value in self.fit.labels.items():
+        labels, errors = self.labels, self.errors
+        for name, value in labels.items():
             note = "edge" if name in self.fit.at_edge else "" if self.informed(name) else "prior"
-            rows.append((name, value, self.fit.errors[name], label_unit(name), self.fit.gain[name], note))
+            rows.append((name, value, errors[name], label_unit(name), self.fit.gain[name], note))
         meta = {"emulator": self.emulator, "weights_sha256": self.weights_sha256, "start": self.started_by}
-        return Table(rows=rows, names=("label", "value", "error", "unit", "gain", "note"), meta=meta)
+        table = Table(rows=rows, names=("label", "value", "error", "unit", "gain", "note"), meta=meta)
+        if self.calibration is not None:
+            table["offset"] = [self.offsets.get(name, 0.0) for name in labels]
+            table.meta["calibration"] = str(self.calibration)
+            table.meta["calibration_reaches"] = self.calibration.reaches(self.fit)
+        return table
 
     def posterior(self, samples: int = 10_000, seed: int | None = 0) -> Posterior:
-        """The labels as a :class:`Posterior`; those that the prior decided carry a note."""
+        """The labels as a :class:`Posterior`; those that the prior decided carry a note, and those that a calibration
+        has moved.
+        """
         names = tuple(self.fit.labels)
         notes = {n: "decided by the prior: the spectrum says little of it" for n in names if not self.informed(n)}
-        return Posterior(names, self.fit.samples(samples, seed), survey="lamost_lrs", notes=notes)
+        drawn = self.fit.samples(samples, seed)
+        if self.calibration is not None:
+            extra = np.random.default_rng(seed).standard_normal(drawn.shape)
+            for k, name in enumerate(names):
+                if name in self.offsets:
+                    drawn[:, k] += self.offsets[name] + self.calibration.corrections[name].scatter * extra[:, k]
+                    moved = f"{self.offsets[name]:+.3g} added after {self.calibration.source}"
+                    notes[name] = f"{notes[name]}; {moved}" if name in notes else moved
+        return Posterior(names, drawn, survey="lamost_lrs", notes=notes)
 
 
 def fit_abundances(
@@ -74,6 +119,7 @@ def fit_abundances(
     *,
     start: Mapping[str, float] | None = None,
     emulator: Any = None,
+    calibration: LabelCalibration | str | Path | None = None,
     cancel: Any = None,
 ) -> Abundances:
     """Fit the labels of a star's LAMOST spectrum.
@@ -82,11 +128,13 @@ def fit_abundances(
     ----------
     star : Star or Spectrum
     engine : Engine, optional
-        Whose posterior is the first guess, where ``start`` is not given.
+        Whose posterior is the first guess, where ``start`` is not given; without one the emulator's own grid is.
     start : mapping of str to float, optional
         teff (K), logg, fe_h; rv (km/s) and others if known.
     emulator : Emulator, optional
         ``load_model("phdlspec-small")`` by default.
+    calibration : LabelCalibration or path, optional
+        Offsets to add, made with :meth:`LabelCalibration.learn` for the same emulator.
     cancel : threading.Event or callable() -> bool, optional
         Asked before each step.
 
@@ -95,31 +143,45 @@ def fit_abundances(
     NotFoundError
         If the star has no LAMOST spectrum.
     ModelError
-        If there is no first guess.
+        If the engine says nothing of the star, the spectrum has no errors, or the calibration is for another emulator.
+    CheckpointError
+        If the calibration's file cannot be read.
     CoverageError
         If too few pixels can be used.
     CancelledError
         When ``cancel`` says so.
     """
-    from specviz.models.phdlspec.fitting import LabelFitter
+    from specviz.models.phdlspec.fitted import fitter_of
+    from specviz.models.phdlspec.starting import first_guess
     from specviz.models.registry import load_model
 
     stop: Callable[[], None] = cancel_check(cancel)
     spectrum = _optical(star)
-    if start is None:
-        if engine is None:
-            raise ModelError("There is no first guess", expected="an engine, or start with teff, logg and fe_h")
+    by = "given"
+    if start is None and engine is not None:
         start, by = _first_guess(spectrum, engine, stop), f"{engine.name} {engine.describe().version}"
-    else:
-        by = "given"
     emulator = emulator or load_model("phdlspec-small")
-    stop()
-    ivar = np.zeros(spectrum.flux.size) if spectrum.ivar is None else np.where(spectrum.good, spectrum.ivar, 0.0)
-    fitter = LabelFitter(emulator, spectrum.wavelength_angstrom, np.nan_to_num(spectrum.flux), ivar)
     card = emulator.describe()
+    offsets = _calibration(calibration, card.weights_sha256)
+    stop()
+    fitter = fitter_of(emulator, spectrum)
+    if start is None:
+        start, by = first_guess(fitter, spectrum).start, "grid"
     inside = {k: float(np.clip(v, *emulator.ranges[k])) if k in emulator.ranges else float(v) for k, v in start.items()}
     found = fitter.fit(inside, stop=stop)
-    return Abundances(found, inside, by, f"{card.name} {card.version}", card.weights_sha256)
+    return Abundances(found, inside, by, f"{card.name} {card.version}", card.weights_sha256, offsets)
+
+
+def _calibration(asked: LabelCalibration | str | Path | None, weights_sha256: str) -> LabelCalibration | None:
+    from specviz.models.phdlspec.calibration import LabelCalibration
+
+    found = LabelCalibration.load(asked) if isinstance(asked, (str, Path)) else asked
+    if found is not None and found.emulator != weights_sha256:
+        raise ModelError(
+            "This calibration was learned with another emulator", expected=f"one for {weights_sha256[:12]}",
+            remedy="Learn it again from fits with this one",
+        )  # fmt: skip
+    return found
 
 
 def _optical(star: Star | Spectrum) -> Spectrum:

@@ -101,7 +101,8 @@ def _ask(
     name = encoding.survey
     for row, (draft, survey, prepared) in enumerate(items):
         draft.prepared[survey] = prepared if survey == name else replace(prepared, survey=survey)
-        draft.embeddings[survey] = encoding.vectors[row]
+        if "embed" in card.capabilities:  # a model that fits a star has no space in which stars are neighbours
+            draft.embeddings[survey] = encoding.vectors[row]
     if "posterior" in want and card.labels.get(name):
         posteriors = model.posterior(encoding, samples=samples, seed=seed)
         for (draft, survey, _), posterior in zip(items, posteriors, strict=True):

@@ -19,6 +19,7 @@ from specviz.analysis.quality import not_a_star, out_of_range, spectrum_flags, x
 from specviz.analysis.report import LEADING, Anomaly, Provenance, QualityFlag, Report
 from specviz.errors import CancelledError, ModelError
 from specviz.models.protocol import ModelDescription, PredictedSpectrum, StellarModel
+from specviz.models.registry import DEFAULT_MODEL
 from specviz.spectra.frames import C_KM_S
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
@@ -63,7 +64,7 @@ class Engine:
 
     def __init__(
         self,
-        model: str | StellarModel = "specclip-small",
+        model: str | StellarModel = DEFAULT_MODEL,
         *,
         device: str = "auto",
         batch_size: int = 64,
@@ -221,15 +222,23 @@ class Engine:
         """Only the embeddings: ``{survey: vector of shape (D,)}``, or a list of them for a list.
 
         A star that the model cannot use gives an empty mapping; :meth:`analyse` says why.
+
+        Raises
+        ------
+        ModelError
+            If the model has no embeddings.
         """
         single = isinstance(x, (Star, Spectrum))
-        stars = [_as_star(item) for item in ([x] if single else _listed(x))]
-        made = in_batches(stars, self._batch, lambda batch: self._drafts(batch, set()))
-        out = [draft.embeddings for drafts in made for draft in drafts]
+        out = [draft.embeddings for draft in self.encode([x] if single else _listed(x))]
         return out[0] if single else out
 
     def encode(self, stars: Sequence[Target]) -> list[Draft]:
         """The stars with their embeddings, and for each spectrum that could not be used the reason in ``refusals``."""
+        if "embed" not in self.describe().capabilities:
+            raise ModelError(
+                f"{self.name} has no embeddings: it fits each star",
+                expected="a model that embeds spectra, such as specclip-small",
+            )
         made = in_batches([_as_star(star) for star in stars], self._batch, lambda batch: self._drafts(batch, set()))
         return [draft for drafts in made for draft in drafts]
 
@@ -251,7 +260,7 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------ one star
     def _assemble(self, draft: Draft) -> Report:
-        lead = next((s for s in LEADING if s in draft.embeddings), None)
+        lead = next((s for s in LEADING if s in draft.prepared), None)
         if lead is None:
             said = " ".join(draft.refusals.values()) or str(draft.star.meta.get("error") or "")  # readers put it there
             problem = said or "This star has no spectrum."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specviz.analysis.draft import READ_AS, SHOWN
 from specviz.analysis.report import LEADING, Report
 from specviz.errors import ModelError, OptionError, did_you_mean
+from specviz.models.registry import DEFAULT_MODEL
 from specviz.spectra.spectrum import Spectrum
 from specviz.spectra.star import Star
 
@@ -22,7 +23,7 @@ def explain(
     label: str = "fe_h",
     *,
     survey: str | None = None,
-    model: str | StellarModel = "specclip-small",
+    model: str | StellarModel = DEFAULT_MODEL,
     device: str = "auto",
     cancel: Any = None,
 ) -> Attribution:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from specviz.models.registry import DEFAULT_MODEL
 
-def embed_catalog(catalog: Any, *, model: str = "specclip-small", **options: Any) -> Any:
+
+def embed_catalog(catalog: Any, *, model: str = DEFAULT_MODEL, **options: Any) -> Any:
     """An LSDB catalogue with a column of embeddings a survey, computed when it is computed or written.
 
     Parameters

@@ -15,6 +15,7 @@ from specviz.app.comparing import Comparison, comparison
 from specviz.app.exporting import export, read_session, write_page
 from specviz.app.models_here import ModelsHere
 from specviz.app.session_widget import SessionWidget
+from specviz.app.studies import Studies
 from specviz.app.wiring import archive_of, fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
 from specviz.archives.protocol import Archive
@@ -22,9 +23,9 @@ from specviz.doors.bokeh_private import BOKEH_SCRIPTS
 from specviz.doors.environment import at_prompt
 from specviz.doors.runtime import Runtime
 from specviz.errors import OptionError, SpecvizError
-from specviz.models.registry import available_models
+from specviz.models.registry import DEFAULT_MODEL, available_models
 from specviz.session.session import Session
-from specviz.session.sharing import DEFAULT_MODEL, code_cell
+from specviz.session.sharing import code_cell
 from specviz.session.state import State
 from specviz.views.explorer import ExplorerView, Surroundings
 
@@ -112,6 +113,23 @@ class Explorer(SessionWidget):
         :func:`specviz.face_off` gives the same as tables.
         """
         self.session.face_off(on)
+
+    def study(self, name: str = "") -> None:
+        """Open the panel of one of the systems ("spectrafm", "desa", "phdlspec", "lux"); "" closes it."""
+        self.session.study(name)
+
+    def chat(self, on: bool = True) -> None:
+        """Open the chat beside the panels: questions in words about the star on screen; False closes it."""
+        with self.hold():
+            self.view.chat.open(on)
+
+    @property
+    def talking(self) -> Any:
+        """The conversation of the chat, for programs: ``explorer.talking.say("find 5 similar stars")``, ``.wait()``.
+
+        See :class:`specviz.assistant.talking.Talking`.
+        """
+        return self.view.chat.talk.get()
 
     def compare(self, other: Any = None) -> Comparison:
         """The star on screen beside another one, in a widget of its own; by default the selected similar star."""
@@ -232,7 +250,7 @@ class Explorer(SessionWidget):
 def explore(
     x: Any = None,
     *,
-    model: str = "specclip-small",
+    model: str = DEFAULT_MODEL,
     device: str = "auto",
     theme: str = "auto",
     online: bool = True,
@@ -290,7 +308,10 @@ def explore(
     sky, expecting = Sky(online=online, locals=own), bool(targets) or found is not None
     stars = Catalogue(catalogue, engine, sky)
     sky.locals += stars.archives()
-    made = Session(engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates)
+    made = Session(
+        engine, stars, sky=sky, expecting=expecting, models=ModelsHere(device), templates=velocity_templates,
+        studies=Studies(device),
+    )  # fmt: skip
     with made.building():
         if found is not None:
             made.restore(found[0], Path(str(session)).name)

@@ -18,7 +18,7 @@ class ModelsHere:
     """
 
     def __init__(self, device: str = "auto") -> None:
-        self._device = device
+        self.device = device
 
     def choices(self) -> tuple[ModelChoice, ...]:
         """Read anew each time: a model may be pulled while an Explorer is open."""
@@ -35,4 +35,4 @@ class ModelsHere:
 
     def engine(self, name: str) -> Any:
         """The engine that everything in this process shares."""
-        return api.default_engine(name, self._device)
+        return api.default_engine(name, self.device)

@@ -8,6 +8,7 @@ from typing import Any
 from specviz import api
 from specviz.analysis.engine import Engine
 from specviz.app.models_here import ModelsHere
+from specviz.app.studies import Studies
 from specviz.app.wiring import fill, listen, surroundings, targets_of, velocity_templates
 from specviz.archives.finder import Sky
 from specviz.errors import OptionError
@@ -25,7 +26,7 @@ def serve(
     port: int = 0,
     address: str = "127.0.0.1",
     browser: bool = False,
-    model: str = "specclip-small",
+    model: str = api.DEFAULT_MODEL,
     device: str = "auto",
     online: bool = True,
     **options: Any,
@@ -72,8 +73,9 @@ def serve(
 
 
 def page(
-    target: Any = None, *, model: str = "specclip-small", device: str = "auto", online: bool = True, theme: str = "auto"
-) -> Any:
+    target: Any = None, *, model: str = api.DEFAULT_MODEL, device: str = "auto", online: bool = True,
+    theme: str = "auto",
+) -> Any:  # fmt: skip
     """Make the Explorer the page of the program that calls this: ``notebooks/explorer_app.py``.
 
     For Panel's preview on a Jupyter server (``/panel-preview/render/explorer_app.py``: every visit is a kernel of its
@@ -125,7 +127,7 @@ def _page(
         sky = Sky(online=online)  # of this visitor: one who goes offline must not take the others along
         session = Session(
             engine, api.demo_catalog, sky=sky, allow_paths=owner, expecting=bool(wanted), models=models,
-            templates=velocity_templates,
+            templates=velocity_templates, studies=Studies(models.device),
         )  # fmt: skip
         view = ExplorerView(session, world)
         doc = curdoc()

@@ -57,6 +57,7 @@ def listen(door: Any, view: ExplorerView, session: Session) -> None:
     door.on_file(lambda name, data: session.open_bytes(name, data))
     door.on_attach(view.attach)
     door.on_act(view.act)
+    view.chat.talk = TalkBeside(session, door)
     view.export = downloads(door, session, lambda: _page_of(door, view))
 
     def trouble(text: str, error: BaseException | None) -> None:
@@ -70,6 +71,41 @@ def listen(door: Any, view: ExplorerView, session: Session) -> None:
         )
 
     door.on_error(trouble)
+
+
+class TalkBeside:
+    """The conversation beside an Explorer, made when it is first wanted: the star in hand is the star on screen.
+
+    Parameters
+    ----------
+    session : Session
+    door : DocHost or Inbox
+        Where files are given to the person.
+    """
+
+    def __init__(self, session: Session, door: Any) -> None:
+        self._session, self._door = session, door
+        self._talking: Any = None
+        self._link: Any = None
+
+    def get(self) -> Any:
+        """The :class:`specviz.assistant.talking.Talking`."""
+        if self._talking is None:
+            from specviz.app.chatting import Link, talking_of
+
+            self._talking = talking_of(self._session, own_machine=hasattr(self._door, "doc"))
+            self._link = Link(self._session, self._talking)
+        return self._talking
+
+    def deliver(self, name: str, mime: str, data: bytes) -> None:
+        """Give a file to the person."""
+        self._door.download(name, mime, data)
+
+    def close(self) -> None:
+        """End the conversation, if there was one."""
+        if self._talking is not None:
+            self._link.close()
+            self._talking.close()
 
 
 def _page_of(door: Any, view: ExplorerView) -> Any:

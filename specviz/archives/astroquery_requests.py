@@ -1,6 +1,6 @@
-"""Questions as astroquery writes them, for VizieR and CDS XMatch; sending them is ours.
+"""Questions as astroquery writes them, for VizieR, CDS XMatch and ADS; sending them is ours.
 
-Astroquery knows the two services' languages, and is asked for the request (``get_query_payload=True``), which goes
+Astroquery knows the services' languages, and is asked for the request (``get_query_payload=True``), which goes
 through our session. Letting astroquery send would mean to replace ``_session`` in its objects, a name it does not
 promise; to switch its cache of pickled answers off with a global option, which threads undo for each other; and to live
 with its reading of errors: it takes VizieR's error documents for empty answers, and XMatch's for VOTables even where
@@ -92,6 +92,23 @@ def xmatch_request(table: Any, catalogue: str, radius_arcsec: float, ra: str, de
         RESPONSEFORMAT="csv",
     )
     return form, files["files"]
+
+
+def ads_request(words: str, n: int) -> str:
+    """The address that asks ADS for papers, the most relevant first; to be fetched with a token.
+
+    Parameters
+    ----------
+    words : str
+        In ADS's language.
+    n : int
+        Papers at most.
+    """
+    from astroquery.nasa_ads import ADSClass
+
+    asking = ADSClass()
+    asking.ADS_FIELDS, asking.NROWS, asking.SORT = ["bibcode", "title", "author", "year", "pub"], n, "score desc"
+    return str(asking.query_simple(words, get_query_payload=True))
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from specviz import extensions
 from specviz.archives.cache import Cache, cache
 from specviz.archives.demo import DemoArchive
 from specviz.archives.freshness import fresh, standing_in
@@ -31,7 +32,8 @@ class Sky:
     online : bool
         False: no service is asked; what was fetched before, the demo sky and ``locals`` answer.
     locals : sequence of Archive
-        Asked before the network, in order (see :class:`specviz.archives.local.LocalArchive`).
+        Asked before the network, in order (see :class:`specviz.archives.local.LocalArchive`), and before archives
+        that others added (:func:`specviz.extensions.register_archive`).
     release : str
         Gaia data release that a source id without one belongs to.
     lamost_release : str, optional
@@ -86,7 +88,7 @@ class Sky:
         begin = [c for c in names if c.name.lower().startswith(words)]
         within = [c for c in names if words in c.name.lower() and c not in begin]
         found = [*begin, *within, *self._demo_suggestions(words, n)]
-        for archive in self.locals:
+        for archive in self._ours():
             near = getattr(archive, "near", None)
             try:
                 found += [Candidate(name, "local") for name in (near(words) if near is not None else ())]
@@ -198,10 +200,13 @@ class Sky:
         )
 
     # ------------------------------------------------------------------ ours
+    def _ours(self) -> tuple[Archive, ...]:
+        return (*self.locals, *extensions.archives())
+
     def _own(self, text: str) -> list[Candidate]:
         if _asks_demo(text):
             return list(DemoArchive().resolve(text))[:_CHOICES]
-        for archive in self.locals:
+        for archive in self._ours():
             if found := list(archive.resolve(text)):
                 return found[:_CHOICES]
         return []
@@ -216,7 +221,7 @@ class Sky:
                     f"Several demo stars are “{text[:60]}”", found[:_CHOICES], remedy="Choose one by its number"
                 )
             return demo.fetch(text)
-        for archive in self.locals:
+        for archive in self._ours():
             if list(archive.resolve(text)):
                 return archive.fetch(text)  # several visits of one star are one; several stars raise AmbiguousError
         return None

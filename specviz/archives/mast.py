@@ -162,6 +162,25 @@ def position(name: str) -> Position | None:
     return None
 
 
+def numbers_at(ra: float, dec: float, radius: float = 3.0) -> list[str]:
+    """KIC and TIC numbers of the star nearest to a position, as :func:`light_curves` takes them.
+
+    Parameters
+    ----------
+    ra, dec : float
+        Degrees, ICRS (epoch J2000, as the catalogue has it).
+    radius : float
+        Arcsec.
+    """
+    rows = _rows("Mast.Catalogs.Tic.Cone", {"ra": ra, "dec": dec, "radius": radius / 3600.0})
+    known = [row for row in rows if row.get("ID") is not None and not row.get("disposition")]
+    if not known:
+        return []
+    nearest = min(known, key=lambda row: _number(row.get("dstArcSec")) or 0.0)
+    kic = _number(nearest.get("KIC"))
+    return [*([f"KIC {int(kic)}"] if kic else []), f"TIC {nearest['ID']}"]
+
+
 def light_curves(name: str | Parsed) -> list[Product]:
     """The light-curve files of a KIC, TIC or EPIC number, the one to show first.
 

@@ -25,6 +25,15 @@ from typing import Any
 
 TOKEN = "test-token"  # of a server on the loopback address that lives for one session
 WAIT = 60.0  # seconds, bound of every wait
+# Of several --disable-features only the last counts: here are those of Playwright, and RenderDocument.
+# With that on, a page closed at the commit of a navigation stays open, and Playwright waits for ever
+# (microsoft/playwright#42068).
+NOT_FEATURES = (
+    *("RenderDocument", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding", "PreconnectToSearch"),
+    *("AvoidCorsURLLoaderRestartOnRedirect", "TcpPortRandomizationWin", "OptimizationHints", "AimEnabled"),
+    *("NetworkTimeServiceQuerying", "ThirdPartyStoragePartitioning"),
+)
 CHROMIUM_ARGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -33,6 +42,7 @@ CHROMIUM_ARGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-features=" + ",".join(NOT_FEATURES),
 )
 # Console errors that these pages write with or without specviz, by door; all others are fatal.
 FOREIGN: Mapping[str, tuple[str, ...]] = {
@@ -41,6 +51,10 @@ FOREIGN: Mapping[str, tuple[str, ...]] = {
         # JupyterLab's splash screen, shown again while it fades (a change of theme does so), is removed from the page
         # twice: apputils-extension calls document.body.removeChild in a timer. No frame of another's code is in it.
         r"\ANotFoundError: Failed to execute 'removeChild' on 'Node'[^\n]*\n    at \S*/static/lab/jlab_core\.\S*\Z",
+        # A kernel that is shut down while it works: once ipykernel's IOPub thread has ended, each thread sends on its
+        # socket itself (IOPubThread.schedule), and frames of two messages become one, whose header is another's topic.
+        r"\ASyntaxError: Kernel message validation error: [^\n]* is not valid JSON\n    at JSON\.parse \(<anonymous>\)"
+        r"\n    at e\.deserializeV1KernelWebsocketJupyterOrg ",
     ),
     "nb7": (
         r"Cannot read properties of undefined \(reading 'schema'\)",
@@ -184,6 +198,10 @@ class Jupyter:
         """Address of a notebook at ``"lab"``, ``"nb7"`` or ``"voila"``."""
         path = {"lab": "lab/tree", "nb7": "notebooks", "voila": "voila/render"}[door]
         return f"{self.base}/{path}/{name}?token={TOKEN}" + ("&reset" if door == "lab" else "")
+
+    def forget_theme(self) -> None:
+        """Pages that open from now on are light, whatever theme was chosen before."""
+        (self.folder / "SETTINGS/@jupyterlab/apputils-extension/themes.jupyterlab-settings").unlink(missing_ok=True)
 
     def end_kernels(self) -> None:
         """Shut every kernel down, so that memory does not add up over a session."""

@@ -253,7 +253,8 @@ def fair_sample(
     """What the stars that were drawn at random say of the whole list, as a line."""
     said = audited(total, labels, finished, seed)
     if len(said) < LEAST_TO_SAY:
-        return f"Of the whole list {len(said)} stars drawn at random are labelled: nothing can be said of it yet"
+        stars = "1 star drawn at random is" if len(said) == 1 else f"{len(said)} stars drawn at random are"
+        return f"Of the whole list {stars} labelled: nothing can be said of it yet"
     parts = []
     for name in classes:
         hits = said.count(name)

@@ -29,6 +29,27 @@ FORMAT = "specviz similarity index"
 _SAME = 2.0 / 3600.0
 
 
+def unit_query(vector: ArrayLike, size: int, place: str) -> NDArray[np.float32]:
+    """A vector to search with, of unit length, shape (``size``,).
+
+    Raises
+    ------
+    CatalogError
+        If it has another length than the vectors of the ``place`` ("index", "catalogue"), is zero or not finite.
+    """
+    query = np.asarray(vector, np.float32).ravel()
+    if query.size != size:
+        a = "an" if place[0] in "aeiou" else "a"
+        raise CatalogError(
+            f"A vector of {query.size} dimensions does not fit this {place} of {size}",
+            remedy=f"Use the model that made the {place}, or build {a} {place} with this one",
+        )
+    length = float(np.linalg.norm(query))
+    if not np.isfinite(length) or length == 0:
+        raise CatalogError("The vector is zero or not finite")
+    return np.asarray(query / length, np.float32)
+
+
 class SimilarityIndex:
     """Embeddings of a catalogue of stars, searched exhaustively.
 
@@ -77,16 +98,7 @@ class SimilarityIndex:
 
     def similarity(self, vector: ArrayLike) -> NDArray[np.float32]:
         """Cosine of ``vector`` (shape (D,)) with every star, shape (N,)."""
-        query = np.asarray(vector, np.float32).ravel()
-        if query.size != self.vectors.shape[1]:
-            raise CatalogError(
-                f"A vector of {query.size} dimensions does not fit this index of {self.vectors.shape[1]}",
-                remedy="Use the model that made the index, or build an index with this one",
-            )
-        length = float(np.linalg.norm(query))
-        if not np.isfinite(length) or length == 0:
-            raise CatalogError("The vector is zero or not finite")
-        query = query / length
+        query = unit_query(vector, self.vectors.shape[1], "index")
         out = np.empty(len(self), np.float32)
         for start in range(0, len(self), _BLOCK):
             np.dot(self.vectors[start : start + _BLOCK], query, out=out[start : start + _BLOCK])

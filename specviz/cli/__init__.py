@@ -7,13 +7,28 @@ import os
 import sys
 from collections.abc import Sequence
 
-from specviz import __version__
-from specviz.cli import analyse, archives, catalog, commands, doctor, embed, labels, models, outliers, vet
+from specviz.cli import (
+    analyse,
+    archives,
+    ask,
+    catalog,
+    commands,
+    compare,
+    doctor,
+    embed,
+    fit,
+    labels,
+    mcp_host,
+    models,
+    outliers,
+    vet,
+)
 from specviz.cli.console import OK, TROUBLE, USAGE, complain
+from specviz.cli.version import Version
 from specviz.errors import SpecvizError, UnknownModelError
 
 #: These read their own arguments: their options belong to the recipe, not to the command line.
-_RECIPES = {"train": commands.train, "evaluate": commands.evaluate}
+_RECIPES = {"train": commands.train, "fine-tune": commands.fine_tune, "evaluate": commands.evaluate}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -21,21 +36,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="specviz", description="Stellar spectra with foundation models beside them.", allow_abbrev=False
     )
-    parser.add_argument("--version", action="version", version=f"specviz {__version__}")
+    parser.add_argument("--version", action=Version, help="the version, and the SHA-256 of every file of weights")
     parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     commands_ = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     analyse.add_parser(commands_)
+    compare.add_parser(commands_)
+    fit.add_parser(commands_)
     embed.add_parser(commands_)
     archives.add_get(commands_)
     archives.add_cache(commands_)
     commands.add_serve(commands_)
     outliers.add_parser(commands_)
+    ask.add_parser(commands_)
+    mcp_host.add_parser(commands_)
     vet.add_parser(commands_)
     labels.add_parser(commands_)
     models.add_models(commands_)
     catalog.add_parser(commands_)
     doctor.add_parser(commands_)
     commands_.add_parser("train", help="make the weights of the default model (specviz train --help)", add_help=False)
+    commands_.add_parser("fine-tune", help="teach SpectraFM your instrument (specviz fine-tune --help)", add_help=False)
     commands_.add_parser("evaluate", help="measure a model on held-out stars (specviz evaluate --help)", add_help=False)
     return parser
 
@@ -74,8 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output (head, less) went away: nothing more can be said
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return TROUBLE
-    except KeyboardInterrupt:
-        complain("stopped")
+    except KeyboardInterrupt as stop:
+        complain(str(stop) or "stopped")
         return 130
     except (SpecvizError, OSError) as error:
         if debug:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specviz.cli.console import OK, TROUBLE, USAGE, Progress, complain
-from specviz.cli.tables import as_text, merge, output_format, write_table
+from specviz.cli.tables import as_text, merge, writable, write_table
 from specviz.errors import NotFoundError, SpecvizError
 
 if TYPE_CHECKING:
@@ -44,12 +44,8 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyse what was named, write the table, and return 1 if any row is a complaint."""
-    if arguments.output is not None:
-        try:
-            output_format(arguments.output)  # before the work, not after it
-        except SpecvizError as error:
-            complain(str(error))
-            return USAGE
+    if not writable(arguments.output):  # before the work, not after it
+        return USAGE
     files, passed_over = find_files(arguments.paths)
     if passed_over:
         complain(f"passed over {passed_over} files in folders that do not have a spectrum's suffix")

@@ -79,6 +79,11 @@ def train(words: Sequence[str]) -> int:
     return _recipe("specviz.training.recipe", words)
 
 
+def fine_tune(words: Sequence[str]) -> int:
+    """``specviz fine-tune``: every argument goes to the training."""
+    return _recipe("specviz.training.fine_tune_command", words)
+
+
 def evaluate(words: Sequence[str]) -> int:
     """``specviz evaluate``: every argument goes to the evaluation."""
     return _recipe("specviz.training.evaluate", words)

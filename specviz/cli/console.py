@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 OK, TROUBLE, USAGE = 0, 1, 2
 
@@ -11,6 +13,15 @@ OK, TROUBLE, USAGE = 0, 1, 2
 def complain(text: str) -> None:
     """One line on stderr, after ``specviz:``."""
     print(f"specviz: {' '.join(text.split())}", file=sys.stderr)
+
+
+@contextmanager
+def resumed() -> Iterator[None]:
+    """Around work that goes on where it was stopped: Ctrl-C ends the command, which says so."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("stopped; the same command goes on from here") from stop
 
 
 class Progress:
@@ -32,6 +43,12 @@ class Progress:
             print(f"\r\x1b[2K{line[:100]}", end="", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def line(self, done: int, text: str) -> str:
         """What is shown."""

@@ -7,26 +7,19 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import specviz
+from specviz.cli import first_run, jupyter_here
 from specviz.cli.console import OK, TROUBLE
+from specviz.cli.finding import Finding
 from specviz.errors import SpecvizError
 
 DISTRIBUTION = "jupyter-specviz"
 #: Distributions that also install a top-level package called ``specviz``.
 RIVALS = ("specviz",)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's report. A ``trouble`` makes the exit status 1; a ``note`` is only good to know."""
-
-    kind: Literal["ok", "note", "trouble"]
-    text: str
 
 
 def add_parser(commands: Any) -> None:
@@ -49,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         for finding in look():
             mark = {"ok": "  ok      ", "note": "  note    ", "trouble": "  TROUBLE "}[finding.kind]
             print(mark + finding.text)
+            if finding.remedy:
+                print(f"          -> {finding.remedy}")
             trouble += finding.kind == "trouble"
     print("all well" if not trouble else f"{trouble} to mend")
     return TROUBLE if trouble else OK
@@ -72,7 +67,7 @@ def libraries() -> Iterator[Finding]:
     absent: dict[str, list[str]] = {}
     for requirement in map(Requirement, wanted):
         extra = _extra(requirement)
-        if extra in ("lint", "test", "dev", "notebook"):  # for those who change specviz, and bundles of the others
+        if extra in ("lint", "test", "docs", "dev", "notebook", "all"):  # for developers; bundles of the others
             continue
         try:
             version = metadata.version(requirement.name)
@@ -128,6 +123,7 @@ def devices() -> Iterator[Finding]:
     yield Finding("ok", f"{describe_device(chosen)} (what --device auto takes)")
     if chosen.type != "cpu":
         yield Finding("ok", describe_device("cpu"))
+    yield from first_run.graphics_card()
 
 
 def models() -> Iterator[Finding]:
@@ -158,10 +154,8 @@ def archives() -> Iterator[Finding]:
     """What the archives will be asked with; asks nobody."""
     from specviz.archives.cache import cache
     from specviz.archives.lamost.tokens import find_token
-    from specviz.archives.transport import endpoints, online
+    from specviz.archives.transport import endpoints
 
-    if not online():
-        yield Finding("note", "SPECVIZ_OFFLINE is set: no service is asked")
     try:
         for service, address in endpoints().items():
             yield Finding("note", f"SPECVIZ_ENDPOINTS sends {service} to {address}")
@@ -191,6 +185,7 @@ def services() -> Iterator[Finding]:
 
     from specviz.archives.transport import request, title
 
+    answered = False
     for service, address in _PING.items():
         began = time.monotonic()
         try:
@@ -198,7 +193,10 @@ def services() -> Iterator[Finding]:
         except SpecvizError as error:  # somebody else's trouble: the rest of specviz works without
             yield Finding("note", f"{title(service)}: {error}")
         else:
+            answered = True
             yield Finding("ok", f"{title(service)} answers in {time.monotonic() - began:.1f} s")
+    if not answered:
+        yield first_run.nobody_answered()
 
 
 def doors() -> Iterator[Finding]:
@@ -214,9 +212,12 @@ SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
     "Libraries": libraries,
     "Clashes": clashes,
     "Devices": devices,
+    "Memory": first_run.memory,
     "Models": models,
     "Storage": storage,
+    "Network": first_run.network,
     "Archives": archives,
+    "Jupyter": jupyter_here.jupyter,
     "Doors": doors,
 }
 

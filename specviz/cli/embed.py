@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from specviz.cli.analyse import find_files
-from specviz.cli.console import OK, TROUBLE, Progress, complain
+from specviz.cli.console import OK, TROUBLE, Progress, complain, resumed
 from specviz.errors import NotFoundError, OptionError, SpecvizError
 
 if TYPE_CHECKING:
@@ -90,13 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
             return
         console.show(progress.done, f"{progress.rate:.0f} a second, {_duration(progress.left)} to go")
 
-    try:
+    with resumed(), console:
         written = embed_stream(engine, source, output, again=arguments.again, progress=show)
-    except KeyboardInterrupt:
-        console.close()
-        complain("stopped; the same command goes on from here")
-        return 130
-    console.close()
     odd = f", {written.problems} without an embedding (see 'problem')" if written.problems else ""
     complain(f"wrote {written.rows} rows to {output}{odd}")
     return TROUBLE if written.problems else OK

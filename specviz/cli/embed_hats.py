@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from specviz.cli.console import OK, TROUBLE, Progress, complain
+from specviz.cli.console import OK, TROUBLE, Progress, complain, resumed
 from specviz.errors import OptionError
 
 if TYPE_CHECKING:
@@ -27,13 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise OptionError(f"{arguments.sources[0]} stands alone", expected="one HATS catalogue")
     if arguments.compile:
         raise OptionError("--compile is not for HATS catalogues", remedy="Leave it out")
-    try:
-        if arguments.output.startswith(_SCHEME):
-            return _into_hats(arguments)
-        return _into_folder(arguments)
-    except KeyboardInterrupt:
-        complain("stopped; the same command goes on from here")
-        return 130
+    with resumed():
+        return _into_hats(arguments) if arguments.output.startswith(_SCHEME) else _into_folder(arguments)
 
 
 class HatsEntries:
@@ -98,9 +93,7 @@ def _into_folder(arguments: argparse.Namespace) -> int:
             return
         console.show(progress.done, f"partitions, {progress.stars:,} stars, {progress.rate:,.0f} a second")
 
-    with ExitStack() as stack:
-        stack.callback(console.close)
-        runner = stack.enter_context(runner_of(arguments))
+    with console, runner_of(arguments) as runner:
         catalog = build(
             source, arguments.output, spec, runner=runner, again=arguments.again, progress=show,
             made_from=arguments.sources[0],

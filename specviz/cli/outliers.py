@@ -8,8 +8,7 @@ from typing import Any
 
 from specviz.cli.analyse import positive
 from specviz.cli.console import OK, TROUBLE, USAGE, Progress, complain
-from specviz.cli.tables import output_format
-from specviz.errors import SpecvizError
+from specviz.cli.tables import writable
 
 
 def add_parser(commands: Any) -> None:
@@ -48,12 +47,8 @@ class _Line(Progress):
 
 def run(arguments: argparse.Namespace) -> int:
     """Rank, print, write; 1 if a star could not be used."""
-    if arguments.out is not None:
-        try:
-            output_format(arguments.out)  # before the work, not after it
-        except SpecvizError as error:
-            complain(str(error))
-            return USAGE
+    if not writable(arguments.out):  # before the work, not after it
+        return USAGE
     from specviz.app.outliers import outliers
 
     line = _Line(100)

@@ -3,11 +3,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from specviz.cli.console import complain
+from specviz.errors import SpecvizError
 from specviz.spectra.writers.tables import FORMATS, output_format, write_table
 
-__all__ = ["FORMATS", "as_text", "merge", "output_format", "write_table"]
+__all__ = ["FORMATS", "as_text", "merge", "output_format", "writable", "write_table"]
+
+
+def writable(path: Path | None) -> bool:
+    """Whether a table can be written to a file of that name (None: it is printed); if not, that is said."""
+    try:
+        if path is not None:
+            output_format(path)
+    except SpecvizError as error:
+        complain(str(error))
+        return False
+    return True
 
 
 def merge(tables: list[Any]) -> Any:

@@ -1,7 +1,8 @@
 """Every private name of Bokeh and Panel that the doors rely on; ``tests/contract/test_bokeh_private.py`` watches them.
 
 Python: ``bokeh.core.json_encoder.PayloadEncoder``, ``bokeh.core.serialization.Serializer/Serialized``,
-``Document.models.synced_references/flush_synced``, ``Document.on_change_dispatch_to`` and its ``_document_patched``,
+``Document.models.synced_references/flush_synced/_new_models``, ``Document.on_change_dispatch_to`` and its
+``_document_patched``,
 ``bokeh.io.doc._PATCHED_CURDOCS``; of ``HasProps`` ``query_properties_with_values``, ``_property_values`` and
 ``_unstable_default_values`` (``quick_models.py``); Panel's ``get_root``, ``_cleanup``, ``state._views`` and
 ``state._fake_roots``.
@@ -10,7 +11,8 @@ Browser (``widgets/view.js``, ``runtime.js``, ``theme.js``, ``quicken.js``): ``r
 ``require("base").default_resolver.names``, ``HasProps.setv(..., {sync: false})``, iteration over its properties and,
 for speed alone,
 ``require("core/visuals/visual").VisualProperties.prototype._get_css_value`` and
-``require("models/plots/plot_canvas").PlotView.prototype.base_font_size``.
+``require("models/plots/plot_canvas").PlotView.prototype.base_font_size``; for looks, ``_paint_outline`` of the same and
+``request_layout`` of a legend's view.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ PROBES = {
     "panel": "panel.models.layout.Column",
 }
 _BOKEH_JS = Path(bokeh.__file__).parent / "server" / "static" / "js"
+_ID = re.compile(r'"id":\s*"([^"]+)"')
 _STYLE_URL = re.compile(r'"url":\s*"([^"]+?\.css[^"]*)"')
 _PANEL_PATH = re.compile(r"^.*?(?:/dist/|static/extensions/panel/)")
 
@@ -66,11 +69,15 @@ def _payload(content: Any, buffers: Sequence[Any]) -> Payload:
 
 def encode_document(doc: Document, *, live: bool = True) -> Payload:
     """The whole document as it stands. ``live``: changes will follow, in which all of its models are taken as known."""
+    if live:
+        doc.models.flush_synced = _leave_as_it_is
     with quick_models():
         content = doc.to_json()
+    payload = _payload(content.content, content.buffers)
     if live:
-        doc.models.flush_synced()
-    return _payload(content.content, content.buffers)
+        sent = set(_ID.findall(payload.json))
+        _now_known(doc, lambda model: model.id in sent)
+    return payload
 
 
 def encode_events(doc: Document, events: Sequence[Any]) -> Payload:
@@ -78,8 +85,25 @@ def encode_events(doc: Document, events: Sequence[Any]) -> Payload:
     serializer = Serializer(references=doc.models.synced_references)
     with quick_models():
         content = {"events": serializer.encode(list(events))}
-    doc.models.flush_synced(lambda model: not serializer.has_ref(model))
+    _now_known(doc, serializer.has_ref)
     return _payload(content, serializer.buffers)
+
+
+def _now_known(doc: Document, was_sent: Callable[[Any], bool]) -> None:
+    """From now on the models that were sent go by reference; those that are not sent yet stay new.
+
+    Bokeh sends each change at once and so takes all that the document holds as known, when it was written and after
+    each patch from the browser (``flush_synced``). Here changes wait to be sent together, and other threads make
+    some: a model among them would go by a reference that no browser knows.
+    """
+    new = doc.models._new_models
+    for model in list(new):
+        if was_sent(model):
+            new.discard(model)
+
+
+def _leave_as_it_is(is_still_new: Callable[[Model], bool] | None = None) -> None:
+    """In place of Bokeh's ``flush_synced`` on a live document: :func:`_now_known` does it."""
 
 
 def is_overtaken(event: Any) -> bool:
@@ -103,6 +127,7 @@ def apply_events(doc: Document, text: str, setter: str, failed: Callable[[Except
     failed : callable
         Called with each exception.
     """
+    sent = set(_ID.findall(text))
     for event in json.loads(text)["events"]:
         depth = len(_bokeh_doc._PATCHED_CURDOCS)
         try:
@@ -111,6 +136,7 @@ def apply_events(doc: Document, text: str, setter: str, failed: Callable[[Except
             # Bokeh's patch_curdoc has no finally: a failed callback would leave this document as everybody's.
             del _bokeh_doc._PATCHED_CURDOCS[depth:]
             failed(error)
+        _now_known(doc, lambda model: model.id in sent)
 
 
 def panel_root(layout: Any) -> tuple[Model, Callable[[], None]]:

@@ -58,6 +58,9 @@ class DocHost(anywidget.AnyWidget):
         Called once by ``close()``.
     scripts : sequence of str, optional
         Which BokehJS scripts to send; default: what the document needs now.
+    again : callable, optional
+        Builds the root anew, equal in all but its ids. With it the document is freed while no view shows it: when the
+        output of its cell is cleared, or the cell run again; a page that is opened anew gets a new one.
     **traits
         Further traits: ``spoken`` (the widget's name for screen readers), and those of a subclass.
 
@@ -89,6 +92,7 @@ class DocHost(anywidget.AnyWidget):
         css: str = "",
         on_close: Callable[[], None] | None = None,
         scripts: Sequence[str] | None = None,
+        again: Callable[[], Any] | None = None,
         **traits: Any,
     ) -> None:
         self.root: Model | None = None  # a constructor that fails is closed by ipywidgets all the same
@@ -102,7 +106,22 @@ class DocHost(anywidget.AnyWidget):
         self._holders, self._since, self._urgent = 0, 0.0, False
         self._on_close = on_close
         self._forget: Callable[[], None] | None = None
+        self._again, self._views = again, set[str]()  # the views that are known to stand, by their ids
         checked = checked_palettes(palettes)
+        doc = self._adopt(root_or_layout)
+        self._loop = _running_loop()
+        names = tuple(scripts) if scripts is not None else needed_scripts(doc)
+        doc.on_change_dispatch_to(self)  # before the state is sent: an edit by another thread in between is not lost
+        super().__init__(
+            runtime=Runtime.get(names), uid=uuid.uuid4().hex, palettes=checked, theme=theme, css=css, **traits
+        )
+        self.on_msg(self._receive)
+        with self.lock:
+            self._opened = True
+        self.flush()
+
+    def _adopt(self, root_or_layout: Any) -> Document:
+        """Take a root, and its models where it is a layout."""
         if isinstance(root_or_layout, Model):
             root = root_or_layout
         elif hasattr(root_or_layout, "get_root"):
@@ -122,24 +141,15 @@ class DocHost(anywidget.AnyWidget):
                 expected="models whose scripts are part of Bokeh or Panel",
                 remedy="Use Bokeh's DataTable instead of Tabulator, and drop files on the widget itself",
             )
-        self._loop = _running_loop()
-        names = tuple(scripts) if scripts is not None else needed_scripts(self.doc)
-        self.doc.on_change_dispatch_to(
-            self
-        )  # before the state is sent: an edit by another thread in between is not lost
-        super().__init__(
-            runtime=Runtime.get(names), uid=uuid.uuid4().hex, palettes=checked, theme=theme, css=css, **traits
-        )
-        self.on_msg(self._receive)
-        with self.lock:
-            self._opened = True
-        self.flush()
+        return self.doc
 
     # -- kernel to browser -----------------------------------------------------------------------------------------
     def _bundle(self) -> dict[str, Any] | None:
         with self.lock:
             if self.doc is None:
-                return None
+                if self._again is None:
+                    return None
+                self._adopt(self._again()).on_change_dispatch_to(self)
             self.flush()  # views that are open get what is pending; this one gets it in the document
             payload = encode_document(self.doc)
             return dict(seq=self._seq, json=payload.json, ids=payload.ids, css=payload.css, buffers=payload.buffers)
@@ -231,8 +241,10 @@ class DocHost(anywidget.AnyWidget):
 
     def _handle(self, content: dict[str, Any], buffers: list[Any]) -> None:
         op, view = content.get("op"), content.get("view")
+        if self._again is not None:
+            self._count(op, str(view))
         doc = self.doc
-        if doc is None:
+        if doc is None and (self._again is None or op not in ("ready", "open")):
             return
         if op == "patch":
             with self.hold():
@@ -252,6 +264,21 @@ class DocHost(anywidget.AnyWidget):
             with self.hold():
                 if not self.inbox.receive(content, buffers):
                     raise SpecvizError(f"The browser sent a message of unknown kind {op!r}")
+
+    def _count(self, op: Any, view: str) -> None:
+        """Know which views stand, and rest when one goes; those that still stand ask for the document anew.
+
+        (Not only when the last goes: a page that was loaded again took its views with it and told nobody.)
+        """
+        with self.lock:
+            if op in ("ready", "open"):
+                self._views.add(view)
+            elif op == "close" and self.doc is not None:
+                others, self._views = self._views - {view}, set()
+                self._seq += 1
+                self._let_go()
+                for other in others:
+                    self.send(dict(op="check", view=other, seq=self._seq))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """As of every widget; where no page draws it, the text says why."""
@@ -308,12 +335,16 @@ class DocHost(anywidget.AnyWidget):
         if done is not None:
             done()
         with self.lock:
-            if self.doc is not None:
-                self.doc.remove_on_change(self)
-            self._events.clear()
-            self._free()
+            self._again = None
+            self._let_go()
             self.inbox.clear()
         super().close()
+
+    def _let_go(self) -> None:
+        if self.doc is not None:
+            self.doc.remove_on_change(self)
+        self._events.clear()
+        self._free()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -19,6 +19,8 @@ TESTED: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "anywidget": ((0, 11), (0, 12)),
     "ipywidgets": ((8, 1, 9), (9,)),
 }
+#: The oldest front ends that the browser tests were run in.
+OLDEST: Mapping[str, tuple[int, ...]] = {"jupyterlab": (4, 4), "notebook": (7, 4), "voila": (0, 5, 8)}
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,13 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # a copy on the path that nobody installed
+        return ""
+
+
 def library_trouble() -> str:
     """What is missing or of an untested release among the libraries of the doors; empty when nothing is."""
     troubles = []
@@ -203,6 +212,10 @@ def _kernel_door(name: str, module: str, place: str, trouble: str) -> Door:
         return Door(name, False, "ipykernel is not installed: notebooks have no kernel of this Python")
     if util.find_spec(module) is None:
         return Door(name, None, f"{module} is not installed here; a server elsewhere needs anywidget beside it")
+    version = _version(module)
+    if version and _numbers(version) < OLDEST[module]:
+        oldest = ".".join(map(str, OLDEST[module]))
+        return Door(name, None, f"{module} {version} is older than {oldest}, with which it was never tried")
     if _lab_extension("anywidget") is None:
         return Door(
             name, None, "anywidget's extension is not in this environment; install anywidget where the server runs"

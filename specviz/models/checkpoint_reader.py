@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,48 @@ def load_weights(path: str | Path, expected_sha256: str | None = None) -> tuple[
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path.name} is not a sound safetensors file", expected="weights written by specviz", remedy="Get it again"
+        ) from error
+
+
+def load_described(
+    path: str | Path, layout: str, parts: Sequence[str], sha256: str | None = None
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors of a file of ours, and the ``parts`` of its description, which are JSON in its header.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged, is not the one that ``sha256`` names, has another ``format`` than ``layout``, or lacks
+        a part.
+    """
+    tensors, metadata = load_weights(path, sha256)
+    name = Path(path).name
+    if metadata.get("format") != layout:
+        raise CheckpointError(f"{name} has the format {metadata.get('format', 'unknown')!r}", expected=layout)
+    try:
+        return tensors, {part: json.loads(metadata[part]) for part in parts}
+    except (KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{name} lacks the description of its model", expected=layout) from error
+
+
+def weights_format(path: str | Path) -> str:
+    """What a safetensors file says it is (``format`` of its header), "" where it says nothing.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stream:
+            return str((stream.metadata() or {}).get("format", ""))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{Path(path).name} is not a sound safetensors file",
+            expected="weights written by specviz",
+            remedy="Get it again",
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +83,21 @@ def _processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def unused_card() -> str:
+    """Why torch computes on the CPU although an NVIDIA card is here; empty where none is, or where it is used."""
+    import torch
+
+    if not _driver_is_here() or torch.cuda.is_available():
+        return ""
+    if torch.version.cuda is None:
+        return f"an NVIDIA card seems to be here, but this torch ({torch.__version__}) is a build for the CPU"
+    return f"an NVIDIA card seems to be here, but its driver does not serve torch's CUDA {torch.version.cuda}"
+
+
+def _driver_is_here() -> bool:
+    return Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
 
 
 def cuda_devices() -> int:

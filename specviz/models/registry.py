@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from specviz.errors import CheckpointError, OptionError, UnknownModelError
+from specviz import extensions
+from specviz.errors import CheckpointError, ModelError, OptionError, UnknownModelError
 from specviz.models.installed import INSTALLABLE, OFFICIAL, Manifest, installed, model_folder
 from specviz.models.protocol import StellarModel
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from specviz.models.specclip.official import SpecClipOfficial
     from specviz.models.specclip.routing import Network
 
+#: The model that is used when none is named.
+DEFAULT_MODEL = "specclip-small"
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 
 
@@ -24,32 +28,65 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 class _Entry:
     weights: str
     summary: str
+    #: Module under ``specviz.models`` and class; its ``from_file(path, device=, sha256=)`` reads the weights.
+    loader: tuple[str, str] = ("specclip.model", "SpecClipSmall")
     #: "analysis": takes spectra (a StellarModel); "emulator": makes them.
     kind: str = "analysis"
 
 
 _MODELS = {
-    "specclip-small": _Entry(
+    DEFAULT_MODEL: _Entry(
         "specclip_small.safetensors", "SpecCLIP at small size, trained by specviz; runs on any CPU"
     ),
     "phdlspec-small": _Entry(
-        "phdlspec_small.safetensors", "spectral emulator: 28 stellar labels to a model spectrum", "emulator"
+        "phdlspec_small.safetensors",
+        "spectral emulator: 28 stellar labels to a model spectrum",
+        ("phdlspec.model", "Emulator"),
+        "emulator",
     ),
+    "phdlspec-fit": _Entry(
+        "phdlspec_small.safetensors",
+        "28 labels fitted to each optical spectrum with the emulator; learned from no spectrum",
+        ("phdlspec.fitted", "PhdlspecFit"),
+    ),
+    "lux-small": _Entry(
+        "lux_small.safetensors",
+        "Lux: labels and both spectra linear in one latent vector; the baseline, milliseconds a star",
+        ("lux.model", "Lux"),
+    ),
+    "spectrafm-small": _Entry(
+        "spectrafm_small.safetensors",
+        "SpectraFM: pixels that know their wavelength; labels from any part of an optical spectrum",
+        ("spectrafm.model", "SpectraFM"),
+    ),
+    "desa-small": _Entry(
+        "desa_small.safetensors",
+        "DESA: spectrum and light curve together; close binaries, ages, what is alike",
+        ("desa.model", "Desa"),
+    ),
+}
+#: How the ``format`` of a weights file begins, and who reads it; a file without one is of the default model.
+_FORMATS: dict[str, tuple[str, str]] = {
+    "specviz-lux": ("lux.model", "Lux"),
+    "specviz-spectrafm": ("spectrafm.model", "SpectraFM"),
+    "specviz-desa": ("desa.model", "Desa"),
 }
 _lock = RLock()
 
 
 def available_models() -> tuple[str, ...]:
-    """Names of the models that analyse spectra and are on this machine, the default first; the emulator is not among
-    them.
+    """Names of the models that analyse spectra and are on this machine, the default first, those that others added
+    (:mod:`specviz.extensions`) last; the emulator is not among them.
     """
     names = tuple(name for name, entry in _MODELS.items() if entry.kind == "analysis")
-    return (*names, OFFICIAL) if installed(OFFICIAL) is not None else names
+    return (*names, *((OFFICIAL,) if installed(OFFICIAL) is not None else ()), *_added())
 
 
 def list_models() -> dict[str, str]:
     """Each available model's name and what it is, in a line."""
-    return {name: _MODELS[name].summary if name in _MODELS else INSTALLABLE[name] for name in available_models()}
+    told = {name: entry.summary for name, entry in _MODELS.items()} | dict(INSTALLABLE)
+    told |= {name: added.summary for name, added in _added().items()}
+    return {name: told[name] for name in available_models()}
 
 
 def weights_path(name: str) -> Path:
@@ -99,7 +136,7 @@ def load_model(
 
 
 def load_model(
-    name: str = "specclip-small",
+    name: str = DEFAULT_MODEL,
     *,
     device: str = "auto",
     compat: bool = False,
@@ -111,7 +148,8 @@ def load_model(
     ----------
     name : str
         One of :func:`available_models`, "phdlspec-small" for the emulator, or the path of weights that
-        ``specviz train`` has written (``....safetensors``).
+        ``specviz train`` has written (``....safetensors``), or of the folder of ``specviz fine-tune``. A model that
+        others added is made by their function.
     device : str
         "auto" (CUDA, then MPS, then CPU), or what torch calls it.
     compat, retrieval
@@ -126,11 +164,14 @@ def load_model(
     CheckpointError
         If the weights are absent or are not the ones this version of specviz was shipped with.
     """
-    own = Path(name).expanduser() if str(name).endswith(".safetensors") else None
+    own = own_weights(name)
+    added = _added().get(name)
     if name == OFFICIAL:
         folder = weights_path(name)
-    elif own is None:
+    elif own is None and added is None:
         _entry(name)
+    elif own is None:
+        pass
     elif not own.is_file():
         raise CheckpointError(f"There are no weights {own}", expected="a file that `specviz train` has written")
     if name != OFFICIAL and (compat or retrieval != "split"):
@@ -144,7 +185,31 @@ def load_model(
             return _variant(model, bool(compat), retrieval)
         if own is not None:
             return _load_own(own.resolve(), own.stat().st_mtime_ns, where)
-        return _load(name, where)
+        return _load(name, where) if added is None else _load_added(added, where)
+
+
+def own_weights(name: str) -> Path | None:
+    """The file of weights that a path means: itself, or the one in a folder; None for the name of a model.
+
+    A folder that is called like a model is not looked into: ``./NAME`` names it.
+
+    Raises
+    ------
+    CheckpointError
+        For a folder with no weights in it, or with several.
+    """
+    path = Path(name).expanduser()
+    if path.suffix == ".safetensors":
+        return path
+    if name in _MODELS or name in INSTALLABLE or name in _added() or not path.is_dir():
+        return None
+    inside = sorted(path.glob("*.safetensors"))
+    if len(inside) != 1:
+        raise CheckpointError(
+            f"The folder {path} has {len(inside) or 'no'} files of weights", expected="one ....safetensors in it",
+            remedy="Name the file itself" if inside else "",
+        )  # fmt: skip
+    return inside[0]
 
 
 @lru_cache(maxsize=1)  # 1.2 GB each
@@ -171,21 +236,42 @@ def _stamp(folder: Path) -> tuple[int, ...]:
 @lru_cache(maxsize=8)
 def _load_own(path: Path, _written: int, device: str) -> StellarModel:
     """Weights outside the package; the time of writing makes a file that was trained again another one."""
-    from specviz.models.specclip.model import SpecClipSmall
+    from specviz.models.checkpoint_reader import weights_format
 
-    return SpecClipSmall.from_file(path, device=device)
+    told = weights_format(path)
+    loader = next((reader for start, reader in _FORMATS.items() if told.startswith(start)), _Entry.loader)
+    model: StellarModel = _reader(loader).from_file(path, device=device)
+    return model
+
+
+def _added() -> dict[str, extensions.AddedModel]:
+    """What others added, but for names that are taken."""
+    return {k: added for k, added in extensions.models().items() if k not in _MODELS and k not in INSTALLABLE}
 
 
 @lru_cache(maxsize=8)
+def _load_added(added: extensions.AddedModel, device: str) -> StellarModel:
+    """A model of somebody else's, made once a device."""
+    model: StellarModel = added.make(device)
+    if not hasattr(model, "describe") or not hasattr(model, "prepare"):
+        raise ModelError(f"What was made for {added.name!r} is no model", expected="an object that meets StellarModel")
+    if (told := model.describe().name) != added.name:
+        raise ModelError(f"The model {added.name!r} calls itself {told!r}", expected="the name it was registered under")
+    return model
+
+
+@lru_cache(maxsize=16)
 def _load(name: str, device: str) -> StellarModel | Emulator:
     path = weights_path(name)
-    if _entry(name).kind == "emulator":
-        from specviz.models.phdlspec.model import Emulator
+    model: StellarModel | Emulator = _reader(_entry(name).loader).from_file(
+        path, device=device, sha256=expected_sha256(path)
+    )
+    return model
 
-        return Emulator.from_file(path, device=device, sha256=expected_sha256(path))
-    from specviz.models.specclip.model import SpecClipSmall
 
-    return SpecClipSmall.from_file(path, device=device, sha256=expected_sha256(path))
+def _reader(loader: tuple[str, str]) -> Any:
+    module, klass = loader
+    return getattr(import_module(f"specviz.models.{module}"), klass)
 
 
 def expected_sha256(path: Path) -> str:
@@ -208,5 +294,6 @@ def expected_sha256(path: Path) -> str:
 
 def _entry(name: str) -> _Entry:
     if name not in _MODELS:
-        raise UnknownModelError(f"There is no model {name!r}", expected="one of " + ", ".join((*_MODELS, OFFICIAL)))
+        known = (*_MODELS, OFFICIAL, *_added())
+        raise UnknownModelError(f"There is no model {name!r}", expected="one of " + ", ".join(known))
     return _MODELS[name]

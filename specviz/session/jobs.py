@@ -43,6 +43,8 @@ class Job:
     name, target, position, ahead
         The star it is for: how it is called, what opens it, its row in the work list, and the row to prepare next.
         ``name`` is None for work that no one waits for.
+    aside : bool
+        It adds to the star on screen: where it fails, that star stays, and its row is no failure.
     """
 
     def __init__(
@@ -54,8 +56,9 @@ class Job:
         target: Any = None,
         position: int | None = None,
         ahead: int | None = None,
+        aside: bool = False,
     ) -> None:
-        self.title, self.message = title, ""
+        self.title, self.message, self.aside = title, "", aside
         self.name, self.target, self.position, self.ahead = name, target, position, ahead
         self.progress: float | None = None
         self.started: float | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from specviz.errors import FileTooLargeError, ReadError, SpecvizError
-from specviz.session import outcome, work
+from specviz.session import curves, outcome, work
 from specviz.session.jobs import Job, JobRunner
 from specviz.session.resolve import describe, existing, resolve, stars_or_targets
 from specviz.session.state import State
@@ -96,6 +96,8 @@ class Loading(Viewing):
         """The star on screen with one more spectrum, from an upload."""
         job.step("Reading")
         stars, _ = stars_or_targets(name, data)
+        if survey == "light_curve" and star is not None:
+            return self._load(job, lambda: curves.with_curve(star, curves.curve_of(name, stars, star)))
         spectrum = next((s.spectra[survey] for s in stars if survey in s.spectra), None)
         if spectrum is None:
             held = ", ".join(sorted({k for s in stars for k in s.spectra})) or "a list of stars"

@@ -19,6 +19,8 @@ SERVICES = {
     "vizier": "VizieR",
     "xmatch": "CDS XMatch",
     "mast": "MAST",
+    "arxiv": "arXiv",
+    "ads": "ADS",
 }
 STOPPED = Notice("info", "Stopped", "Nothing on screen has changed", actions=("retry",))
 _UNCHANGED = "What was on screen is unchanged."

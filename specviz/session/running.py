@@ -13,6 +13,7 @@ from specviz.session import outcome, work
 from specviz.session.jobs import Job, JobRunner
 from specviz.session.loading import Loading
 from specviz.session.state import Asked, Notice, Progress, Recent, State
+from specviz.session.view_options import ViewOptions
 from specviz.spectra.star import Star
 
 RECENT = 12  # stars remembered in the menu
@@ -73,8 +74,9 @@ class Running(Loading):
         target: Any,
         position: int | None = None,
         ahead: int | None = None,
+        aside: bool = False,
     ) -> Job:
-        job = Job(title, function, name=name, target=target, position=position, ahead=ahead)
+        job = Job(title, function, name=name, target=target, position=position, ahead=ahead, aside=aside)
         with self._changing():  # one step: a job that ends meanwhile must see that it is no longer the last
             self._jobs.start(job)
             self._idle.clear()
@@ -123,11 +125,16 @@ class Running(Loading):
     def _show_early(self, job: Job, star: Star, report: Any = None) -> None:
         with self._changing():
             if job is self._jobs.current:
-                view = self._state.view.for_another_star() if star is not self._state.star else self._state.view
+                view = self._view_of(star)
                 self._update(
                     star=star, report=report, neighbours=None, neighbour=None, neighbour_star=None, target=job.name,
                     view=view,
                 )  # fmt: skip
+
+    def _view_of(self, star: Star) -> ViewOptions:
+        """The view with which a star is shown: of the first, also of a saved session, all that was chosen before."""
+        now = self._state
+        return now.view if now.star is None or star is now.star else now.view.for_another_star()
 
     def _place(self, job: Job) -> int | None:
         """The row of the work list that a job is for; None when the list has become another meanwhile."""
@@ -190,7 +197,7 @@ class Running(Loading):
         position = self._place(job)
         changes = dict(job.result, busy="", slow=False, steps=(), notice=None, neighbour=None, neighbour_star=None)
         changes |= dict(candidates=(), question=None, target=job.name, retry=None)
-        changes["view"] = self._state.view.for_another_star() if star is not self._state.star else self._state.view
+        changes["view"] = self._view_of(star)
         if star is not self._state.star:
             changes["call"] = ""
         recent = Recent(star.name, job.target if job.target is not None else star)
@@ -215,7 +222,8 @@ class Running(Loading):
 
     def _fail(self, job: Job, notice: Notice) -> None:
         """The state after a job that brought nothing. Called under the lock."""
-        asked = Asked(job.name or "", job.target, job.position) if job.target is not None else None
+        known = job.target is not None and not job.aside
+        asked = Asked(job.name or "", job.target, job.position) if known else None
         if asked is None:
             notice = replace(notice, actions=tuple(a for a in notice.actions if a != "retry"))
         changes: dict[str, Any] = dict(busy="", slow=False, steps=(), notice=notice, retry=asked)
@@ -230,7 +238,7 @@ class Running(Loading):
             changes |= self._offline()
             if self._state.online is False:  # known already: say what this one would have needed
                 changes["notice"] = notice
-        place = self._place(job)
+        place = None if job.aside else self._place(job)
         if place is not None and notice.title != outcome.STOPPED.title:
             rows = work.at_hand(self._state.work, place, "failed", None, problem)
             changes |= dict(work=rows, position=place)

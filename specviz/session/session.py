@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from specviz import __version__
+from specviz.analysis.studies.protocol import Study
 from specviz.archives.protocol import Candidate
 from specviz.errors import ModelError, SpecvizError
-from specviz.session import outcome, saved, work
+from specviz.session import curves, outcome, saved, work
 from specviz.session.facing import Models
 from specviz.session.jobs import Job
-from specviz.session.measuring import Measuring, Templates
+from specviz.session.measuring import Templates
 from specviz.session.resolve import describe, is_query, split_names
 from specviz.session.running import RECENT
 from specviz.session.state import Asked, Notice, State
+from specviz.session.studying import Studying
 from specviz.spectra.star import Star
 
 _log = logging.getLogger(__name__)
 
 
-class Session(Measuring):
+class Session(Studying):
     """State, jobs and history of one exploring person.
 
     Parameters
@@ -44,6 +46,8 @@ class Session(Measuring):
         The models that a person may choose from or have compared; without, there is ``engine`` alone.
     templates : Templates, optional
         Gives the rest-frame spectra that velocities are measured with.
+    studies : mapping of str to Study, optional
+        The systems that have a panel of their own.
 
     Notes
     -----
@@ -62,9 +66,10 @@ class Session(Measuring):
         expecting: bool = False,
         models: Models | None = None,
         templates: Templates | None = None,
+        studies: Mapping[str, Study] | None = None,
     ) -> None:
         super().__init__(engine, index, sky, allow_paths, expecting)
-        self.models, self.templates = models, templates
+        self.models, self.templates, self.studies = models, templates, studies or {}
         if not self._reachable():
             self._update(**self._offline())
 
@@ -86,18 +91,35 @@ class Session(Measuring):
         """
         if saved.is_session(data):
             return self.restore(data, name)
+        star, view = self._state.star, self._state.view
+        if view.study == "desa" and star is not None and star.spectra and not add and curves.is_light_curve(data):
+            return self.attach("light_curve", name, data)  # the panel asks for one
         return self._start(f"Reading {name[:60]}", lambda job: self._read(job, name, data, add=add), name, None)
 
     def attach(self, survey: str, name: str, data: bytes) -> Job:
-        """Add the spectrum of a survey from an uploaded file to the star on screen."""
+        """Add the spectrum of a survey, or "light_curve", from an uploaded file to the star on screen."""
         star = self._state.star
-        return self._start(
-            f"Reading {name[:60]}",
-            lambda job: self._attach(job, star, survey, name, data),
-            self._state.target or name,
-            self._state.source.target if self._state.source is not None else None,
-            self._state.position,
+        return self._add_to_star(f"Reading {name[:60]}", lambda job: self._attach(job, star, survey, name, data), name)
+
+    def fetch_light_curve(self) -> Job | None:
+        """Give the star on screen the light curve that MAST has of it (a simulated star: one simulated for it).
+
+        What goes wrong is told in a notice; the star stays as it is.
+        """
+        star = self._state.star
+        if star is None:
+            return None
+        return self._add_to_star(
+            f"Looking for a light curve of {star.name[:40]}",
+            lambda job: self._load(job, lambda: curves.fetched(star, sky=self.sky)),
+            star.name,
         )
+
+    def _add_to_star(self, title: str, work: Callable[[Job], dict[str, Any]], name: str) -> Job:
+        """Start work that adds to the star on screen."""
+        source = self._state.source
+        target = None if source is None else source.target
+        return self._start(title, work, self._state.target or name, target, self._state.position, aside=True)
 
     def pick(self, candidate: Candidate | int) -> Job | None:
         """Show one of the candidates (or any other); a row of the work list that was ambiguous keeps the choice."""

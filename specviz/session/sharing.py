@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 from urllib.parse import quote, unquote
 
+from specviz.analysis.engine import DEFAULT_MODEL
 from specviz.archives.protocol import Candidate
 from specviz.errors import OptionError
 from specviz.session.resolve import existing, is_path, is_query
 from specviz.session.state import State
 from specviz.session.view_options import ViewOptions
 
-#: What ``specviz.explore`` takes where no model is named.
-DEFAULT_MODEL = "specclip-small"
 #: Longest query that is written or read; servers and mail programs cut longer addresses.
 MAX_QUERY = 2000
 _TYPES = get_type_hints(ViewOptions)
@@ -90,6 +89,10 @@ def asked_in(arguments: Mapping[str, Sequence[bytes]]) -> tuple[str, ViewOptions
     return star, view_of(view)
 
 
+#: Words in one entry of an option that is a list of tuples.
+_IN_ONE = {"dials": 2, "brush": 3}
+
+
 def view_of(words: str) -> ViewOptions:
     """The view that ``flux:normalised;smooth:2`` writes."""
     options: dict[str, Any] = {}
@@ -97,7 +100,9 @@ def view_of(words: str) -> ViewOptions:
         name, _, value = part.partition(":")
         kind = str(_TYPES.get(name, ""))
         if "tuple" in kind:
-            options[name] = tuple(filter(None, value.split(",")))
+            entries = tuple(filter(None, value.split(",")))
+            of = _IN_ONE.get(name)
+            options[name] = entries if of is None else tuple(entries[i : i + of] for i in range(0, len(entries), of))
         elif kind == str(bool):
             options[name] = {"1": True, "0": False}.get(value, value)
         else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from specviz.analysis.anomaly import MODEL_FLOOR
 from specviz.analysis.face_off import FaceOff, Value
+from specviz.analysis.face_off_xp import PredictedXp, predicted_xp
 from specviz.analysis.quality import headline_flags
 from specviz.analysis.report import Anomaly, Posterior, QualityFlag, Reason, Report
 from specviz.archives.protocol import Candidate, Outcome
@@ -37,6 +38,7 @@ __all__ = [
     "Notice",
     "Outcome",
     "Posterior",
+    "PredictedXp",
     "Progress",
     "QualityFlag",
     "Reason",
@@ -45,6 +47,7 @@ __all__ = [
     "Star",
     "State",
     "Step",
+    "Studied",
     "Value",
     "Vet",
     "VetProgress",
@@ -53,6 +56,7 @@ __all__ = [
     "Vocabulary",
     "WorkItem",
     "headline_flags",
+    "predicted_xp",
 ]
 
 
@@ -139,6 +143,20 @@ class Faced:
 
 
 @dataclass(frozen=True, eq=False)
+class Studied:
+    """What a system's panel shows of the star on screen: ``answer``, what the study gave, or ``problem`` in words.
+
+    ``report`` is what it was asked about; while ``running``, ``answer`` is still that of the question before.
+    """
+
+    name: str
+    report: Report | None = None
+    answer: Any = None
+    problem: str = ""
+    running: bool = False
+
+
+@dataclass(frozen=True, eq=False)
 class Correlated:
     """The velocity found by cross-correlation: ``result``, a :class:`specviz.spectra.velocity.Velocity`, or ``problem``
     in words; neither while it is looked for.
@@ -184,6 +202,8 @@ class State:
         Whether the model that made ``report`` can say why. ``explained`` is what was asked of that, None for nothing.
     faced : Faced or None
         What all models say of the star, while ``view.face_off`` is on.
+    study : Studied or None
+        What the system says whose panel is open (``view.study``).
     velocity : Correlated or None
         What cross-correlation found of the star on screen; None before it was asked for.
     measurements : tuple of EquivalentWidth
@@ -224,6 +244,7 @@ class State:
     explains: bool = False
     explained: Explained | None = None
     faced: Faced | None = None
+    study: Studied | None = None
     velocity: Correlated | None = None
     measurements: tuple[EquivalentWidth, ...] = ()
     view: ViewOptions = field(default_factory=ViewOptions)

@@ -13,7 +13,9 @@ from functools import wraps
 from typing import Any, TypeVar
 
 #: Methods that ``Explorer`` has under the same name.
-ON_WIDGET = frozenset({"set", "undo", "redo", "use_model", "face_off", "measure", "cross_correlate", "indices"})
+ON_WIDGET = frozenset(
+    {"set", "undo", "redo", "use_model", "face_off", "study", "measure", "cross_correlate", "indices"}
+)
 #: Longest line that is told; a region drawn by hand has hundreds of corners.
 LONGEST = 200
 _inside = threading.local()

@@ -11,16 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
+from specviz import extensions
 from specviz.errors import OptionError, did_you_mean
 from specviz.session.similar_filter import LONGEST, SORTABLE
 
 Range = tuple[float, float]
 LabelRange = tuple[str, float, float]
+Dial = tuple[str, float]
 Region = tuple[str, tuple[float, ...], tuple[float, ...]]
 #: Marks of the strongest lines, and the groups of :data:`specviz.spectra.lines.LINES`.
 LINE_GROUPS = ("main", "H", "He", "Ca", "Mg", "Na", "Fe", "CH", "CN", "TiO", "DIB", "telluric")
 #: What may be drawn in the spectrum panels; ``hidden`` names what is switched off.
 LAYERS = ("observed", "model", "predicted", "continuum", "masked", "similar", "window", "xp_observed", "xp_predicted")
+#: Systems with a panel of their own; "" = none is open.
+STUDIES = ("", "spectrafm", "desa", "phdlspec", "lux")
 #: Panels that can be drawn as wide as the Explorer.
 PANELS = ("lamost", "xp", "posterior", "map", "anomaly", "similar", "work")
 #: Labels in the corner plot until others are chosen; one that a model does not give is replaced by one that it does.
@@ -73,6 +77,21 @@ class ViewOptions:
         The star on screen is shown beside another one, the selected similar star at first.
     face_off : bool
         The panel that compares what all models say of the star is open.
+    study : str
+        The system whose panel is open: "", "spectrafm", "desa", "phdlspec", "lux", or a panel that others added
+        (:func:`specviz.extensions.register_panel`).
+    ask : (low, high) or None
+        Stretch of the optical spectrum (vacuum Angstrom, as observed) that SpectraFM is asked about; None = all of it.
+    ask_label : str
+        Label whose attention SpectraFM's panel draws.
+    dials : tuple of (str, float)
+        Labels that were turned by hand in the panel of PhDLspec; the others are those of the fit.
+    element : str
+        Label whose line windows that panel shows; "" = the whole spectrum.
+    latent : bool
+        DESA is given catalogue values of the star itself, as published. They leak into what it then says.
+    lux_from : {"auto", "lamost_lrs", "gaia_xp", "both", "blue", "red"}
+        What Lux infers the star from: a spectrum, both, or one arm of the optical one.
     tools : bool
         The row of tools under the legend is open.
     plane : {"kiel", "embedding", "alpha", "hr", "umap", "pacmap", "eigen"}
@@ -125,6 +144,13 @@ class ViewOptions:
     indices: bool = False
     face_off: bool = False
     compare: bool = False
+    study: str = ""
+    ask: Range | None = None
+    ask_label: str = "teff"
+    dials: tuple[Dial, ...] = ()
+    element: str = ""
+    latent: bool = False
+    lux_from: Literal["auto", "lamost_lrs", "gaia_xp", "both", "blue", "red"] = "auto"
     plane: Literal["kiel", "embedding", "alpha", "hr", "umap", "pacmap", "eigen"] = "kiel"
     posterior: Literal["corner", "table"] = "corner"
     corner: tuple[str, ...] = LEADING_LABELS
@@ -150,8 +176,8 @@ class ViewOptions:
         return replace(self, **{name: _checked(name, value) for name, value in changes.items()})
 
     def for_another_star(self) -> ViewOptions:
-        """The same view of the next star: what was chosen for this one alone, its velocity, is not kept."""
-        return self if self.rv is None else replace(self, rv=None)
+        """The same view of the next star: what was chosen for this one alone, its velocity and labels, is not kept."""
+        return self if self.rv is None and not self.dials else replace(self, rv=None, dials=())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold; tuples become lists."""
@@ -192,7 +218,11 @@ def _checked(name: str, value: Any) -> Any:
         return "" if value is None else " ".join(str(value).split())[:LONGEST]
     if name == "region":
         return None if value is None else _region(value)
-    if name in ("zoom", "xp_zoom"):
+    if name == "dials":
+        return _dials(value)
+    if name in ("ask_label", "element"):
+        return _name(name, value)
+    if name in ("zoom", "xp_zoom", "ask"):
         return None if value is None else _range(name, value)
     if name == "cluster":
         return None if value is None else _cluster(value)
@@ -204,7 +234,7 @@ def _checked(name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise OptionError(f"{name}={value!r}", expected="True or False")
         return value
-    words = get_args(_TYPES[name])
+    words = (*STUDIES, *extensions.panels()) if name == "study" else get_args(_TYPES[name])
     if value not in words:
         raise OptionError(
             f"{name}={value!r}",
@@ -243,6 +273,27 @@ def _brush(value: Any) -> tuple[LabelRange, ...]:
     if not good or not all(math.isfinite(v) for r in ranges for v in r[1:]):
         raise OptionError(f"brush={str(value)[:60]}", expected="(label, low, high) each: (('teff', 5700, 5800),)")
     return ranges
+
+
+def _dials(value: Any) -> tuple[Dial, ...]:
+    try:
+        dials = tuple((str(name), float(number)) for name, number in value or ())
+    except (TypeError, ValueError):
+        dials = (("", math.nan),)
+    names = [name for name, _ in dials]
+    if (
+        not all(n.isidentifier() for n in names)
+        or len(set(names)) < len(names)
+        or not all(math.isfinite(number) for _, number in dials)
+    ):
+        raise OptionError(f"dials={str(value)[:60]}", expected="(label, value) each: (('teff', 5800),)")
+    return dials
+
+
+def _name(name: str, value: Any) -> str:
+    if value != "" and not (isinstance(value, str) and value.isidentifier() and len(value) < 40):
+        raise OptionError(f"{name}={str(value)[:40]!r}", expected="the name of a label, such as 'teff' or 'mg_fe'")
+    return value
 
 
 def _listed(value: Any) -> Any:

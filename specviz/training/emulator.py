@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from specviz.errors import SpecvizError
 from specviz.models.phdlspec.config import PhdlspecConfig
 from specviz.models.phdlspec.modules import EmulatorNet
+from specviz.training.checkpoints import keep
 from specviz.training.emulator_data import TRAIN, VALIDATION, Anchors, GridSpectra, pixel_pairs, standardise
+from specviz.training.recipe import ended, shared_folder
 from specviz.training.recipe import read_recipe as read_any_recipe
-from specviz.training.recipe import shared_folder
 
 DEFAULT_RECIPE = Path(__file__).parent / "recipes" / "phdlspec_small.toml"
 #: Where the reference of the field asks for the accuracy: the stars that count fully, teff in K.
@@ -165,9 +165,7 @@ def run_stage(trainer: Trainer, name: str, number: int, stage: Mapping[str, Any]
     def save(step: int, done: bool) -> None:
         content = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "step": step,
                    "done": done, "seconds": time.monotonic() - started}  # fmt: skip
-        temporary = path.with_suffix(".part")
-        torch.save(content, temporary)
-        temporary.replace(path)
+        keep(content, path)
 
     sums: dict[str, float] = {}
     saved, last = time.monotonic(), steps if stop_after is None else min(steps, first + stop_after)
@@ -243,21 +241,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     options = parser.parse_args(argv)
     torch.set_num_threads(max(1, options.threads))
-    try:
-        recipe = read_recipe(Path(options.recipe))
-        if options.no_gradients:
-            recipe["loss"]["gradient"] = 0.0
-        net = train(recipe, shared_folder(options.shared), Path(options.runs), progress=not options.quiet)
-        if options.weights:
-            from specviz.training.emulator_export import export
+    return ended(lambda: _run(options))
 
-            print(f"{options.weights}\nsha256 {export(net, recipe, Path(options.weights))}")
-    except SpecvizError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
-        return 130
+
+def _run(options: argparse.Namespace) -> int:
+    """Train what the options say, and write it where they say."""
+    recipe = read_recipe(Path(options.recipe))
+    if options.no_gradients:
+        recipe["loss"]["gradient"] = 0.0
+    net = train(recipe, shared_folder(options.shared), Path(options.runs), progress=not options.quiet)
+    if options.weights:
+        from specviz.training.emulator_export import export
+
+        print(f"{options.weights}\nsha256 {export(net, recipe, Path(options.weights))}")
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,23 @@ PARTS: dict[str, tuple[Callable[[Bench], Any], ...]] = {
     "speed": (speed.speed,),
 }
 _EMULATOR = "phdlspec-small"
+#: Models that have a command of their own: module under ``specviz.training.evaluation``, with ``main(argv)``.
+SYSTEMS = {
+    "spectrafm-small": "spectrafm",
+    "desa-small": "desa",
+    "lux-small": "lux",
+    "phdlspec-fit": "abundances",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of ``specviz evaluate``: 0 if every target is met, 1 if one is missed."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    elsewhere = _elsewhere(words)
+    if elsewhere is not None:
+        return elsewhere
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(words)
     if options.model == _EMULATOR:
         return _emulator(options)
     chosen = _chosen(options, parser)
@@ -73,9 +85,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if missed else 0
 
 
+def _elsewhere(words: list[str]) -> int | None:
+    """What another command makes of these words: several models, or one that is measured in its own way."""
+    named = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    named.add_argument("--model")
+    named.add_argument("--models")
+    found, rest = named.parse_known_args(words)
+    if found.models is not None:
+        name, rest = "all_models", ["--models", found.models, *rest]
+    elif found.model in SYSTEMS:
+        name = SYSTEMS[found.model]
+    elif found.model is not None and (Path(found.model).expanduser() / "fine_tune.json").is_file():
+        name, rest = "tuned", ["--model", found.model, *rest]
+    else:
+        return None
+    try:
+        return int(import_module(f"specviz.training.evaluation.{name}").main(rest) or 0)
+    except SpecvizError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="specviz evaluate", description="Print every figure of the model card.")
-    parser.add_argument("--model", default="specclip-small", help="default: %(default)s")
+    parser.add_argument(
+        "--model", default="specclip-small",
+        help=f"default: %(default)s; {', '.join(SYSTEMS)} have figures and options of their own (--model NAME --help); "
+        "so has the folder of specviz fine-tune",
+    )  # fmt: skip
+    parser.add_argument("--models", metavar="all|NAME,NAME", help="all models and two simple ones in one table")
     parser.add_argument("--weights", help="a weights file instead of the shipped one")
     parser.add_argument("--shared", help="folder of the evaluation material (default: SPECVIZ_SHARED or ../shared)")
     parser.add_argument("--runs", default="runs/specclip_small",

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from specviz.models.specclip.small import SmallNet
+from specviz.training.checkpoints import keep
 from specviz.training.stages import Stage
 
 #: Larger is better; called on a network in eval mode.
@@ -76,8 +77,7 @@ def run_stage(stage: Stage, folder: Path, *, seed: int, validate: Validate | Non
         content: dict[str, Any] = {"net": state, "done": done, "step": step, "best": best, "best_score": best_score}
         if not done:
             content |= {"optimiser": optimiser.state_dict(), "average": average.state, "count": average.count}
-        torch.save(content, path.with_suffix(".part"))
-        path.with_suffix(".part").replace(path)
+        keep(content, path)
 
     log = _Log(folder / f"{stage.name}.csv", first)
     means: dict[str, float] = {}

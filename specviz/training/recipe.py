@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +116,6 @@ def _kind(path: Path) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of ``specviz train``."""
-    from specviz.models.registry import weights_path
-
     parser = argparse.ArgumentParser(prog="specviz train", description="Train the default model from a recipe file.")
     parser.add_argument("recipe", nargs="?", default=str(DEFAULT_RECIPE), help="recipe file (TOML)")
     parser.add_argument("--shared", help="folder of the training material (default: SPECVIZ_SHARED or ../shared)")
@@ -139,24 +137,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     import torch
 
     torch.set_num_threads(max(1, options.threads))
+    return ended(lambda: _run(options))
+
+
+def ended(work: Callable[[], int]) -> int:
+    """The exit status of a training; a person's mistake, and Ctrl-C, are a line on stderr."""
     try:
-        recipe = read_recipe(Path(options.recipe))
-        if options.hdf5:
-            recipe["data"]["hdf5"] = options.hdf5
-        own = own_files(recipe)
-        name = Path(own[0]).stem if own else str(recipe["name"]).replace("-", "_")
-        runs = Path(options.runs or f"runs/{name}")
-        # Own pairs and other recipes must not take the place of the weights that the package came with.
-        packaged = not own and recipe["name"] == "specclip-small"
-        target = weights_path("specclip-small") if packaged else runs / f"{name}.safetensors"
-        weights = Path(options.weights or target)
-        digest = train(recipe, shared_folder(options.shared), runs, weights, progress=not options.quiet)
+        return work()
     except SpecvizError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped. The same command goes on from the last checkpoint.", file=sys.stderr)
         return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Train what the options say, into its place."""
+    from specviz.models.registry import weights_path
+
+    recipe = read_recipe(Path(options.recipe))
+    if options.hdf5:
+        recipe["data"]["hdf5"] = options.hdf5
+    own = own_files(recipe)
+    name = Path(own[0]).stem if own else str(recipe["name"]).replace("-", "_")
+    runs = Path(options.runs or f"runs/{name}")
+    # Own pairs and other recipes must not take the place of the weights that the package came with.
+    packaged = not own and recipe["name"] == "specclip-small"
+    target = weights_path("specclip-small") if packaged else runs / f"{name}.safetensors"
+    weights = Path(options.weights or target)
+    digest = train(recipe, shared_folder(options.shared), runs, weights, progress=not options.quiet)
     print(f"{weights}\nsha256 {digest}")
     return 0
 

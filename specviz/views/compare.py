@@ -13,6 +13,7 @@ from bokeh.models import ColumnDataSource, CustomJS, Toggle
 
 from specviz.session.pairing import Pair, PairSession, Side
 from specviz.session.resolve import describe
+from specviz.session.sharing import DEFAULT_MODEL
 from specviz.spectra.star import Star
 from specviz.views import formats, icons, pair_labels, stylesheet
 from specviz.views.controls import (
@@ -38,7 +39,6 @@ from specviz.views.pair_posterior import PairPosterior
 from specviz.views.panel_frame import PanelFrame
 
 _log = logging.getLogger(__name__)
-DEFAULT_MODEL = "specclip-small"
 _PLACEHOLDERS = ("First star: name, id, coordinates, or file", "Second star")
 _COPY = """
 const text = source.name

@@ -15,6 +15,7 @@ from specviz.session.state import Notice, State
 from specviz.views import formats, spectrum_data, stylesheet
 from specviz.views.anomaly_panel import AnomalyPanel
 from specviz.views.candidates import CandidateList
+from specviz.views.chat.chat_dock import ChatDock
 from specviz.views.controls import column, models, shared_sheets
 from specviz.views.drawing import update_parts
 from specviz.views.explorer_keys import ExplorerKeys
@@ -33,6 +34,7 @@ from specviz.views.posterior_panel import PosteriorPanel
 from specviz.views.settings import Settings
 from specviz.views.side_by_side import SideBySide
 from specviz.views.similar_panel import SimilarPanel
+from specviz.views.studies.place import StudyPlace
 from specviz.views.summary import Summary
 from specviz.views.top_bar import TopBar
 from specviz.views.work_list import WorkList
@@ -84,11 +86,12 @@ class ExplorerView:
         self.keys = ExplorerKeys(session, self._escape, self.reset_zoom, self.hints.say)
         self.export: Callable[[str], None] = lambda _wanted: None  # what the Export menu asks for; given by the door
         self.layout = column(css=stylesheet.ROOT, classes=["sv-root"])
+        self.chat = ChatDock(self.layout, lambda draw, later=False: self._dispatch(draw, later), self._drawing)
         state = session.state
         if state.star is None and not session.expecting and not state.work:
             ready = partial(readiness, world.model, world.n_reference)
             self._first = FirstRun(session, world.examples, ready)
-            self.layout.children = models([self.busy.root, self.notice.root, self._first.root, self.footer.root])
+            self._lay([self.busy.root, self.notice.root, self._first.root, self.footer.root])
         else:
             self._build()
         self._unsubscribe = session.subscribe(self._changed)
@@ -133,7 +136,7 @@ class ExplorerView:
                 return
             with shared_sheets(self._sheets):
                 self._build_below()
-            self._draw_below(self.session.state)  # before they are shown: drawn once
+            self._draw_below(self._drawn)  # before they are shown: drawn once
             self._arrange([panel.frame.root for panel in self._below])
             self._below.append(PlotSentences(self.lamost, self.xp, self.map))
             update_parts(self._below[-1:], State(), self._drawn_below)
@@ -146,6 +149,7 @@ class ExplorerView:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _build_below(self) -> None:
+        self.studies = StudyPlace(self.session, self._apply, self._sheets)
         self.face_off = FaceOffPanel()
         self.side_by_side = SideBySide(self.session, self._apply, self._world.version)
         self.posterior = PosteriorPanel(self.session)
@@ -157,6 +161,7 @@ class ExplorerView:
         self._below = [
             self.side_by_side,
             self.face_off,
+            self.studies,
             self.posterior,
             self.map,
             self.anomaly,
@@ -166,7 +171,7 @@ class ExplorerView:
 
     def _arrange(self, below: list[Any]) -> None:
         assert self.bar is not None
-        self.layout.children = models(
+        self._lay(
             [
                 self.bar.root,
                 self.candidates.root,
@@ -180,6 +185,9 @@ class ExplorerView:
                 self.hints.root,
             ]
         )
+
+    def _lay(self, parts: list[Any]) -> None:
+        self.layout.children = models([*parts, *self.chat.parts])
 
     # ------------------------------------------------------------------ drawing
     def _changed(self, _old: State, _new: State) -> None:
@@ -210,7 +218,9 @@ class ExplorerView:
         with self._drawing:
             if not self._staged:
                 self.build_all()
-            self._draw_below(self.session.state)
+            # What is above, not what the session knows by now: the plots are named after what the spectra hold, and a
+            # state that those have yet to draw has a call of this of its own.
+            self._draw_below(self._drawn)
 
     def _draw_above(self, new: State) -> None:
         with self._drawing:
@@ -273,6 +283,8 @@ class ExplorerView:
             self.session.set(compare=False)
         elif state.view.face_off and state.neighbour is None:
             self.session.face_off(False)
+        elif state.view.study and state.neighbour is None:
+            self.session.study("")
         elif state.view.brush and state.neighbour is None:
             self.session.set(brush=())
         elif state.view.enlarged and state.neighbour is None:
@@ -296,6 +308,7 @@ class ExplorerView:
             "model": lambda: session.use_model(about),
             "face-off": lambda: session.face_off(not state.view.face_off),
             "face-off-stop": session.stop_face_off,
+            "study": lambda: session.study("" if about == state.view.study else about),
             "compare": lambda: session.set(compare=not state.view.compare),
             "correlate": lambda: self._try("The velocity could not be measured", session.cross_correlate),
             "correlate-away": session.drop_velocity,
@@ -314,6 +327,10 @@ class ExplorerView:
         action = actions.get(word)
         if action is not None:
             action()
+        elif word.startswith("chat"):
+            self.chat.act(act)
+        elif word == "study-do" and self._below:
+            self.studies.act(about)
         elif word.startswith("pair-") and self._below:
             self.side_by_side.act(act)
 
@@ -335,7 +352,9 @@ class ExplorerView:
 
     def attach(self, to: str, name: str, data: bytes) -> None:
         """Take a file that was chosen for something: the work list, or a spectrum that the star on screen lacks."""
-        if to == "work":
+        if to == "chat":
+            self.chat.attach(name, data)
+        elif to == "work":
             self.session.open_bytes(name, data, add=True)
         else:
             self.session.attach(to, name, data)
@@ -345,6 +364,7 @@ class ExplorerView:
     def close(self) -> None:
         """Stop listening and let everything go."""
         self._unsubscribe()
+        self.chat.close()
         if self._below:
             self.map.close()
             self.side_by_side.close()

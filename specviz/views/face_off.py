@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from specviz.session.state import FaceOff, State, Value
 from specviz.views import formats, icons, stylesheet
 from specviz.views.controls import html, show
+from specviz.views.face_off_xp import CSS as XP_CSS
+from specviz.views.face_off_xp import xp_html
 from specviz.views.formats import text
 from specviz.views.panel_frame import PanelFrame
 
@@ -32,7 +34,7 @@ _SHAPES = (
 _DIAMOND = "M{x} {y}m0 -4.8l4.4 4.8l-4.4 4.8l-4.4 -4.8z"
 CSS = f"""
 :host {{ display: block; width: 100%; }}
-.sv-grid {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(296px, 1fr)); gap: 4px 24px; max-height: 452px; overflow: hidden auto;
+.sv-grid {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(366px, 100%), 1fr)); gap: 4px 24px; max-height: 452px; overflow: hidden auto;
   scrollbar-width: thin; }}
 .sv-face {{ padding: 2px 0 6px; min-width: 0; }}
 .sv-face h4 {{ margin: 0; font-size: 12px; line-height: 20px; font-weight: 600; display: flex; justify-content: space-between; gap: 8px; }}
@@ -51,7 +53,7 @@ class FaceOffPanel:
     """A panel as wide as the page, shown while ``view.face_off`` is on."""
 
     def __init__(self) -> None:
-        self.body = html(css=CSS, name="face-off")
+        self.body = html(css=CSS + XP_CSS, name="face-off")
         close = html(
             f'<button class="sv-button sv-flat" style="padding:0 4px" data-sv-act="face-off" aria-label="Close face-off" '
             f'title="Close">{icons.svg("close", 14)}</button>'
@@ -109,7 +111,8 @@ def face_off_html(result: FaceOff | None, running: Sequence[str] = (), problem: 
     if result is not None and len({a.model for a in result.answers if a.values}) > 1:
         told.append('<span class="sv-quiet">Values from one spectrum share its noise: they are not independent.</span>')
     below = f'<div class="sv-told">{"".join(told)}</div>' if told else ""
-    return (f'<div class="sv-grid">{plots}</div>' if plots else "") + below
+    xp = "" if result is None else xp_html(result)
+    return (f'<div class="sv-grid">{plots}</div>' if plots else "") + xp + below
 
 
 def _problem(problem: str) -> str:

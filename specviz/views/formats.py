@@ -10,13 +10,14 @@ from typing import Any
 MINUS, THIN, NARROW, DASH = "\u2212", "\u2009", "\u202f", "\u2013"
 #: Decimals and whether a sign is always shown, by label.
 DECIMALS = {"teff": 0, "logg": 2, "fe_h": 2, "alpha_fe": 2, "vmic": 2, "vsini": 0, "rv": 0, "ebv": 2, "e_bp_rp": 2}
-DECIMALS |= {"mass": 2, "radius": 2, "age": 1, "dnu": 2, "nu_max": 0, "delta_pi1": 1}
+DECIMALS |= {"mass": 2, "radius": 2, "age": 1, "dnu": 2, "nu_max": 0, "delta_pi1": 1, "prot": 1}
 #: Headings in HTML and as canvas text, by label.
 HEADINGS_HTML = {
     "teff": "T<sub>eff</sub>",
     "logg": "log <i>g</i>",
     "fe_h": "[Fe/H]",
     "alpha_fe": "[α/Fe]",
+    "vmic": "<i>v</i><sub>mic</sub>",
     "nu_max": "ν<sub>max</sub>",
     "delta_pi1": "ΔΠ<sub>1</sub>",
 }
@@ -35,6 +36,7 @@ HEADINGS_TEXT = {
     "dnu": "Δν",
     "nu_max": "νmax",
     "delta_pi1": "ΔΠ₁",
+    "prot": "Rotation",
 }
 UNITS = {
     "teff": "K",
@@ -52,6 +54,7 @@ UNITS = {
     "dnu": "μHz",
     "nu_max": "μHz",
     "delta_pi1": "s",
+    "prot": "d",
 }
 
 

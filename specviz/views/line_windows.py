@@ -255,14 +255,14 @@ def _drawing(window: LineWindow, curves: OpticalCurves, *, model: bool) -> tuple
     edges = across(np.r_[x[0] - (x[1] - x[0]) / 2, (x[1:] + x[:-1]) / 2, x[-1] + (x[-1] - x[-2]) / 2])
     band, steps = [], []
     known = good & np.isfinite(e)
-    for a, b in _runs(known):
+    for a, b in runs(known):
         band.append(_band(edges[a : b + 1], up(y[a:b] + e[a:b]), up(y[a:b] - e[a:b])))
-    for a, b in _runs(good):
+    for a, b in runs(good):
         steps.append(_steps(edges[a : b + 1], up(y[a:b])))
     masked = "".join(
         f'<rect class="x" x="{edges[a]}" y="0" width="{edges[b] - edges[a]}" height="{SIZE}"/>'
         f'<rect x="{edges[a]}" y="{SIZE - 35}" width="{edges[b] - edges[a]}" height="35" fill="var(--sv-masked)"/>'
-        for a, b in _runs(~good)
+        for a, b in runs(~good)
     )
     curve = ""
     if base["x"].size > 1 and (model or not has_model):
@@ -327,7 +327,7 @@ def _limits(flux: Array, base: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _runs(on: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(on: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First index and the one behind the last of each run of True."""
     edges = np.flatnonzero(np.diff(np.r_[0, on.astype(np.int8), 0]))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

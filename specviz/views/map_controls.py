@@ -37,7 +37,7 @@ CSS = f"""
 """
 _KEYS = (
     '<span><svg width="14" height="14"><circle cx="7" cy="7" r="4.5" fill="none" stroke="var(--sv-reconstructed)" stroke-width="2"/></svg> This star</span>'
-    '<span><svg width="14" height="14"><path d="M7 1.5L11 7L7 12.5L3 7Z" fill="none" stroke="var(--sv-catalogue)" stroke-width="1.4"/></svg> Catalogue</span>'
+    '<span><svg width="14" height="14"><path d="M7 1.5L11 7L7 12.5L3 7Z" fill="none" stroke="var(--sv-catalogue)" stroke-width="1.4"/></svg> {catalogue}</span>'
     '<span><svg width="14" height="14"><circle cx="7" cy="7" r="4" fill="var(--sv-similar)"/></svg> Similar</span>'
 )
 _STOPS = ",".join(f"rgb({r},{g},{b})" for r, g, b in density.cividis()[::51])
@@ -67,8 +67,16 @@ def planes_switch(view: ViewOptions, scene: Scene | None) -> str:
     return f'<span class="sv-seg" role="group" aria-label="Plane of the map">{"".join(buttons)}</span>'
 
 
-def key(view: ViewOptions, scene: Scene | None, picture: Any, *, problem: str = "", waiting: bool = False) -> str:
-    """What the marks are, how many reference stars there are, by what they are coloured, and which clusters there are."""
+def key(
+    view: ViewOptions,
+    scene: Scene | None,
+    picture: Any,
+    *,
+    catalogue: str = "Catalogue",
+    problem: str = "",
+    waiting: bool = False,
+) -> str:
+    """What the marks are (the diamond is of ``catalogue``), how many reference stars there are, by what they are coloured, and which clusters there are."""
     count = 0 if scene is None else scene.points.x.size
     colours = None if scene is None else scene.colouring
     stars = f"{formats.count(count)} stars" if count else "Reference"
@@ -83,7 +91,7 @@ def key(view: ViewOptions, scene: Scene | None, picture: Any, *, problem: str = 
         dot = f'<span class="sv-scale" title="{title}">{low}<i style="background:linear-gradient(90deg,{_STOPS})"></i>{high} {unit}, {stars}</span>'
     else:
         dot = f'<span title="{title}"><svg width="14" height="14"><circle cx="7" cy="7" r="1.6" fill="var(--sv-reference)"/></svg> {stars}</span>'
-    parts = [_KEYS, dot, _colours(view, scene)]
+    parts = [_KEYS.replace("{catalogue}", text(catalogue, 20)), dot, _colours(view, scene)]
     if view.region is not None:
         parts.append('<button class="sv-button" data-sv-act="all-similar">Clear region</button>')
     if waiting:

@@ -11,6 +11,7 @@ from bokeh.palettes import Cividis256
 
 from specviz.session.jobs import Job, Lane
 from specviz.session.state import State
+from specviz.spectra.catalogue_values import catalogues_of
 from specviz.views import density, formats, map_figure, map_scene, map_star
 from specviz.views.controls import html
 from specviz.views.map_controls import CSS, key, planes_switch
@@ -318,7 +319,9 @@ class MapPanel:
         if scene is not None and scene.points.x.size > density.IMAGE_ABOVE and not density.available():
             shown = formats.count(self._picture.rows.size)
             problem = f"{shown} of them drawn; all are with: pip install 'jupyter-specviz[maps]'"
-        self.key.object = key(state.view, scene, self._picture, problem=problem, waiting=waiting)
+        known = {one.name for one in catalogues_of(state.star)} if state.star is not None else set()
+        catalogue = known.pop() if len(known) == 1 else "Catalogue"  # as the key of the posterior says
+        self.key.object = key(state.view, scene, self._picture, catalogue=catalogue, problem=problem, waiting=waiting)
 
     def close(self) -> None:
         """Let the thread go."""

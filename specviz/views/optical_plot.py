@@ -94,6 +94,7 @@ class OpticalPlot:
                 left=[b.start for b in TELLURIC_BANDS],
                 right=[b.stop for b in TELLURIC_BANDS],
                 text=[b.label.split(" ")[0] for b in TELLURIC_BANDS],
+                label=[b.label.split(" ")[0] for b in TELLURIC_BANDS],
                 x=[(b.start + b.stop) / 2 for b in TELLURIC_BANDS],
                 y=[0.035] * len(TELLURIC_BANDS),
             )
@@ -143,7 +144,7 @@ class OpticalPlot:
         mark(self.figure, "segment", "x0", 0.004, "x1", 0.004, line_color=LIGHT["reconstructed"], line_width=3, **style)
         labels(
             self.figure, self.window, size=10, y_range=MARKS, role="reconstructed", text_baseline="bottom",
-            text_align="left", x="x0", y=0.012, x_offset=4, name="sv-layer:window",
+            text_align="left", x="x0", y=0.04, x_offset=4, name="sv-layer:window",
         )  # fmt: skip
 
     def _read(self, legend: Html) -> None:

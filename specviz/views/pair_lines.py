@@ -19,7 +19,8 @@ TOGGLE = (
 )
 #: In a crowded stretch the label of lower rank gives way; its ticks stay.
 _THIN = """
-const d = source.data, width = fig.inner_width || 700, span = xr.end - xr.start
+const known = !fig.properties.inner_width.is_unset  // not before the figure is laid out
+const d = source.data, width = (known && fig.inner_width) || 700, span = xr.end - xr.start
 const at = Array.from(d.x, (_, i) => i).sort((a, b) => d.rank[b] - d.rank[a]), kept = [], text = Array.from(d.label, () => '')
 for (const i of at) {
     const px = (d.x[i] - xr.start) / span * width, half = d.label[i].length * 3.4 + 5
@@ -28,6 +29,18 @@ for (const i of at) {
 }
 if (text.some((t, i) => t !== d.text[i])) { source.data.text = text; source.change.emit() }
 """
+
+
+def thin(fig: figure, words: ColumnDataSource) -> None:
+    """Keep labels of a figure from overlapping as its x range changes, in the browser.
+
+    ``words`` has the columns x, label, rank and text: what of a label is shown, "" where it gives way.
+    """
+    script = CustomJS(args=dict(source=words, xr=fig.x_range, fig=fig), code=_THIN)
+    for end in ("start", "end"):
+        fig.x_range.js_on_change(end, script)
+    fig.js_on_change("inner_width", script)
+    words.js_on_change("data", script)
 
 
 def strongest_lines(fig: figure) -> Toggle:
@@ -50,10 +63,7 @@ def strongest_lines(fig: figure) -> Toggle:
         level="overlay",
     )
     text = labels(fig, words, y_range=MARKS, level="overlay")
-    thin = CustomJS(args=dict(source=words, xr=fig.x_range, fig=fig), code=_THIN)
-    for end in ("start", "end"):
-        fig.x_range.js_on_change(end, thin)
-    fig.js_on_change("inner_width", thin)
+    thin(fig, words)
     control = Toggle(label="Lines", active=True, margin=0, stylesheets=[sheet(TOGGLE)])
     switch = CustomJS(args=dict(marks=[segment, text]), code="for (const m of marks) m.visible = cb_obj.active")
     control.js_on_change("active", switch)

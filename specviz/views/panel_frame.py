@@ -11,11 +11,13 @@ from specviz.views.formats import text
 from specviz.views.save_figure import PICTURED, save_button
 
 _HEADER = ":host { min-height: 34px; } @container (max-width: 699px) { :host { flex-wrap: wrap !important; } }"
-#: The title stays whole; the fact gives way, with dots.
+#: The title stays whole; the fact gives way part by part: what has no room falls into a second line, which is not
+#: shown. Dots would cut within a number ("R ≈ 180…").
 _FACT = """
 :host { min-width: min-content !important; }
 .sv-head { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 10px; align-items: baseline; white-space: nowrap; }
-.sv-fact { font-size: 12px; overflow: hidden; text-overflow: ellipsis; }
+.sv-fact { font-size: 12px; overflow: hidden; height: 20px; white-space: normal; }
+.sv-fact::before { content: ""; display: inline-block; } .sv-fact > span { display: inline-block; white-space: nowrap; }
 """
 _SUB = ":host { min-height: 28px; }"
 
@@ -96,8 +98,10 @@ class PanelFrame:
 
     def fact(self, fact: str, more: str = "") -> None:
         """Set the quiet fact beside the title (plain text); the pointer on it shows ``more`` too."""
+        parts = [part if k == 0 else f"\u00a0· {part}" for k, part in enumerate(text(fact, 60).split(" · "))]
+        shown = "".join(f"<span>{part}</span>" for part in parts)
         quiet = (
-            f'<span class="sv-quiet sv-fact" title="{text(f"{fact}. {more}" if more else fact, 300)}">{text(fact, 60)}</span>'
+            f'<span class="sv-quiet sv-fact" title="{text(f"{fact}. {more}" if more else fact, 300)}">{shown}</span>'
             if fact
             else ""
         )

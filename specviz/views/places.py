@@ -15,7 +15,7 @@ BELOW: dict[str, tuple[str, str, int]] = {
     "work": ("Work list", "sv-work", 300),
 }
 #: These, and the panels that a person opens.
-BUILT_LATER = (*BELOW, "face_off", "side_by_side")
+BUILT_LATER = (*BELOW, "face_off", "side_by_side", "studies")
 
 
 def places() -> list[Any]:

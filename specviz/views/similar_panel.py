@@ -156,7 +156,9 @@ class SimilarPanel:
     def _fact(self, near: Any, listed: int) -> str:
         searched, how = near.meta.get("searched"), near.meta.get("how")
         of = str(near.meta.get("of", "simulated stars"))
-        known = self._reference if searched is None else f"{formats.count(searched)} {of}"
+        known = (
+            self._reference if searched is None else f"{formats.count(searched)} · {of}"
+        )  # what has no room is not shown
         if how:  # a catalogue of many: the name comes last, for it may be cut off
             known = f"{formats.count(searched)}, {how} · {of.removeprefix('stars of ')}"
         if "region" in near.meta:

@@ -67,6 +67,7 @@ td i {{ display: inline-block; width: 36px; height: 6px; margin-right: 9px; vert
 @container {MEDIUM} {{ col:nth-child(4), th:nth-child(4), td:nth-child(4) {{ display: none; }} }}
 @container {NARROW} {{ col:nth-child(n+6), th:nth-child(n+6), td:nth-child(n+6) {{ display: none; }} col:nth-child(2) {{ width: 152px !important; }}
   td i {{ display: none; }} col:nth-child(5) {{ width: 84px !important; }} }}
+@container (max-width: 459px) {{ col:nth-child(2) {{ width: 106px !important; }} td svg {{ width: 90px; }} }}
 """
 
 
@@ -142,7 +143,7 @@ def table(
         svg = (
             ""
             if thumb is None
-            else f'<svg viewBox="0 0 {WIDTH} {HEIGHT}"><use href="#sv-halo"/><path d="{thumb(int(near["row"][row]))}"/></svg>'
+            else f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"><use href="#sv-halo"/><path d="{thumb(int(near["row"][row]))}"/></svg>'
         )
         out.append(
             f'<tr data-sv-row={row} tabindex={0 if row == first else -1} aria-selected="{str(row == chosen).lower()}">'

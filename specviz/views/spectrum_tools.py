@@ -7,7 +7,7 @@ from specviz.views import measure_text
 from specviz.views import option_controls as controls
 from specviz.views.formats import text
 from specviz.views.line_marks import lines_menu
-from specviz.views.stylesheet import QUIET
+from specviz.views.stylesheet import NARROW, QUIET
 
 #: Standard deviations of the smoothing that the menu offers, in pixels.
 SMOOTHINGS = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0)
@@ -21,7 +21,8 @@ CSS = f"""
 .sv-tight {{ display: none; }}
 @container (max-width: 1359px) {{ .sv-roomy {{ display: none; }} .sv-tight {{ display: inline-flex; }} }}
 @container (min-width: 900px) and (max-width: 1199px) {{ .sv-roomy {{ display: inline-flex; }} .sv-tight {{ display: none; }} }}
-.sv-controls {{ gap: 6px; }}
+.sv-controls {{ gap: 6px; }} @container {NARROW} {{ :host {{ max-width: 100%; }} .sv-controls {{ flex-wrap: wrap; gap: 4px; }}
+  .sv-seg button, .sv-menu > summary {{ padding-left: 6px !important; }} .sv-seg button {{ padding-right: 6px; }} }}
 .sv-tools {{ display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; padding: 2px 0 4px; font-size: 12px; line-height: 24px; }}
 .sv-tools > span {{ display: inline-flex; align-items: center; gap: 6px; white-space: nowrap; }}
 .sv-tools .q {{ color: {QUIET}; }}

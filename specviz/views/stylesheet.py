@@ -51,6 +51,11 @@ ROOT = f"""
   .sv-similar {{ order: 3; }} .sv-footer {{ order: 4; }} .sv-hints {{ order: 5; }}
 }}
 @container {NARROW} {{ .sv-posterior, .sv-map, .sv-anomaly, .sv-work {{ grid-column: 1 / -1; }} }}
+:host([data-sv-chat]) {{ --dock-position: absolute; --dock-width: clamp(340px, 36%, 480px); --dock-column: auto; padding-right: calc(clamp(340px, 36%, 480px) + 12px);
+  position: relative; container-type: inline-size; align-content: start; min-height: 760px; }}
+@container (max-width: 899px) {{ :host([data-sv-chat]) {{ --dock-position: static; --dock-width: auto; --dock-column: 1 / -1; --dock-height: min(560px, 80vh); padding-right: 0; }} }}
+:host > .sv-chat-dock {{ position: var(--dock-position, static); width: var(--dock-width, auto) !important; grid-column: var(--dock-column, 1 / -1); right: 0; top: 0; bottom: 0; order: -1;
+  container-type: inline-size; }}
 :host > [data-sv-enlarged] {{ grid-column: 1 / -1 !important; }}
 """
 

@@ -10,6 +10,7 @@ import numpy as np
 from specviz.session import outcome
 from specviz.session.state import Posterior, Report, State, headline_flags
 from specviz.spectra.catalogue_values import CatalogueValues, catalogues_of
+from specviz.spectra.frames import C_KM_S
 from specviz.spectra.star import Star
 from specviz.views import formats, icons, label_table, spoken, stylesheet
 from specviz.views.anomaly_panel import shown_percentile
@@ -38,6 +39,8 @@ ul {{ display: contents; list-style: none; margin: 0; padding: 0; }} .tile {{ po
 padding-bottom: 2px; }}
   .tile {{ min-width: 0; padding: 2px 4px 8px 10px; overflow: hidden; }} .tile:first-child {{ border-left: none; }} }}
 @container (max-width: 859px) {{ .strip {{ grid-template-columns: repeat(3, 1fr); }} .tile:nth-child(3n+1) {{ border-left: none; }} }}
+@container (max-width: 459px) {{ .strip {{ grid-template-columns: repeat(2, 1fr); }} .tile:nth-child(n) {{ border-left: none; }}
+  .tile:nth-child(even) {{ border-left: 1px solid var(--jp-border-color3, var(--jp-border-color2)); }} }}
 """
 
 
@@ -103,9 +106,9 @@ def facts(star: Star, measured: tuple[float, float] | None = None) -> str:
         parts.append(f'<span title="by cross-correlation in this session">RV {shown} (measured)</span>')
     elif z is not None and np.isfinite(float(z)) and abs(float(z)) < 0.01:
         error = meta.get("z_err")
-        rv = float(z) * 299792.458
+        rv = float(z) * C_KM_S
         shown = (
-            formats.plus_minus(rv, float(error) * 299792.458, 0, "km s⁻¹")
+            formats.plus_minus(rv, float(error) * C_KM_S, 0, "km s⁻¹")
             if error is not None and 0 < float(error) < 1e-3
             else f"{formats.number(rv, 0, sign=True)}\u00a0km s⁻¹"
         )
@@ -187,7 +190,8 @@ def quality_tile(report: Report | None, star: Star | None = None) -> str:
         word, below = "Partial", f"no answer from {text(silent, 24)}"
         value = f'<span class="bad">{icons.svg("offline", 18)}</span>{word}'
     else:
-        word, value = "Good", f'<span class="good">{icons.svg("check", 18)}</span>Good'
+        word, below = "Good", f"{made} checks passed"
+        value = f'<span class="good">{icons.svg("check", 18)}</span>Good'
     missing = [f"no answer from {silent}"] if silent else []
     said = "; ".join([f"Quality: {word}, of {made} checks", *(f.text for f in failed), *missing])
     return _tile("Quality", value, below, said, "; ".join([*(f.text for f in failed), *missing]))

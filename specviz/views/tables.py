@@ -31,6 +31,7 @@ transparent !important; }}
 .slick-row:hover .slick-cell {{ background: var(--jp-layout-color2) !important; }}
 .slick-cell.selected {{ background: TINT !important; }}
 .slick-row .slick-cell.active {{ box-shadow: none; border-top: none; }}
+@container (max-width: 459px) {{ .slick-header-column, .slick-header-column.ui-state-default {{ font-size: 11px; padding: 2px 1px 2px 4px !important; }} }}
 svg {{ vertical-align: middle; }}
 [role="group"]:focus-visible ~ .slick-pane-top {{ outline: 2px solid var(--jp-brand-color1); outline-offset: -2px; }}
 """

@@ -18,9 +18,12 @@ _WORDS = """
 """
 _BADGE = (
     f'<button class="sv-button sv-bar sv-offline" data-sv-act="online" title="No archive is asked. Press to ask them again">'
-    f"{icons.svg('offline', 15)} Offline</button>"
+    f'{icons.svg("offline", 15)} <span class="sv-word">Offline</span></button>'
 )
-_BADGE_CSS = f".sv-offline {{ color: {stylesheet.WARN_TEXT}; border-color: currentColor; }}"
+_BADGE_CSS = (
+    f".sv-offline {{ color: {stylesheet.WARN_TEXT}; border-color: currentColor; }}"
+    " @container (max-width: 559px) { .sv-word { display: none; } }"
+)
 #: The menus at 32 px; below 920 px of the view their words give way to the icons.
 _MENU = (
     option_controls.CSS
@@ -58,8 +61,18 @@ _ROW = """
 :host > .sv-file, :host > .sv-recent, :host > .sv-model, :host > .sv-badge { display: var(--sv-keys-bar, none); }
 @container (max-width: 1199px) { :host([data-busy]) > .sv-model { display: none; } }
 @container (max-width: 919px) { :host([data-busy]) > .sv-recent { display: none; } }
+@container (max-width: 479px) { :host { gap: 4px !important; } :host > .sv-search { min-width: 96px; } }
 @container (max-width: 699px) { :host([data-busy]) > .sv-file, :host > .sv-recent, :host > .sv-model { display: none; } }
 """
+
+
+_CHAT = (
+    '<button class="sv-button sv-bar sv-chat-button" data-sv-act="chat" aria-label="Chat" title="Ask in words">'
+    f'{icons.svg("chat", 16)}<span class="sv-word">Chat</span></button>'
+)
+_CHAT_CSS = _ICONS + (
+    " .sv-chat-button { display: var(--sv-keys-bar, none); align-items: center; gap: 8px; } .sv-chat-button .sv-icon { vertical-align: 0; }"
+)
 
 
 class TopBar:
@@ -95,6 +108,7 @@ class TopBar:
             self.words,
             self.badge,
             self.model,
+            html(_CHAT, css=_CHAT_CSS),
             self.code,
             self.export,
             classes=["sv-bar"],
@@ -130,9 +144,18 @@ class TopBar:
 
         (Export's never changes.)
         """
-        if new.model != old.model or new.view.face_off != old.view.face_off or not self.model.object:
+        if (
+            new.model != old.model
+            or (new.view.face_off, new.view.study) != (old.view.face_off, old.view.study)
+            or not self.model.object
+        ):
             name = new.model or self._model
-            self.model.object = model_menu(self._session.model_choices(), name, comparing=new.view.face_off)
+            self.model.object = model_menu(
+                self._session.model_choices(),
+                name,
+                comparing=new.view.face_off,
+                study=new.view.study if getattr(self._session, "studies", None) else None,
+            )
         if not self.code.object or any(
             getattr(new, n) is not getattr(old, n) for n in ("star", "target", "model", "view")
         ):

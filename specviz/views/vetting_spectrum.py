@@ -39,6 +39,7 @@ _CONTROLS = f"""{option_controls.CSS}
 #: One line whatever it says: a second one would push the plot down from one star to the next.
 _LEGEND = f"""{option_controls.LEGEND}
 :host {{ overflow: hidden; }} .sv-legend {{ flex-wrap: nowrap; white-space: nowrap; }} .sv-legend .sv-chip {{ flex: none; }}
+@container (max-width: 459px) {{ .sv-legend {{ gap: 0; }} .sv-legend .sv-chip {{ font-size: 11px; padding-right: 2px; }} }}
 .sv-legend .sv-note {{ min-width: 0; overflow: hidden; text-overflow: ellipsis; }}
 """
 _PLOT = ":host { position: relative; overflow: visible; }"
@@ -51,6 +52,7 @@ _MESSAGE = f"""
 _SCORE = f"""
 :host {{ font-size: 12px; color: {stylesheet.QUIET}; white-space: nowrap; }} b {{ color: var(--jp-ui-font-color1); }} .short {{ display: none; }}
 @container (max-width: 1199px) {{ .short {{ display: inline; }} .long {{ display: none; }} }}
+@container (max-width: 459px) {{ .short {{ display: none; }} }}
 """
 ROW = ":host { min-height: 28px; }"
 

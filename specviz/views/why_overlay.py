@@ -25,7 +25,9 @@ NAMED = 3
 _CAVEAT = "Integrated gradients: what the model reads the label from, which is not always what physics says"
 _EMPTY = np.empty(0)
 _BARS = ("left", "right", "top", "bottom")
-_SELECT = "select.bk-input { width: 104px; height: 24px; min-height: 24px; font-size: 12px; padding-top: 0; padding-bottom: 0; }"
+_SELECT = "select.bk-input { width: 116px; height: 24px; min-height: 24px; font-size: 12px; padding-top: 0; padding-bottom: 0; }"
+#: On a phone the sentence has a line of its own.
+_ROW = f"@container {stylesheet.NARROW} {{ :host {{ flex-wrap: wrap !important; }} :host > .sv-grow {{ flex: 1 1 100%; }} }}"
 _NOTE = f"""
 :host {{ font-size: 12px; line-height: 18px; padding: 0 0 2px; display: block; flex: 1 1 0; min-width: 0; white-space: normal; color: var(--jp-ui-font-color1); }}
 .q {{ color: {stylesheet.QUIET}; }} b {{ font-weight: 600; font-variant-numeric: tabular-nums; }}
@@ -51,7 +53,7 @@ class WhyOverlay:
         self.control.stylesheets = [sheet(stylesheet.HIDE + stylesheet.SELECT + _SELECT)]
         self.control.html_attributes = {"aria-label": "Why this value of a label"}
         self.note: Html | None = None
-        self.row = row()
+        self.row = row(css=_ROW)
         show(self.row, False)
         show(self.control, False)
 
@@ -96,7 +98,7 @@ class WhyOverlay:
         names = ("", *labels)
         if names != self._known:
             self._known = names
-            self.control.options = [("", "Why …?"), *((n, f"Why this {formats.heading(n)}?") for n in labels)]
+            self.control.options = [("", "Why …?"), *((n, f"Why {formats.heading(n)}?") for n in labels)]
         if self.control.value not in names:
             self.control.value = ""
 

@@ -42,8 +42,8 @@ class WorkList:
         self.source.selected.on_change("indices", self._clicked)
         columns = [
             table_column("icon", "", 26, template=_ICON, sortable=False),
-            table_column("name", "Star", 180, template=TEXT, sortable=False),
-            table_column("percentile", "Anomaly percentile", 110, template=_NUMBER, sortable=False),
+            table_column("name", "Star", 150, template=TEXT, sortable=False),
+            table_column("percentile", "Anomaly percentile", 124, template=_NUMBER, sortable=False),
         ]
         self.table = table(
             self.source, columns, height=168, row_height=28, tint="var(--sv-selected)", name="work-table"

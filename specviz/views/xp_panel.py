@@ -36,7 +36,7 @@ class XpPanel:
         self.data.tags = ["sharp"]
         self.predicted = ColumnDataSource(dict.fromkeys(("x", "y", "e", "level"), EMPTY), tags=["sharp"])
         self.residual = ColumnDataSource(dict.fromkeys(("x", "y"), EMPTY))
-        self.window = ColumnDataSource(dict(x0=[3700.0], x1=[9100.0], y=[0.945]))
+        self.window = ColumnDataSource(_bracket(3700.0, 9100.0))
         self.figure = spectrum_figure(self.x_range, height=300, name="xp-flux", y_label="Flux (relative to 550 nm)")
         self.strip = spectrum_figure(
             self.x_range, height=112, name="xp-residual", x_label=_label(view), y_label="O − M (σ)"
@@ -110,8 +110,10 @@ class XpPanel:
                 size=8,
                 line_color=LIGHT["tick"],
             )
-        text = ColumnDataSource(dict(x=[7600.0], y=[0.985], text=["LAMOST range"]))
-        labels(fig, text, size=11, y_range=MARKS, role="quiet", background_fill_color=LIGHT["panel"], padding=2)
+        labels(
+            fig, w, size=11, y_range=MARKS, role="quiet", y="above", text_align="align", x_offset="dx",
+            background_fill_color=LIGHT["panel"], padding=2,
+        )  # fmt: skip
 
     def update(self, old: State, new: State) -> None:
         """Draw what changed between two states."""
@@ -148,7 +150,7 @@ class XpPanel:
                 self.x_range.update(start=FULL[0], end=FULL[1])
             star = spectrum_data.optical(new.star)
             if star is not None and new.view.zoom is None:
-                self.window.data = dict(x0=[float(star.wavelength[0])], x1=[float(star.wavelength[-1])], y=[0.945])
+                self.window.data = _bracket(float(star.wavelength[0]), float(star.wavelength[-1]))
         self.data.data, self.predicted.data = light(curves.data), light(curves.predicted)
         self.residual.data = dict(x=curves.residual["x"], y=np.clip(curves.residual["y"], -RESIDUAL, RESIDUAL))
         made = None if new.report is None else new.report.predictions.get("gaia_xp")
@@ -185,6 +187,14 @@ class XpPanel:
             enabled=bool(self._kind),
         )  # fmt: skip
         return f'<div class="sv-legend">{chips}<span class="sv-readout sv-quiet" aria-hidden="true"></span></div>'
+
+
+def _bracket(start: float, end: float) -> dict[str, list[Any]]:
+    """The range of the LAMOST spectrum with its name in the middle; the browser moves both with its zoom."""
+    middle: dict[str, list[Any]] = dict(
+        x=[(start + end) / 2], above=[0.985], text=["LAMOST range"], align=["center"], dx=[0]
+    )
+    return dict(x0=[start], x1=[end], y=[0.945], **middle)
 
 
 def _label(view: ViewOptions) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from specviz import api
 from specviz.analysis.abundances import Abundances, fit_abundances
 from specviz.archives.demo import DemoArchive
 from specviz.errors import CancelledError, ModelError, NotFoundError
+from specviz.models.phdlspec.calibration import Correction, LabelCalibration
 from specviz.spectra.star import Star
 
 
@@ -41,11 +44,31 @@ def test_the_table_says_what_the_spectrum_does_not_know(found: Abundances) -> No
     assert set(posterior.notes) == {n for n, note in notes.items() if found.fit.gain[n] < 1.2 or note == "prior"}
 
 
+def test_a_calibration_moves_values_widens_errors_and_is_named(found: Abundances, star: Star) -> None:
+    made = LabelCalibration(
+        {"mg_fe": Correction((0.1, 0.0, 0.0, 0.0, 0.0), 0.05, 40, 0)},
+        (4000.0, 1.0, -1.0), (7000.0, 5.0, 0.5), "a test", found.weights_sha256,
+    )  # fmt: skip
+    moved = replace(found, calibration=made)
+    assert moved.labels["mg_fe"] == pytest.approx(found.fit["mg_fe"] + 0.1)
+    assert moved.errors["mg_fe"] == pytest.approx(np.hypot(found.fit.errors["mg_fe"], 0.05))
+    assert moved.fit is found.fit and moved.labels["ca_fe"] == found.labels["ca_fe"]
+    table = moved.table()
+    assert table["offset"].sum() == pytest.approx(0.1) and "a test" in table.meta["calibration"]
+    posterior = moved.posterior(4000)
+    assert np.median(posterior["mg_fe"]) == pytest.approx(moved.labels["mg_fe"], abs=0.01)
+    assert posterior["mg_fe"].std() == pytest.approx(moved.errors["mg_fe"], rel=0.1)
+    assert "after a test" in posterior.notes["mg_fe"]
+    with pytest.raises(ModelError, match="another emulator"):
+        fit_abundances(star, start={"teff": 5000, "logg": 4, "fe_h": 0}, calibration=replace(made, emulator="other"))
+
+
 def test_what_cannot_be_fitted_is_said(star: Star) -> None:
     xp = Star(star.name, {"gaia_xp": star.spectra["gaia_xp"]})
     with pytest.raises(NotFoundError, match="no LAMOST spectrum"):
         fit_abundances(xp, api.default_engine())
-    with pytest.raises(ModelError, match="no first guess"):
-        fit_abundances(star)
+    optical = star.spectra["lamost_lrs"]
+    with pytest.raises(ModelError, match="no errors"):
+        fit_abundances(optical.with_(ivar=None), start={"teff": 5000, "logg": 4.0, "fe_h": 0.0})
     with pytest.raises(CancelledError):
         fit_abundances(star, start={"teff": 5000, "logg": 4.0, "fe_h": 0.0}, cancel=lambda: True)

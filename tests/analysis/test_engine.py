@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -202,3 +203,20 @@ def test_a_file_that_cannot_be_read_keeps_its_row() -> None:
         and report.star.meta["path"] == "/data/x.fits"
         and report.posterior is None
     )
+
+
+def test_a_model_that_only_fits_has_no_neighbours(fake_model_class: Any, pair: Callable[[int], Star]) -> None:
+    class Fits(fake_model_class):  # type: ignore[misc, valid-type]
+        capabilities = frozenset({"posterior", "reconstruct"})
+
+        def describe(self) -> Any:
+            return replace(super().describe(), capabilities=self.capabilities)
+
+    engine = Engine(Fits(), samples=100)
+    star = pair(0)
+    report = engine.analyse(star)
+    assert report.embedding is None and not report.embeddings and report.problem == ""
+    assert set(report.posteriors) == {"lamost_lrs", "gaia_xp"} and "lamost_lrs" in report.prepared
+    for ask in (engine.embed, lambda s: engine.encode([s])):
+        with pytest.raises(ModelError, match="has no embeddings"):
+            ask(star)

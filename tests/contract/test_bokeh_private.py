@@ -155,10 +155,11 @@ def test_the_style_question_that_our_documents_skip_is_still_asked() -> None:
     [
         '"models/plots/plot_canvas"',
         "get base_font_size() {",
+        "_paint_outline(ctx, frame_box) {",
     ],
 )
 def test_what_is_left_out_for_speed_is_still_called_so(name: str) -> None:
-    """``widgets/quicken.js`` replaces these; gone or renamed, the widget works but paints slower."""
+    """``widgets/quicken.js`` replaces these; gone or renamed, the widget works but paints slower, or a stray line."""
     assert name in BOKEH_JS
 
 
@@ -175,6 +176,11 @@ def test_what_is_left_out_for_speed_is_still_called_so(name: str) -> None:
 def test_pictures_are_drawn_by_what_bokeh_exports_with(name: str) -> None:
     """``widgets/save_figure.js``; tests/ui/test_export.py looks at what comes out."""
     assert name in BOKEH_JS
+
+
+def test_legends_are_measured_again_by_the_method_that_bokeh_lays_out_with() -> None:
+    """``widgets/theme.js``, when the theme changes; tests/ui/test_magic.py looks at what comes out."""
+    assert "request_layout() {" in BOKEH_JS and "(_entries) => this.request_layout()" in BOKEH_JS
 
 
 def test_quick_models_travel_as_bokeh_sends_them(monkeypatch: pytest.MonkeyPatch) -> None:

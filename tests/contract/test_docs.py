@@ -13,7 +13,7 @@ from specviz.cli import build_parser
 from specviz.spectra.readers import layouts
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "docs/reference").glob("*.md")])
 
 
 def test_every_layout_is_documented_and_no_other() -> None:
@@ -52,3 +52,15 @@ def test_links_inside_the_repository_lead_somewhere(path: Path) -> None:
 
 def test_one_version_everywhere() -> None:
     assert f"version: {specviz.__version__}" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+def test_every_picture_has_the_command_that_makes_it() -> None:
+    text = (ROOT / "docs/figures.md").read_text("utf-8")
+    assert [p.name for p in sorted((ROOT / "docs/images").glob("*.png")) if f"`{p.name}`" not in text] == []
+    for test in re.findall(r"`(tests/[\w/]+\.py)`", text):
+        assert (ROOT / test).is_file()
+
+
+def test_every_notebook_is_listed() -> None:
+    text = (ROOT / "docs/tutorials.md").read_text("utf-8")
+    assert [p.name for p in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")) if p.name not in text] == []

@@ -15,7 +15,17 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on
 
 def would_run(*words: str, **environment: str) -> str:
     """What ``make -n WORDS`` prints. The make that may be running these tests must not hand its variables on."""
-    drop = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CI", "PIP_FIND_LINKS", "CONSTRAINTS", "BROWSER", "NO_BROWSER"}
+    drop = {
+        "MAKEFLAGS",
+        "MFLAGS",
+        "MAKELEVEL",
+        "CI",
+        "PIP_FIND_LINKS",
+        "CONSTRAINTS",
+        "BROWSER",
+        "NO_BROWSER",
+        "WORKERS",
+    }
     clean = {k: v for k, v in os.environ.items() if k not in drop}
     done = subprocess.run(
         ["make", "-n", "-B", *words], cwd=ROOT, env=clean | environment, capture_output=True, text=True, check=False
@@ -41,6 +51,19 @@ def test_a_browser_of_ones_own_is_no_switch() -> None:
     assert "--no-browser" not in would_run("run", BROWSER="firefox")
 
 
+def test_run_asks_nobody_for_news() -> None:
+    assert "cp binder/overrides.json .venv/share/jupyter/lab/settings" in would_run("run")
+
+
+@pytest.mark.parametrize(
+    ("target", "script"),
+    [("binder", "binder_check"), ("release-check", "release_check"), ("newcomer", "newcomer")],
+)
+def test_rehearsals(target: str, script: str) -> None:
+    assert f".ci/{script}.py" in would_run(target)
+    assert f".ci/{script}.py --constraint mine.txt" in would_run(target, "CONSTRAINTS=mine.txt")
+
+
 def test_everybody_else_gets_torch_unpinned() -> None:
     assert "constraints-ci.txt" not in would_run("test")
 
@@ -59,6 +82,14 @@ def test_test_checks_everything_in_order() -> None:
     said = would_run("test", "PYTEST_ARGS=-k nothing")
     order = [said.index(word) for word in ("ruff check .", "bin/mypy", "-m pytest -k nothing")]
     assert order == sorted(order)
+
+
+def test_files_of_tests_side_by_side_and_the_browser_alone() -> None:
+    said = would_run("test")
+    assert said.index("--ignore tests/ui -n 2 --dist loadfile") < said.index("-m pytest tests/ui")
+    assert said.count("|| failed=1") == 2  # the browser's tests are run, and both are told of, when others fail
+    assert "-n 0 --dist" in would_run("test", "WORKERS=0")
+    assert "--dist" not in would_run("test", "PYTEST_ARGS=tests/spectra")
 
 
 @pytest.mark.parametrize("script", [".ci/run", "binder/postBuild"])

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -13,7 +14,7 @@ import panel as pn
 import pytest
 import traitlets
 from bokeh.document import Document
-from bokeh.models import ColumnDataSource
+from bokeh.models import ColumnDataSource, Label
 from bokeh.plotting import figure
 
 from specviz.doors import DocHost, host_layout
@@ -53,6 +54,61 @@ def test_the_state_carries_the_document_as_it_is_now(plot: Any) -> None:
     assert "later" in bundle["json"] and bundle["seq"] == 1
     assert host.get_state()["star"] == "Vega" and host.get_state()["palettes"]["dark"] == {"a": "#2"}
     assert host.get_state()["runtime"].startswith("IPY_MODEL_")
+    host.close()
+
+
+def test_a_model_that_a_worker_adds_while_the_document_is_written_travels_whole(
+    plot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Recorder(plot)
+    assert host.doc is not None
+    written = host.doc.to_json
+    late = Label(x=1, y=1, text="of a worker")
+    worker = threading.Thread(target=plot.add_layout, args=(late,))  # its change waits for the lock of the writer
+
+    def write(**options: Any) -> Any:
+        document = written(**options)
+        worker.start()
+        end = time.monotonic() + 30
+        while late.document is None or late not in set(late.document.models):
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        return document
+
+    with host.hold():  # so that what the worker changes leaves after the document
+        monkeypatch.setattr(host.doc, "to_json", write)
+        bundle = host.get_state()["bundle"]
+        monkeypatch.undo()
+        worker.join(30)
+    host.flush()
+    assert "of a worker" not in bundle["json"]
+    (events,) = [e for e in host.patches() if "of a worker" in json.dumps(e)]
+    assert '"type": "object", "name": "Label"' in json.dumps(events)  # not its reference alone
+    host.close()
+
+
+def test_a_model_that_waits_to_be_sent_when_the_browser_says_something_travels_whole(plot: Any) -> None:
+    host = Recorder(plot)
+    host.get_state()
+    with host.hold():
+        plot.add_layout(Label(x=1, y=1, text="of a worker"))
+        host._receive(None, change(plot, "inner_width", 360), [])
+    assert '"type": "object", "name": "Label"' in json.dumps(host.patches())
+    host.close()
+
+
+def test_a_model_that_the_browser_made_is_not_sent_back_to_it(plot: Any) -> None:
+    host = Recorder(plot)
+    host.get_state()
+    label = {"type": "object", "name": "Label", "id": "b1", "attributes": {"x": 1, "y": 1, "text": "mine"}}
+    host._receive(None, change(plot, "above", [*({"id": m.id} for m in plot.above), label]), [])
+    (mine,) = (m for m in plot.above if m.id == "b1")
+    mine.text = "changed"
+    host.flush()
+    assert host.patches()[-1][0]["model"] == {"id": "b1"}
+    plot.below = [*plot.below, mine]
+    host.flush()
+    assert {"id": "b1"} in host.patches()[-1][0]["new"]
     host.close()
 
 

@@ -57,6 +57,11 @@ def routes(data: Path | None) -> list[Route]:
             if any("1000" in v for values in wanted.values() for v in values):
                 return _json(recorded["tic"])  # the whole recorded answer: the client has to choose
             return _json(_pages(rows, page, 100))
+        if service == "Mast.Catalogs.Tic.Cone":
+            near = abs(params["ra"] - _KEPLER_TIC["ra"]) < 0.001 and abs(params["dec"] - _KEPLER_TIC["dec"]) < 0.001
+            split = {**_KEPLER_TIC, "ID": 1, "KIC": None, "dstArcSec": 0.1, "disposition": "SPLIT"}
+            far = {**_KEPLER_TIC, "ID": 2, "KIC": None, "dstArcSec": 2.5}
+            return _json(_pages([far, split, {**_KEPLER_TIC, "dstArcSec": 0.3}] if near else [], page, 100))
         if service == "Mast.Caom.Filtered":
             [target] = wanted["target_name"]
             if target == "kplr000000007":

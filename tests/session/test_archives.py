@@ -27,8 +27,18 @@ def _until(ready: Callable[[], Any], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
+#: Threads that were there before a test: a test that ran earlier may have left one that ends by itself.
+_BEFORE = set[threading.Thread]()
+
+
+@pytest.fixture(autouse=True)
+def _before() -> None:
+    _BEFORE.clear()
+    _BEFORE.update(threading.enumerate())
+
+
 def _ours() -> list[threading.Thread]:
-    return [t for t in threading.enumerate() if t.name.startswith("specviz-")]
+    return [t for t in threading.enumerate() if t.name.startswith("specviz-") and t not in _BEFORE]
 
 
 @pytest.fixture

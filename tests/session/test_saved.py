@@ -44,6 +44,7 @@ def test_a_session_comes_back_with_list_view_and_star(make_session: Make) -> Non
     first.next()
     first.wait()
     first.set(flux="normalised", smooth=2, zoom=(5000, 5200), lines=("H", "Mg"))
+    first.set(rv=12.5, dials=(("mg_fe", 0.3),), element="mg_fe")
     data = first.save()
 
     second = make_session()
@@ -61,6 +62,7 @@ def test_a_session_comes_back_with_list_view_and_star(make_session: Make) -> Non
     assert state.report is not None and state.report.posterior is not None
     second.next()
     assert second.wait().star.name == "demo 5"  # type: ignore[union-attr]
+    assert second.state.view.rv is None and second.state.view.dials == ()  # they were of the star before
     assert len(data) < 4000 and b"base64" not in data  # demo stars are named, not copied
 
 

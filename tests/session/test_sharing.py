@@ -22,6 +22,9 @@ VIEW: dict[str, Any] = dict(
     hidden=("masked",),
     tools=True,
     similar_filter="a;b:c&d=%3B",
+    dials=(("teff", 5800.0), ("mg_fe", -0.25)),
+    element="mg_fe",
+    brush=(("teff", 5700.0, 5800.0), ("logg", 4.0, 4.5)),
 )
 
 

@@ -110,9 +110,7 @@ def test_the_packaged_emulator_stands_in_for_the_grid(shared: Path) -> None:
         test = grid.indices("test")
         warm = (grid.labels["teff"][test] > 4700) & (grid.labels["teff"][test] < 6800)
         rows = test[warm & (grid.population[test] != "crich")][:12]
-        stars = EmulatedStars(
-            load_model("phdlspec-small", device="cpu"), {k: v[rows] for k, v in grid.labels.items()}
-        )
+        stars = EmulatedStars(load_model("phdlspec-small", device="cpu"), {k: v[rows] for k, v in grid.labels.items()})
         index = np.arange(rows.size)
         middle = (grid.wave > 4000) & (grid.wave < 9000)
         difference = (stars.norm(index) - grid.norm(rows))[:, middle]

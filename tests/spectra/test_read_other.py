@@ -252,3 +252,49 @@ def test_specutils_with_other_axes_and_errors() -> None:
         Spectrum.from_specutils(cube)
     with pytest.raises(SpectrumError, match="Not a spectrum"):
         Spectrum.from_specutils(object())
+
+
+# ------------------------------------------------------------------------------------------------ light curves as text
+_DAYS = np.arange(0.0, 20.0, 0.0204)
+_LIGHT = 1 + 1e-3 * np.sin(_DAYS)
+
+
+def test_real_light_curves_as_text(shared) -> None:
+    folder = shared / "data/lightcurves_text"
+    for name, star_name, points in (
+        ("tls/EPIC201367065.csv", "EPIC 201367065", 3632),
+        ("tls/EPIC206154641.csv", "EPIC 206154641", 3203),
+        ("pysyd/1435467_LC.txt.gz", "1435467_LC", 37919),
+    ):
+        assert identify(folder / name) == "light_curve_text"
+        star = read(folder / name)
+        assert star.name == star_name and not star.spectra
+        curve = star.light_curve
+        assert len(curve) == points and curve.flux_unit == "relative" and curve.time_system == "days"
+        assert np.all(np.diff(curve.time) > 0)
+
+
+def test_a_light_curve_with_names_for_its_columns(write) -> None:
+    days = _columns(
+        2454953.5 + _DAYS, 9000 * _LIGHT, 3 + 0 * _DAYS, _LIGHT, header="bjd,pdcsap_flux,pdcsap_flux_err,flux"
+    )
+    curve = read(write("kplr001234567-2009_llc.csv", days)).light_curve
+    assert curve.time_system == "BJD_TDB" and curve.meta["kind"] == "pdcsap_flux" and curve.flux_error[0] == 3
+    assert curve.flux[0] == pytest.approx(9000)
+    assert str(read(write("kplr001234567_llc.csv", days)).identifiers[0]) == "KIC 1234567"
+
+
+def test_magnitudes_and_parts_per_million_become_relative_flux(write) -> None:
+    magnitude = -2.5 * np.log10(_LIGHT) + 11.0
+    curve = read(write("m.csv", _columns(_DAYS, magnitude, 0.001 + 0 * _DAYS, header="time,mag,mag_err"))).light_curve
+    np.testing.assert_allclose(curve.flux / np.median(curve.flux), _LIGHT / np.median(_LIGHT), atol=1e-4)
+    assert curve.flux_error[0] == pytest.approx(0.00092, rel=0.01)
+    ppm = read(write("p.txt", _columns(_DAYS, 1e6 * (_LIGHT - 1), sep=" ", header="# time [d] \n# time flux[ppm]")))
+    np.testing.assert_allclose(ppm.light_curve.flux, _LIGHT, atol=1e-5)
+
+
+def test_numbers_alone_are_a_light_curve_only_where_they_are_no_spectrum(write) -> None:
+    assert identify(write("days.csv", _columns(_DAYS, _LIGHT))) == "light_curve_text"
+    for wave in (WAVE_A, np.linspace(336, 1020, 343), np.linspace(0.4, 2.4, 500)):
+        assert identify(write("s.csv", _columns(wave, np.ones(wave.size)))) == "text"
+    assert identify(write("slow.csv", _columns(np.arange(150.0), np.ones(150)))) == "text"  # a day a step

@@ -73,9 +73,7 @@ def test_spectra_stay_on_disk_and_chunks_do_not_show(
         np.testing.assert_array_equal(a.xp_log_snr, b.xp_log_snr)
 
 
-def test_memory_does_not_grow_with_the_file(
-    tmp_path: Path, own_group: Group, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, own_group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (official_pairs, official_rows):
         monkeypatch.setattr(module, "ROWS", 16)
     peaks = []
@@ -158,9 +156,7 @@ def test_unusable_rows_are_left_out_and_counted(own_file: Path, tmp_path: Path) 
     data = load_own_data([edit(own_file, change)], tmp_path / "cache")
     rows = np.concatenate([data.train.index, data.validation.index])
     assert sorted(set(range(120)) - set(rows)) == [3, 5, 7, 9]
-    assert data.notes == (
-        "own.h5: 4 of 120 train rows are left out (3 not finite, flat or masked, 1 not normalised)",
-    )
+    assert data.notes == ("own.h5: 4 of 120 train rows are left out (3 not finite, flat or masked, 1 not normalised)",)
     flux = {i: (p.lamost[k], p.lamost_ivar[k]) for p in (data.train, data.validation) for k, i in enumerate(p.index)}
     for row in (11, 12):
         assert (flux[row][0][50:60] == 1.0).all() and (flux[row][1][50:60] == 0).all() and flux[row][1][61] > 0

@@ -107,9 +107,7 @@ def kill_in(stage: str, command: list[str], checkpoint: Path) -> int:
     return int(kept["step"])
 
 
-def test_a_killed_run_ends_where_an_uninterrupted_one_does(
-    own_file: Path, tmp_path: Path, own_recipe: Recipe
-) -> None:
+def test_a_killed_run_ends_where_an_uninterrupted_one_does(own_file: Path, tmp_path: Path, own_recipe: Recipe) -> None:
     recipe = own_recipe(16, save_every=0.0)  # a checkpoint a step
     assert main(words(tmp_path, recipe, own_file, "whole")) == 0
     command = words(tmp_path, recipe, own_file, "killed")
@@ -159,9 +157,7 @@ def test_faulty_recipes_are_explained(
     assert why in capsys.readouterr().err and not list((tmp_path / "a").glob("*.pt"))
 
 
-def test_faulty_files_are_explained(
-    tmp_path: Path, own_recipe: Recipe, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_faulty_files_are_explained(tmp_path: Path, own_recipe: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "own.h5").write_text("<html>not found</html>")
     assert main(words(tmp_path, own_recipe(2), tmp_path / "own.h5", "a")) == 1
     err = capsys.readouterr().err

@@ -116,6 +116,7 @@ def open_notebook(jupyter: Any, open_page: Callable[..., Any]) -> Iterator[Calla
         page = open_page(door, **options)
         return Notebook(page, page.guard, jupyter, cells, door, name)
 
+    jupyter.forget_theme()  # a test that ended in the dark would let the next begin there
     yield open_one
     jupyter.end_kernels()
 

@@ -90,14 +90,18 @@ def test_double_click_several_files_and_the_launcher(lab: Any, jupyter: Any, sho
     shot(lab, "extension_launcher")
     card.click()
     assert current(lab, "specviz.ipynb") == "import specviz\n\nexplorer = specviz.explore()\nexplorer"
+    lab.get_by_text("Which star?").wait_for()  # a notebook that is opened while another still runs may stay behind it
     entry(lab, "several").dblclick()
     entry(lab, "star 2.fits").dblclick()
     assert 'specviz.explore("star 2.fits")' in current(lab, "several/star 2-specviz.ipynb")
+    shows(lab, "star 2")
     # nothing is left of the viewer that the double click went through
-    assert lab.locator(".lm-TabBar-tabLabel", has_text="star 2.fits").count() == 0
+    expect(lab.locator(".lm-TabBar-tabLabel", has_text="star 2.fits")).to_have_count(0)
+    entry(lab, "star 2-specviz.ipynb").wait_for()  # the list moves when it comes
     entry(lab, "'quoted.fit").click()
     entry(lab, "star 2.fits").click(modifiers=["ControlOrMeta"])
     entry(lab, "star 3.fits").click(modifiers=["ControlOrMeta"])
+    expect(lab.locator(".jp-DirListing-item.jp-mod-selected")).to_have_count(3)
     entry(lab, "star 3.fits").click(button="right")
     lab.locator(".lm-Menu-item", has_text="Open in Specviz").click()
     assert sorted(explored(current(lab, "several/specviz.ipynb"))) == ["./'quoted.fit", "star 2.fits", "star 3.fits"]
@@ -127,8 +131,10 @@ def test_open_in_specviz_from_notebook_7(jupyter: Any, open_page: Callable[..., 
     notebook.close()
     with page.context.expect_page() as opened:  # a double click opens a page for the file, which becomes the notebook's
         entry(page, "five.fits").dblclick()
-    opened.value.wait_for_url("**/notebooks/nb7/five-specviz-1.ipynb", wait_until="commit")
-    opened.value.close()
+    second = opened.value
+    second.wait_for_url("**/notebooks/nb7/five-specviz-1.ipynb", wait_until="commit")
+    shows(second, "five")
+    second.close()
 
 
 @pytest.mark.usefixtures("kernels")

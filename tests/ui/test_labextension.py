@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "widgets" / "labextension" / "sta
 
 #: Starts the extension with stand-ins. ``world``: kernels {name: language}, folders {name: [files]}, readOnly, lacks.
 START = """async (world) => {
-  const log = { written: {}, dialogs: [], ran: [], opened: [] }
+  const log = { written: {}, dialogs: [], ran: [], opened: [], order: [] }
   const commands = {}
   const token = (name) => ({ name })
   const packages = {
@@ -43,7 +43,7 @@ START = """async (world) => {
     newUntitled: async ({ path }) => { refuse(path); const name = 'Untitled.ipynb'
       return { name, path: path && !path.endsWith(':') ? `${path}/${name}` : path + name } },
     get: async (path) => ({ content: (world.folders?.[path] ?? []).map((name) => ({ name })) }),
-    rename: async (from, to) => ({ name: to, path: to }),
+    rename: async (from, to) => { log.order.push('renamed'); return { name: to, path: to } },
     save: async (path, model) => { refuse(folderOf(path)); log.written[path] = model.content },
   }
   const specs = Object.fromEntries(Object.entries(world.kernels ?? { python3: 'python' })
@@ -62,7 +62,11 @@ START = """async (world) => {
   await container.init(scope)
   const plugins = (await container.get('./extension'))().default
   if (!plugins.length) return { plugins: 0 }
-  plugins[0].activate(app, ...plugins[0].optional.map(() => null))
+  const refresh = async () => { await new Promise((go) => setTimeout(go, 30)); log.order.push('listed')
+    if (world.browser === 'fails') throw new Error('Directory not found')
+    if (world.browser === 'never') await new Promise(() => {}) }
+  const browsers = world.browser ? { tracker: { currentWidget: { model: { refresh } } } } : null
+  plugins[0].activate(app, ...plugins[0].optional.map((t) => (t.name === 'browsers' ? browsers : null)))
   if (world.open) await commands['specviz:open'].execute({ paths: world.open })
   else await commands['specviz:new'].execute({ cwd: world.cwd ?? '' })
   return { plugins: plugins.length, optional: plugins[0].optional.map((t) => t.name), ...log }
@@ -113,6 +117,14 @@ def test_any_name_is_a_python_string(extension: Callable[..., dict[str, Any]], p
     done = extension(open=[path])
     assert done["dialogs"] == []
     assert [named(content) for content in done["written"].values()] == [name]
+
+
+@pytest.mark.parametrize("browser_", ["lists", "fails", "never"])
+def test_it_is_renamed_when_the_file_browser_has_listed_it(extension: Callable[..., Any], browser_: str) -> None:
+    """Else the server may meet a name that is gone, and JupyterLab says "Directory not found"."""
+    done = extension(open=["a.fits"], browser=browser_)
+    assert done["order"] == ["listed", "renamed"] and done["dialogs"] == []
+    assert list(done["written"]) == ["a-specviz.ipynb"]
 
 
 def test_several_files_are_a_list(extension: Callable[..., dict[str, Any]]) -> None:

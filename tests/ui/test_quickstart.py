@@ -68,6 +68,7 @@ def test_quickstart(open_notebook: Callable[..., Any], shot: Callable[..., Path]
     assert nb.kernel_eval("explorer.view.lamost.similar.data['x'].size") > 500
     shot(page, "quickstart_real")
 
+    assert page.evaluate(_INK) == "#1F2328"
     # dark: colours change in the browser, the kernel's models stay as they are
     nb.set_theme("dark")
     page.locator('.sv-host[data-sv-theme="dark"]').first.wait_for()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _BARS = """(name) => { for (const doc of window.Bokeh.documents) for (const m of doc._all_models.values())
-    if (m.name === name && m.data_source) return m.data_source.data.left.length
+    if (m.data_source && m.name === name) return m.data_source.data.left.length
     return null }"""
 
 
@@ -19,8 +19,8 @@ def test_a_label_is_explained_over_the_spectrum(open_notebook: Callable[..., Any
     nb.run_all()
     page = nb.page
     page.locator(".tile", has_text="K").first.wait_for()
-    menu = page.locator("select", has=page.locator("option", has_text="Why this [Fe/H]?"))
-    menu.select_option(label="Why this [Fe/H]?")
+    menu = page.locator("select", has=page.locator("option", has_text="Why [Fe/H]?"))
+    menu.select_option(label="Why [Fe/H]?")
     page.wait_for_function(f"() => ({_BARS})('why-raises') > 0", timeout=60_000)
     said = page.get_by_text("for the star without its lines").first
     said.wait_for()

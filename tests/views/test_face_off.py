@@ -80,3 +80,10 @@ def test_the_menu_marks_the_model_in_use_and_disables_what_is_not_here() -> None
         r'<button class="sv-item" disabled title="Not on this machine: specviz models pull a">a&lt;b&gt;', shown
     )
     assert 'data-sv-toggle="face_off" aria-pressed="true"' in shown and "<b>" not in shown
+
+
+def test_the_menu_opens_the_panels_of_the_systems_where_there_are_any() -> None:
+    shown = model_menu([ModelChoice("specclip-small")], "specclip-small", study="phdlspec")
+    assert 'data-sv-act="study phdlspec" aria-pressed="true"' in shown
+    assert shown.count('data-sv-act="study ') == 4 and shown.count('aria-pressed="true"') == 2
+    assert "study" not in model_menu([ModelChoice("specclip-small")], "specclip-small")

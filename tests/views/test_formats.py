@@ -48,3 +48,12 @@ def test_coordinates_round_over_the_minute() -> None:
 def test_foreign_text_is_escaped_and_cut() -> None:
     assert formats.text('<img src=x onerror="a">') == "&lt;img src=x onerror=&quot;a&quot;&gt;"
     assert len(formats.text("y" * 500, 20)) == 20
+
+
+def test_a_fact_in_a_panel_s_head_gives_way_part_by_part() -> None:
+    from specviz.views.panel_frame import PanelFrame
+
+    frame = PanelFrame("LAMOST", "sv-lamost")
+    frame.fact("R ≈ 1800 · <simulated>")
+    assert "<span>R ≈ 1800</span><span>\u00a0· &lt;simulated&gt;</span>" in frame._fact.object
+    assert 'title="R ≈ 1800 · &lt;simulated&gt;"' in frame._fact.object

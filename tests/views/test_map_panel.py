@@ -37,6 +37,7 @@ def test_the_star_stands_at_its_median_with_contour_and_catalogue(make_view: Any
     median, low, high = state.report.posterior.summary()["teff"]
     assert drawn.star.data["x"] == [median] and drawn.star.data["x0"] == [low] and drawn.star.data["x1"] == [high]
     assert drawn.catalogue.data["x"] == [state.star.catalogue["teff"]]
+    assert "</svg> Simulation<" in drawn.key.object  # the same word for the diamond as beside the posterior
     outline = drawn.contour.data["xs"]
     assert outline and min(outline[0]) < median < max(outline[0])
 

@@ -70,6 +70,21 @@ def test_another_star_is_drawn_in_two_goes_and_a_choice_in_one(make_view: Callab
     assert set(goes) == {False} and view._drawn_below.neighbour == 1
 
 
+def test_the_plots_are_named_after_the_spectra_that_are_drawn(make_view: Callable[..., ExplorerView]) -> None:
+    """A door may bring the second go of one change when the session already knows the next."""
+    view, queue = make_view("demo 1"), list[tuple[Callable[[], None], bool]]()
+    view.connect(lambda draw, later=False: queue.append((draw, later)))
+    view.session.open("demo 2")
+    view.session.wait()
+    late = next(draw for draw, later in queue if later)
+    for draw in (late, *(draw for draw, _ in queue)):
+        draw()
+    other = make_view("demo 2")
+    for panel, twin in ((view.lamost, other.lamost), (view.xp, other.xp)):
+        assert panel.figure.html_attributes == twin.figure.html_attributes
+        assert panel.strip.html_attributes == twin.strip.html_attributes
+
+
 def test_the_first_screen_gives_way_to_the_spectra_then_to_the_rest(staged: Callable[..., ExplorerView]) -> None:
     view = staged()
     view.build_all()  # the browser says that the first screen stands: nothing to build yet

@@ -52,7 +52,7 @@ def test_labels_are_offered_where_the_model_can_explain(shown: Any, make_view: A
     panel, state, _ = shown
     assert is_shown(panel.why.control)
     assert [value for value, _ in panel.why.control.options] == ["", "teff", "logg", "fe_h", "alpha_fe"]
-    assert "Why this [Fe/H]?" in dict(panel.why.control.options).values()
+    assert "Why [Fe/H]?" in dict(panel.why.control.options).values()
     assert not panel.why.chips and not is_shown(panel.why.row)  # nothing is made before it is needed
     panel.update(state, replace(state, report=None, explains=False))
     assert not is_shown(panel.why.control)

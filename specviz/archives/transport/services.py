@@ -67,6 +67,9 @@ SERVICES: Mapping[str, Service] = MappingProxyType(
             Service("vizier", "VizieR", ("vizier.cds.unistra.fr", "tapvizier.cds.unistra.fr")),
             Service("xmatch", "CDS XMatch", ("cdsxmatch.cds.unistra.fr", "cdsxmatch.u-strasbg.fr"), per_second=1.0),
             Service("mast", "MAST", ("mast.stsci.edu", "catalogs.mast.stsci.edu"), has_login=True),
+            # arXiv asks for one request in three seconds, one at a time (its "Terms of Use for arXiv APIs").
+            Service("arxiv", "arXiv", ("export.arxiv.org",), per_second=1 / 3, at_once=1, limit=16 * 1024**2),
+            Service("ads", "ADS", ("api.adsabs.harvard.edu",), per_second=1.0, limit=16 * 1024**2, has_login=True),
         )
     }
 )

@@ -20,6 +20,7 @@ from specviz.catalog.store.columns import pyarrow
 from specviz.catalog.store.header import Header
 from specviz.catalog.store.parts import write_whole
 from specviz.errors import CatalogError
+from specviz.models.registry import DEFAULT_MODEL
 from specviz.models.threads import one_thread
 from specviz.spectra.grids import LAMOST_NATIVE, XP_WAVELENGTH_NM
 from specviz.spectra.spectrum import Spectrum
@@ -36,7 +37,7 @@ def embed_catalog(
     catalog: Any,
     reader_of: ReaderOf,
     *,
-    model: str = "specclip-small",
+    model: str = DEFAULT_MODEL,
     device: str = "auto",
     precision: str = "float32",
     batch: int = 256,

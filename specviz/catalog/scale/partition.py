@@ -17,6 +17,7 @@ from specviz.analysis.engine import Engine
 from specviz.catalog.store.header import Header, PartRecord
 from specviz.catalog.store.parts import table_file, vector_file, write_part, write_whole
 from specviz.errors import CatalogError
+from specviz.models.registry import DEFAULT_MODEL
 from specviz.models.threads import one_thread
 from specviz.spectra.star import Star
 
@@ -34,7 +35,7 @@ class EngineSpec:
         Whose spectra are embedded; empty: of all that the model reads.
     """
 
-    model: str = "specclip-small"
+    model: str = DEFAULT_MODEL
     device: str = "auto"
     precision: str = "float32"
     batch: int = 256

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from specviz.catalog.index import RESULT_COLUMNS
+from specviz.catalog.index import RESULT_COLUMNS, unit_query
 from specviz.catalog.maps.kept import KeptMaps
 from specviz.catalog.maps.linear import LEAST
 from specviz.catalog.planes import Planes
@@ -84,7 +84,7 @@ class CatalogIndex:
             ``meta["note"]`` is :attr:`note`, ``meta["searched"]`` among how many stars.
         """
         _check_count(k)
-        query = self._unit(vector)[None]
+        query = unit_query(vector, self._vectors.shape[1], "catalogue")[None]
         left_out = [row for row in self._rows_of(exclude) if 0 <= row < len(self)]
         asked = self._numbers_among(among)
         numbers, cosines = self.searcher.nearest(query, k + len(left_out), asked)
@@ -126,7 +126,8 @@ class CatalogIndex:
         left_out = [self._rows_of(item) for item in exclude] if exclude is not None else [[] for _ in given]
         if len(left_out) != len(given):
             raise CatalogError(f"{len(left_out)} exclusions for {len(given)} vectors", expected="one for each")
-        queries = np.array([self._unit(vector) for vector in given]).reshape(len(given), self._vectors.shape[1])
+        size = self._vectors.shape[1]
+        queries = np.array([unit_query(vector, size, "catalogue") for vector in given]).reshape(len(given), size)
         more = max(map(len, left_out), default=0)
         rows = np.full((len(given), k), -1, np.intp)
         values = np.full((len(given), k), np.nan, np.float32)
@@ -181,18 +182,6 @@ class CatalogIndex:
     def rows_of_star(self, star: Any) -> list[int]:
         """Rows that are this star; see :func:`specviz.catalog.store.star_rows.rows_of_star`."""
         return [int(row) for row in self.catalog.star_rows(star)]
-
-    def _unit(self, vector: ArrayLike) -> NDArray[np.float32]:
-        query = np.asarray(vector, np.float32).ravel()
-        if query.size != self._vectors.shape[1]:
-            raise CatalogError(
-                f"A vector of {query.size} dimensions does not fit this catalogue of {self._vectors.shape[1]}",
-                remedy="Use the model that made the catalogue, or build a catalogue with this one",
-            )
-        length = float(np.linalg.norm(query))
-        if not np.isfinite(length) or length == 0:
-            raise CatalogError("The vector is zero or not finite")
-        return np.asarray(query / length, np.float32)
 
     def _rows_of(self, exclude: Any) -> list[int]:
         """Rows of what shall be left out: rows, or names, of which one that is not here is ignored."""

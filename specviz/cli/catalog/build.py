@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specviz.cli.console import OK, TROUBLE, Progress, complain
+from specviz.cli.console import OK, TROUBLE, Progress, complain, resumed
 
 if TYPE_CHECKING:
     from specviz.catalog.scale.build import Runner
@@ -51,7 +51,7 @@ def add_parser(actions: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build it; 1 if any star is without an embedding, 130 when stopped by Ctrl-C."""
+    """Build it; 1 if any star is without an embedding."""
     from specviz.catalog.scale.build import build
     from specviz.catalog.scale.partition import EngineSpec
     from specviz.cli.catalog.sources import SURVEYS, open_source
@@ -70,21 +70,14 @@ def run(arguments: argparse.Namespace) -> int:
         console.show(progress.done, f"partitions, {progress.stars:,} stars, {progress.rate:,.0f} a second, "
                      f"{_duration(progress.left)} to go")  # fmt: skip
 
-    try:
-        with runner_of(arguments) as runner:
+    with resumed():
+        with console, runner_of(arguments) as runner:
             catalog = build(source, arguments.output, spec, runner=runner, again=arguments.again, progress=show,
                             made_from=" ".join(arguments.sources))  # fmt: skip
-        console.close()
         if arguments.labels is not None:
             catalog = _labelled(catalog, arguments.labels)
         if not arguments.no_index:
             _index(catalog)
-    except KeyboardInterrupt:
-        console.close()
-        complain("stopped; the same command goes on from here")
-        return 130
-    finally:
-        console.close()
     return say_built(catalog, arguments.output)
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specviz.cli.console import OK, Progress, complain
+from specviz.cli.console import OK, Progress, complain, resumed
 from specviz.errors import OptionError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def add_parser(actions: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write it, and say what was left out; 130 when stopped by Ctrl-C."""
+    """Write it, and say what was left out."""
     from specviz.catalog.flat_files import PARQUET, TABLES, export_table
     from specviz.catalog.opening import open_catalog
 
@@ -76,17 +76,11 @@ def _hats(catalog: StarCatalog, arguments: argparse.Namespace) -> int:
         "again": arguments.again,
         "progress": lambda done, total: console.show(round(100 * done / total), "%"),
     }
-    try:
+    with resumed(), console:
         if arguments.margin is None:
             done = export_hats(catalog, arguments.output, **options)
         else:
             done = export_collection(catalog, arguments.output, arguments.margin, **options)
-    except KeyboardInterrupt:
-        console.close()
-        complain("stopped; the same command goes on from here")
-        return 130
-    finally:
-        console.close()
     out = f"; {done.without_position:,} without a position are left out" if done.without_position else ""
     complain(f"{done.stars:,} stars in {done.partitions} partitions of {done.path}{out}")
     return OK
@@ -96,12 +90,10 @@ def _parquet(catalog: StarCatalog, arguments: argparse.Namespace) -> int:
     from specviz.catalog.flat_files import export_parquet
 
     console = Progress(len(catalog.header.parts))
-    try:
+    with console:
         file = export_parquet(
             catalog, arguments.output, dtype=arguments.dtype, surveys=_surveys(arguments), again=arguments.again,
             progress=lambda done, total: console.show(done, "parts"),
         )  # fmt: skip
-    finally:
-        console.close()
     complain(f"{len(catalog):,} stars in {file}")
     return OK

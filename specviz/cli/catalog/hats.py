@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from specviz.cli.console import OK, Progress, complain
+from specviz.cli.console import OK, Progress, complain, resumed
 
 
 def add_parser(actions: Any) -> None:
@@ -51,7 +51,7 @@ def add_parser(actions: Any) -> None:
 
 
 def run_import(arguments: argparse.Namespace) -> int:
-    """Make it; 130 when stopped by Ctrl-C."""
+    """Make it."""
     from specviz.catalog.hats.reading import import_hats
     from specviz.catalog.scale.partition import EngineSpec
     from specviz.errors import OptionError
@@ -63,18 +63,12 @@ def run_import(arguments: argparse.Namespace) -> int:
     if arguments.model is not None:
         used = EngineSpec(arguments.model).engine().describe().weights_sha256
     console = Progress(100)
-    try:
+    with resumed(), console:
         catalog = import_hats(
             arguments.hats, arguments.output, model_sha256=used, weights_sha256=arguments.weights,
             embeddings=named or None, again=arguments.again,
             progress=lambda p: console.show(round(100 * p.done / p.total), f"%, {p.stars:,} stars"),
         )  # fmt: skip
-    except KeyboardInterrupt:
-        console.close()
-        complain("stopped; the same command goes on from here")
-        return 130
-    finally:
-        console.close()
     left = catalog.header.notes.get("left_out")
     told = f"; left out: {left}" if left else ""
     complain(f"{len(catalog):,} stars in {catalog.path}; content {catalog.header.content_sha256[:16]}{told}")
@@ -82,22 +76,16 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def run_crossmatch(arguments: argparse.Namespace) -> int:
-    """Match them; 130 when stopped by Ctrl-C."""
+    """Match them."""
     from specviz.catalog.hats.crossmatch import crossmatch
 
     console = Progress(100)
-    try:
+    with resumed(), console:
         catalog = crossmatch(
             arguments.left, arguments.right, arguments.output, radius_arcsec=arguments.radius,
             epochs=tuple(arguments.epochs), pairs=arguments.pairs, again=arguments.again,
             progress=lambda step, done, total: console.show(round(100 * done / max(total, 1)), f"% {step}"),
         )  # fmt: skip
-    except KeyboardInterrupt:
-        console.close()
-        complain("stopped; the same command goes on from here")
-        return 130
-    finally:
-        console.close()
     notes = catalog.header.notes
     complain(f"{len(catalog):,} pairs in {catalog.path}: {notes['pairs']}; {notes['motion']}")
     return OK

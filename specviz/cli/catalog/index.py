@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from specviz.cli.console import OK, Progress, complain
+from specviz.cli.console import OK, Progress, complain, resumed
 
 
 def add_parser(actions: Any) -> None:
@@ -34,7 +34,7 @@ def add_parser(actions: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Build them; 130 when stopped by Ctrl-C."""
+    """Build them."""
     from specviz.catalog.opening import open_catalog
     from specviz.catalog.search.asking import survey_named
     from specviz.catalog.search.building import build_index
@@ -51,15 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         def show(share: float, text: str, console: Progress = console) -> None:
             console.show(round(100 * share), f"% {text}")
 
-        try:
+        with resumed(), console:
             record = build_index(
                 catalog, survey, arguments.kind, target=arguments.recall, again=arguments.again, progress=show
             )
-        except KeyboardInterrupt:
-            console.close()
-            complain("stopped; the same command goes on from here")
-            return 130
-        console.close()
         recall = ", ".join(f"{share:.4f} of the {k} nearest" for k, share in record.recall.items())
         print(
             f"{survey}: {record.vectors:,} vectors in {record.nlist:,} lists ({record.kind}), "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specviz.cli.console import OK, TROUBLE, Progress, complain
+from specviz.cli.console import OK, TROUBLE, Progress, complain, resumed
 from specviz.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def add_parser(actions: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make it, print its quality and its clusters; 130 when stopped by Ctrl-C."""
+    """Make it, print its quality and its clusters."""
     from specviz.catalog.maps.clusters import stored
     from specviz.catalog.maps.linear import make_eigenspace
     from specviz.catalog.maps.making import extend_map, make_map
@@ -55,22 +55,17 @@ def run(arguments: argparse.Namespace) -> int:
         console = Progress(100)
         show = lambda share, text, c=console: c.show(round(100 * share), f"% {text}")  # noqa: E731
         try:
-            if arguments.extend:
-                made = extend_map(catalog, survey, arguments.method, progress=show)
-            else:
-                made = make_map(catalog, survey, arguments.method, sample=arguments.sample, seed=arguments.seed,
-                                clusters=arguments.clusters, progress=show)  # fmt: skip
-        except KeyboardInterrupt:
-            console.close()
-            complain("stopped; the same command goes on from here")
-            return 130
+            with resumed(), console:
+                if arguments.extend:
+                    made = extend_map(catalog, survey, arguments.method, progress=show)
+                else:
+                    made = make_map(catalog, survey, arguments.method, sample=arguments.sample, seed=arguments.seed,
+                                    clusters=arguments.clusters, progress=show)  # fmt: skip
         except CatalogError as error:
             if arguments.survey != "both":
                 raise
-            console.close()
             complain(f"{survey}: {error}")
             continue
-        console.close()
         done += 1
         print(told(made.record))
         if arguments.clusters and (found := stored(catalog, survey)) is not None:

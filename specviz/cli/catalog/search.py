@@ -8,8 +8,7 @@ from typing import Any
 
 from specviz.cli.analyse import positive
 from specviz.cli.console import OK, USAGE, complain
-from specviz.cli.tables import as_text, merge, output_format, write_table
-from specviz.errors import SpecvizError
+from specviz.cli.tables import as_text, merge, writable, write_table
 
 
 def add_parser(actions: Any) -> None:
@@ -44,12 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     from specviz.catalog.opening import open_catalog
     from specviz.catalog.search.selection import Selection
 
-    if arguments.output is not None:
-        try:
-            output_format(arguments.output)  # before the work, not after it
-        except SpecvizError as error:
-            complain(str(error))
-            return USAGE
+    if not writable(arguments.output):  # before the work, not after it
+        return USAGE
     catalog = open_catalog(arguments.catalog)
     where = None
     if arguments.where or arguments.cone:

@@ -126,11 +126,15 @@ class SpectrumEncoder(nn.Module):
         """Tokens (B, T, W) before the conformer."""
         return self.tokens(spectrum[:, None]).transpose(1, 2)
 
-    def encode(self, tokens: Tensor) -> Tensor:
-        """The vector of tokens."""
+    def attend(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, T, W) after the conformer."""
         for block in self.blocks:
             tokens = block(tokens)
-        return tokens.sum(1)
+        return tokens
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        """The vector of tokens."""
+        return self.attend(tokens).sum(1)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         return self.encode(self.tokenise(spectrum))
@@ -143,15 +147,14 @@ class SpectrumMultiTask(nn.Module):
     ----------
     config : SpectrumConfig
     labels, quantiles : int
-
-    Notes
-    -----
-    As published, the decoder takes the tokens before the conformer, so its loss does not train the conformer.
+    through : bool
+        Decode the tokens after the conformer, so that the loss of the reconstruction trains it. As published (False),
+        the decoder takes the tokens before the conformer.
     """
 
-    def __init__(self, config: SpectrumConfig, labels: int = 3, quantiles: int = 5) -> None:
+    def __init__(self, config: SpectrumConfig, labels: int = 3, quantiles: int = 5, *, through: bool = False) -> None:
         super().__init__()
-        width = config.width
+        width, self.through = config.width, through
         self.encoder = SpectrumEncoder(config)
         back = (width, *reversed(config.channels[:-2]), config.channels[0])
         self.up = nn.ModuleList(nn.ConvTranspose1d(a, b, 4, 2, 1, bias=False) for a, b in pairwise(back))
@@ -163,8 +166,9 @@ class SpectrumMultiTask(nn.Module):
     def forward(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Quantiles (B, labels x quantiles), the spectrum decoded (B, L), the encoding (B, W)."""
         tokens = self.encoder.tokenise(spectrum)
-        encoding = self.encoder.encode(tokens)
-        x = tokens.transpose(1, 2)
+        attended = self.encoder.attend(tokens)
+        encoding = attended.sum(1)
+        x = (attended if self.through else tokens).transpose(1, 2)
         for layer, norm in zip(self.up, self.up_norms, strict=True):
             x = F.silu(norm(layer(x)))
         found = self.quantiles(F.silu(self.hidden_norm(self.hidden(encoding))))

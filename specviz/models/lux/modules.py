@@ -19,8 +19,12 @@ from torch import Tensor, nn
 
 from specviz.models.lux.config import LuxConfig
 
-#: Numbers of a weighted design that are formed at once: 2^25 float64 are 268 MB.
-_AT_ONCE = 1 << 25
+#: Numbers that are worked on at once: 2^23 float64 are 67 MB.
+_AT_ONCE = 1 << 23
+#: Fewer problems than these are solved one by one: :func:`packed` costs as much as some of them.
+_FEW = 24
+#: Numbers whose scatter is fitted at once.
+_COLUMNS = 256
 
 
 class LuxNet(nn.Module):
@@ -66,7 +70,7 @@ class LuxNet(nn.Module):
     def predict(self, mean: Tensor, covariance: Tensor, output: str) -> tuple[Tensor, Tensor]:
         """An output of stars, shape (n, d), and its variance (n, d) without the scatter."""
         rows = self.basis[self.slices[output]]
-        return mean @ rows.T, torch.einsum("dp,npq,dq->nd", rows, covariance, rows)
+        return mean @ rows.T, quadratic(rows, covariance).clamp_min(0.0)
 
     def covariance(self, covariance: Tensor, output: str) -> Tensor:
         """Full covariance (n, d, d) of an output, without the scatter: for labels, which are few."""
@@ -89,10 +93,10 @@ class LuxNet(nn.Module):
     @torch.no_grad()
     def update_basis(self, latent: Tensor, data: Tensor, weight: Tensor) -> None:
         """The exact solution of all rows of A and B, given the latent vectors."""
-        self.basis.copy_(ridge(latent, data.T, weight.T)[0])
+        self.basis.copy_(ridge(latent, data.T, weight.T, covariance=False)[0])
 
     @torch.no_grad()
-    def update_scatter(self, latent: Tensor, covariance: Tensor, data: Tensor, error: Tensor, steps: int = 20) -> None:
+    def update_scatter(self, latent: Tensor, covariance: Tensor, data: Tensor, error: Tensor, steps: int = 4) -> None:
         """s of the outputs that have one, given z: the maximum of the likelihood, by fixed-point steps.
 
         For one number d: ``s^2 <- sum w^2 (r^2 + v - sigma^2) / sum w^2`` with ``w = 1 / (sigma^2 + s^2)``, residual r
@@ -100,19 +104,14 @@ class LuxNet(nn.Module):
         together to 0, of which the authors' tutorial warns.
         """
         for output in self.config.outputs:
-            if not output.scatter:
-                continue
-            at = self.slices[output.name]
-            sigma = error[:, at]
-            there = torch.isfinite(sigma) & (sigma > 0)
-            variance = torch.where(there, sigma, 1.0) ** 2
-            predicted, v = self.predict(latent, covariance, output.name)
-            excess = torch.where(there, (data[:, at] - predicted) ** 2 + v - variance, 0.0)
-            s2 = self.scatter[at] ** 2
-            for _ in range(steps):
-                w2 = torch.where(there, 1.0 / (variance + s2) ** 2, 0.0)
-                s2 = ((w2 * excess).sum(0) / w2.sum(0).clamp_min(1e-300)).clamp_min(0.0)
-            self.scatter[at] = s2.sqrt()
+            if output.scatter:
+                at = self.slices[output.name]
+                for start in range(at.start, at.stop, _COLUMNS):
+                    part = slice(start, min(start + _COLUMNS, at.stop))
+                    rows = self.basis[part]
+                    residual = (data[:, part] - latent @ rows.T) ** 2 + quadratic(rows, covariance).clamp_min(0.0)
+                    s = fitted_scatter(residual, error[:, part], self.scatter[part], steps)
+                    self.scatter[part] = s
 
     def negative_log_posterior(self, latent: Tensor, data: Tensor, weight: Tensor) -> Tensor:
         """-ln p(z, A, B | data) up to a constant that depends on the weights alone."""
@@ -120,22 +119,94 @@ class LuxNet(nn.Module):
         return 0.5 * (residual + (latent**2).sum() + (self.basis**2).sum())
 
 
-def ridge(design: Tensor, data: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Posterior mean (n, P) and covariance (n, P, P) of x_n in ``data_n = design x_n``, x with a unit normal prior.
+def fitted_scatter(square: Tensor, error: Tensor, start: Tensor, steps: int) -> Tensor:
+    """s (d,) such that ``square`` (n, d), of residuals, is that of errors of variance ``error^2 + s^2``.
+
+    The steps of :meth:`LuxNet.update_scatter`; where ``error`` is not finite nothing was seen.
+    """
+    there = torch.isfinite(error) & (error > 0)
+    variance = torch.where(there, error, 1.0).to(square.dtype) ** 2
+    excess = torch.where(there, square - variance, 0.0)
+    s2 = start**2
+    for _ in range(steps):
+        w2 = torch.where(there, (variance + s2) ** -2, 0.0)
+        s2 = ((w2 * excess).sum(0) / w2.sum(0).clamp_min(1e-300)).clamp_min(0.0)
+    return s2.sqrt()
+
+
+def packed(rows: Tensor) -> Tensor:
+    """The products ``x_p x_q``, q >= p, of each row x (..., P): shape (..., P (P + 1) / 2).
+
+    With them the normal equations of many weighted problems are one matrix product, ``W @ packed(design)``.
+    """
+    first, second = torch.triu_indices(rows.shape[-1], rows.shape[-1])
+    return rows[..., first] * rows[..., second]
+
+
+def _unpacked(flat: Tensor, size: int) -> Tensor:
+    """Symmetric matrices (n, P, P) of their upper triangles (n, P (P + 1) / 2)."""
+    first, second = torch.triu_indices(size, size)
+    full = flat.new_empty(len(flat), size, size)
+    full[:, first, second] = flat
+    full[:, second, first] = flat
+    return full
+
+
+def quadratic(rows: Tensor, symmetric: Tensor) -> Tensor:
+    """``x_d^T S_n x_d`` for rows x (d, P) and symmetric S (n, P, P): shape (n, d)."""
+    if len(symmetric) < _FEW:
+        return (
+            torch.stack([((rows @ one) * rows).sum(1) for one in symmetric])
+            if len(symmetric)
+            else rows.new_zeros(0, len(rows))
+        )
+    return folded(symmetric) @ packed(rows).T
+
+
+def folded(symmetric: Tensor) -> Tensor:
+    """Upper triangles (n, P (P + 1) / 2) of symmetric S (n, P, P), off the diagonal twice: ``folded @ packed``."""
+    first, second = torch.triu_indices(symmetric.shape[1], symmetric.shape[1])
+    return symmetric[:, first, second] * torch.where(first == second, 1.0, 2.0).to(symmetric.dtype)
+
+
+def ridge(
+    design: Tensor,
+    data: Tensor,
+    weight: Tensor,
+    *,
+    covariance: bool = True,
+    products: Tensor | None = None,
+    precision: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """Posterior mean (n, P) and covariance (n, P, P) of x_n in ``data_n = design x_n``, x with a normal prior around 0.
 
     Parameters
     ----------
     design : Tensor, shape (D, P)
     data, weight : Tensor, shape (n, D)
+        float32 data are read in blocks of float64.
+    covariance : bool
+        False leaves it out, (0, P, P): the rows of a basis are many.
+    products : Tensor, optional
+        ``packed(design)``, for one who asks again and again.
+    precision : float
+        1 over the variance of the prior.
     """
     size = design.shape[1]
-    one = torch.eye(size, dtype=design.dtype)
-    means, covariances = [], []
-    block = max(1, _AT_ONCE // design.numel())
+    if products is None and len(data) >= _FEW:
+        products = packed(design)
+    one = precision * torch.eye(size, dtype=design.dtype)
+    means, covariances = [], [design.new_zeros(0, size, size)]
+    block = max(1, _AT_ONCE // (len(design) + size * size))
     for y, w in zip(data.split(block), weight.split(block), strict=True):
-        weighted = w[:, :, None] * design  # (n, D, P)
-        factor = torch.linalg.cholesky(one + weighted.transpose(1, 2) @ design)
-        right = torch.einsum("ndp,nd->np", weighted, y)
+        w = w.to(design.dtype)
+        if products is None:
+            normal = torch.stack([(design * weights[:, None]).T @ design for weights in w])
+        else:
+            normal = _unpacked(w @ products, size)
+        factor = torch.linalg.cholesky(normal + one)
+        right = (w * y) @ design
         means.append(torch.cholesky_solve(right[:, :, None], factor)[:, :, 0])
-        covariances.append(torch.cholesky_inverse(factor))
+        if covariance:
+            covariances.append(torch.cholesky_inverse(factor))
     return torch.cat(means), torch.cat(covariances)

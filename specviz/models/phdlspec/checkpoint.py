@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from specviz.errors import CheckpointError
-from specviz.models.checkpoint_reader import load_weights, save_weights
+from specviz.models.checkpoint_reader import load_described, save_weights
 from specviz.models.phdlspec.config import LABEL_NAMES, PhdlspecConfig
 from specviz.models.phdlspec.modules import EmulatorNet
 
@@ -48,14 +48,8 @@ def read(path: Path, sha256: str | None = None) -> tuple[EmulatorNet, dict[str, 
     CheckpointError
         If the file is damaged, is not the one that ``sha256`` names, or was written for another format or labels.
     """
-    tensors, metadata = load_weights(path, sha256)
-    name = Path(path).name
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        raise CheckpointError(f"{name} has the format {metadata.get('format', 'unknown')!r}", expected=WEIGHTS_FORMAT)
-    try:
-        labels, config, card = (json.loads(metadata[k]) for k in ("labels", "config", "card"))
-    except (KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{name} lacks the description of its network", expected=WEIGHTS_FORMAT) from error
+    tensors, told = load_described(path, WEIGHTS_FORMAT, ("labels", "config", "card"), sha256)
+    name, (labels, config, card) = Path(path).name, told.values()
     if tuple(labels) != LABEL_NAMES:
         raise CheckpointError(f"{name} takes other labels", expected=", ".join(LABEL_NAMES))
     net = EmulatorNet(PhdlspecConfig.from_dict(config))

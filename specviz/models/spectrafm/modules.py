@@ -17,21 +17,27 @@ from torch import Tensor, nn
 
 from specviz.models.spectrafm.config import SpectraFMConfig
 
+#: Rows up to which a table is read by a matrix product.
+_SMALL_TABLE = 64
+
 
 class Perception(NamedTuple):
     """What the encoder made of a bag: tokens (B, L, D), which are padding (B, L), its attention (B, L, L + 1)."""
 
     tokens: Tensor
     padding: Tensor
-    attention: Tensor
+    attention: Tensor | None
 
 
 class Answer(NamedTuple):
-    """Answer to a request, in standardised units: value, log-variance (B,), attention over the tokens (B, L + 1)."""
+    """Answer to a request, in standardised units: value, log-variance (B,), attention over the tokens (B, L + 1).
+
+    Of several requests at once each has one more axis of K after B.
+    """
 
     value: Tensor
     log_variance: Tensor
-    attention: Tensor
+    attention: Tensor | None
 
 
 class TokenEmbedding(nn.Module):
@@ -63,14 +69,25 @@ class TokenEmbedding(nn.Module):
         there = torch.isfinite(values) & (tokens != 0)
         row = torch.where(there, self.rows[tokens.long()], 0)
         value = torch.where(there, values, 0.0)[..., None]
-        out = F.gelu(self.table[row] * value + self.bias[row]) * there[..., None]
+        out = F.gelu(self._rows_of(self.table, row) * value + self._rows_of(self.bias, row)) * there[..., None]
         if self.config.knows_wavelength and wavelength is not None:
             out = out + self.code(wavelength) * there[..., None]
         return out
 
+    @staticmethod
+    def _rows_of(table: Tensor, row: Tensor) -> Tensor:
+        """Rows (..., D) of a table; of a small one by a product, whose gradient does not queue up at one row."""
+        if len(table) > _SMALL_TABLE:
+            return table[row]
+        return F.one_hot(row, len(table)).to(table.dtype) @ table
+
     def request(self, tokens: Tensor) -> Tensor:
         """Vectors (B, 1, D) that ask for the values of tokens (B,): no value, no bias, no activation."""
-        return self.table[self.rows[tokens.long()]][:, None]
+        return self.requests(tokens)[:, None]
+
+    def requests(self, tokens: Tensor) -> Tensor:
+        """Vectors (..., D) of requests."""
+        return self._rows_of(self.table, self.rows[tokens.long()])
 
     def code(self, wavelength: Tensor) -> Tensor:
         """Sines and cosines (..., D) of a wavelength (Angstrom); zeros where it is 0.
@@ -96,9 +113,14 @@ class Block(nn.Module):
         self.norm_attention, self.norm_dense = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, query: Tensor, keys: Tensor, padding: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors like ``query`` (B, q, D), and attention (B, q, L + 1), the mean of the heads."""
-        found, attention = self.attention(query, keys, keys, key_padding_mask=padding)
+    def forward(
+        self, query: Tensor, keys: Tensor, padding: Tensor, attend: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        """Vectors like ``query`` (B, q, D), and attention (B, q, L + 1), the mean of the heads.
+
+        Without ``attend`` the attention is not kept (None), which is much faster.
+        """
+        found, attention = self.attention(query, keys, keys, key_padding_mask=padding, need_weights=attend)
         x = self.norm_attention(query + self.dropout(found))
         return self.norm_dense(x + self.dropout(self.narrow(F.gelu(self.wide(x))))), attention
 
@@ -130,7 +152,13 @@ class SpectraFMNet(nn.Module):
         self.value, self.log_variance = nn.Linear(sizes[-1], 1), nn.Linear(sizes[-1], 1)
 
     def perceive(
-        self, tokens: Tensor, values: Tensor, wavelength: Tensor | None = None, *, compat: bool = False
+        self,
+        tokens: Tensor,
+        values: Tensor,
+        wavelength: Tensor | None = None,
+        *,
+        compat: bool = False,
+        attend: bool = True,
     ) -> Perception:
         """Read a bag.
 
@@ -145,24 +173,33 @@ class SpectraFMNet(nn.Module):
         compat : bool
             As published: a pixel that is NaN is a vector of zeros that is still attended to, though in training it was
             masked. By default it is masked here too.
+        attend : bool
+            Keep the encoder's attention; without, it is None and the work is done sooner.
         """
         padding = tokens == 0
         if not compat:
             padding = padding | ~torch.isfinite(values)
         x = self.embedding(tokens, values, wavelength)
         for block in self.encoder:
-            x, attention = block(x, x, padding)
+            x, attention = block(x, x, padding, attend)
         return Perception(x, padding, attention)
 
     def answer(self, seen: Perception, token: Tensor) -> Answer:
         """One label of each star: ``token`` (B,) says which."""
-        x = self.embedding.request(token)
+        found = self.answers(seen, token[:, None])
+        assert found.attention is not None
+        return Answer(found.value[:, 0], found.log_variance[:, 0], found.attention[:, 0])
+
+    def answers(self, seen: Perception, tokens: Tensor, *, attend: bool = True) -> Answer:
+        """Several labels of each star, ``tokens`` (B, K): requests do not see each other, so each is answered as if it
+        were alone.
+        """
+        x = self.embedding.requests(tokens)
         for block in self.decoder:
-            x, attention = block(x, seen.tokens, seen.padding)
-        x = x[:, 0]
+            x, attention = block(x, seen.tokens, seen.padding, attend)
         for layer in self.head:
             x = self.dropout(F.gelu(layer(x)))
-        return Answer(self.value(x)[:, 0], self.log_variance(x)[:, 0], attention[:, 0])
+        return Answer(self.value(x)[..., 0], self.log_variance(x)[..., 0], attention)
 
 
 def robust_loss(value: Tensor, log_variance: Tensor, truth: Tensor, error: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from specviz.errors import NotFoundError, ReadError
-from specviz.spectra.readers import exported, gaia_xp, generic, kepler, lamost, sdss, text  # noqa: F401  (they register themselves)
+from specviz.spectra.readers import exported, gaia_xp, generic, kepler, lamost, light_curve_text, sdss, text  # noqa: F401  (they register themselves)
 from specviz.spectra.readers.content import Content, content_of, load
 from specviz.spectra.readers.registry import find, layouts, read_content, register_reader
 

@@ -58,19 +58,19 @@ def _is_text(content: Content) -> bool:
 @register_reader("text", identify=_is_text, priority=1)
 def read_text(content: Content) -> list[Star]:
     """Text in any of the shapes above."""
-    comments, lines = _lines(content)
-    delimiter = _delimiter(lines[0])
+    comments, lines = data_lines(content)
+    delimiter = delimiter_of(lines[0])
     if delimiter and all(line.endswith(delimiter) for line in lines):
         lines = [line[:-1] for line in lines]  # some writers end every line with the delimiter
-    first = _cells(lines[0], delimiter)
+    first = cells_of(lines[0], delimiter)
     header: list[str] = []
-    if not all(_numeric(c) for c in first):
+    if not all(is_number(c) for c in first):
         header, lines = first, lines[1:]
-    elif comments and len(named := _cells(comments[-1], _delimiter(comments[-1]))) == len(first):
+    elif comments and len(named := cells_of(comments[-1], delimiter_of(comments[-1]))) == len(first):
         header = named
     if not lines:
         raise NotASpectrumError(f"{content.name}: a header and no numbers", expected="wavelength and flux")
-    table = _numbers(content, lines, delimiter)
+    table = number_table(content, lines, delimiter)
     by_rows = not header and 2 <= table.shape[0] <= 6 and table.shape[1] > 10
     columns = list(table) if by_rows else list(table.T)
     if len(columns) < 2:
@@ -110,7 +110,8 @@ def read_npy(content: Content) -> list[Star]:
 
 
 # ------------------------------------------------------------------------------------------------ parsing
-def _lines(content: Content) -> tuple[list[str], list[str]]:
+def data_lines(content: Content) -> tuple[list[str], list[str]]:
+    """Comments before the numbers, and the other lines that are not empty."""
     comments: list[str] = []
     lines: list[str] = []
     for line in text_lines(content):
@@ -129,16 +130,19 @@ def _lines(content: Content) -> tuple[list[str], list[str]]:
     return comments, lines
 
 
-def _delimiter(line: str) -> str | None:
+def delimiter_of(line: str) -> str | None:
+    """The delimiter that a line has most of; None for white space."""
     best = max(",;\t|", key=line.count)
     return best if best in line else None
 
 
-def _cells(line: str, delimiter: str | None) -> list[str]:
+def cells_of(line: str, delimiter: str | None) -> list[str]:
+    """The cells of a line, without quotes."""
     return [c.strip().strip("\"'") for c in line.split(delimiter)]
 
 
-def _numeric(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number or empty."""
     try:
         float(cell or "nan")
     except ValueError:
@@ -146,12 +150,13 @@ def _numeric(cell: str) -> bool:
     return True
 
 
-def _numbers(content: Content, lines: list[str], delimiter: str | None) -> Array:
-    width = len(_cells(lines[0], delimiter))
+def number_table(content: Content, lines: list[str], delimiter: str | None) -> Array:
+    """Lines as numbers, (lines, columns); NaN where a cell is empty or text."""
+    width = len(cells_of(lines[0], delimiter))
     try:
         table = np.loadtxt(lines, delimiter=delimiter, ndmin=2, comments=None, dtype=np.float64)
     except ValueError:
-        rows = [_cells(line, delimiter) for line in lines]
+        rows = [cells_of(line, delimiter) for line in lines]
         odd = next((i for i, row in enumerate(rows) if len(row) != width), None)
         if odd is not None:
             raise NotASpectrumError(
@@ -159,7 +164,7 @@ def _numbers(content: Content, lines: list[str], delimiter: str | None) -> Array
                 expected="the same number in each",
             ) from None
         # Some cells are empty or text: keep columns that are mostly numbers, NaN elsewhere.
-        table = np.array([[float(c) if c and _numeric(c) else np.nan for c in row] for row in rows], dtype=np.float64)
+        table = np.array([[float(c) if c and is_number(c) else np.nan for c in row] for row in rows], dtype=np.float64)
         if table.shape[1] < 2 or np.sort(np.isfinite(table).mean(axis=0))[-2] < 0.5:
             raise NotASpectrumError(
                 f"{content.name}: fewer than two columns of numbers", expected="wavelength and flux"

@@ -43,6 +43,12 @@ def label_scores(samples: NDArray[Any], truth: NDArray[Any]) -> LabelScores:
     )
 
 
+def robust_sigma(values: ArrayLike) -> float:
+    """1.4826 times the median absolute deviation from the median; NaN of nothing."""
+    array = np.asarray(values, np.float64)
+    return float(1.4826 * np.median(np.abs(array - np.median(array)))) if array.size else float("nan")
+
+
 def covered(samples: NDArray[Any], truth: NDArray[Any], level: float) -> NDArray[np.bool_]:
     """Whether each truth (n, k) lies in the central ``level`` interval of its samples (n, S, k)."""
     low, high = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2], axis=1)

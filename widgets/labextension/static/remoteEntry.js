@@ -13,6 +13,7 @@
   const FITS = /\.(fits|fit|fits\.gz|fit\.gz)$/i;
   const TO_RUN = "jupyter-specviz:run"; // of Notebook 7: which notebook its next page shall run
   const PATIENCE = 60000; // ms between a click and the page that it opened
+  const PATIENCE_LIST = 2000; // ms that a notebook waits for the file browser: some disks list slowly
   const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="24" height="24">
 <path d="M2 9.5 4.5 6l2 1.5L8 18l1.6-11 2.4-.8 1.5 5.8L15 6.6l2.4 1L19 15l1.4-6.6L22 9" fill="none" stroke="#2A8BD0" stroke-width="1.8" stroke-linejoin="round" stroke-linecap="round"/>
 <path d="M2 21.5h20" stroke="#8A8F98" stroke-width="1.2" stroke-linecap="round"/></svg>`;
@@ -68,12 +69,15 @@
   }
 
   // A new notebook, named after what it shows. Made first and renamed then: the server never lets that replace a file.
-  async function create(contents, folder, stem, text, kernelspec) {
+  // The file browser lists the folder as soon as the file is there, and a server that meets a name which is renamed
+  // meanwhile says that the folder is not found: so the renaming waits until the list is drawn.
+  async function create(contents, folder, stem, text, kernelspec, drawn) {
     let model = await contents.newUntitled({ path: folder, type: "notebook" });
     const { content: listed } = await contents.get(folder, { content: true });
     const taken = new Set((listed ?? []).map((item) => item.name));
     let name = `${stem}.ipynb`;
     for (let i = 1; taken.has(name); i++) name = `${stem}-${i}.ipynb`;
+    await drawn();
     try {
       model = await contents.rename(model.path, join(folder, name));
     } catch (error) {
@@ -83,7 +87,7 @@
     return model.path;
   }
 
-  async function write(app, paths, folder) {
+  async function write(app, paths, folder, drawn) {
     const { contents } = app.serviceManager;
     const kernelspec = await pythonKernel(app);
     const local = (path) => contents.localPath(path);
@@ -91,11 +95,11 @@
     try {
       const inside = local(folder);
       const from = (path) => (inside && local(path).startsWith(`${inside}/`) ? local(path).slice(inside.length + 1) : local(path));
-      return await create(contents, folder, stem, source(paths.map(from)), kernelspec);
+      return await create(contents, folder, stem, source(paths.map(from)), kernelspec, drawn);
     } catch (error) {
       if (!local(folder)) throw error;
       // The folder of an archive is often read-only: the notebook goes to the top folder and names the way down.
-      return create(contents, "", stem, source(paths.map(local)), kernelspec);
+      return create(contents, "", stem, source(paths.map(local)), kernelspec, drawn);
     }
   }
 
@@ -114,8 +118,8 @@
     return coreutils?.PageConfig.getOption("notebookPage") || "";
   }
 
-  async function open(app, paths, folder) {
-    const path = await write(app, paths, folder);
+  async function open(app, paths, folder, drawn) {
+    const path = await write(app, paths, folder, drawn);
     const page = await classicPage();
     if (page) {
       localStorage.setItem(TO_RUN, JSON.stringify({ path, time: Date.now() }));
@@ -166,9 +170,12 @@
       const services = Object.fromEntries(names.map((name, i) => [name, given[i]]));
       const browser = () => services.browsers?.tracker.currentWidget ?? services.browsers?.tracker.find(() => true);
       const chosen = () => [...(browser()?.selectedItems() ?? [])].filter((item) => item.type !== "directory" && FITS.test(item.name)).map((item) => item.path);
+      // What goes wrong with the list is the file browser's to say.
+      const patience = () => new Promise((resolve) => setTimeout(resolve, PATIENCE_LIST));
+      const drawn = () => Promise.race([browser()?.model.refresh(), patience()]).catch(() => undefined);
       const attempt = async (paths, folder) => {
         try {
-          return await open(app, paths, folder);
+          return await open(app, paths, folder, drawn);
         } catch (error) {
           if (!apputils) throw error;
           await apputils.showErrorMessage("Specviz could not open a notebook", error);

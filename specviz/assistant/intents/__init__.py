@@ -1,0 +1,1 @@
+"""What a person means, without a language model: a grammar of English and Chinese."""
