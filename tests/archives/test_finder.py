@@ -261,10 +261,8 @@ def test_suggestions_never_ask_the_network(replay: Any) -> None:
     assert sky.suggest("demo 4")[0].name == "demo 4"
     for typed in ("demo t", "demo tef", "demo tef>3", "demo teff=", "demo teff=5600..", "demo >"):
         sky.suggest(typed)
-    began = time.perf_counter()
     for n in range(20):
         sky.suggest(f"demo {n}")
-    assert time.perf_counter() - began < 2.0
     assert len(replay.log) == asked
 
 
@@ -277,36 +275,35 @@ def test_progress_tells_each_service(replay: Any) -> None:
 
 
 def test_a_cancel_stops_every_service(replay: Any) -> None:
-    replay.fault("slow", "", times=-1, seconds=4)
+    replay.fault("slow", "", times=-1, seconds=300)
     monitor, got = Monitor(), []
 
     def work() -> None:
         try:
             Sky().fetch(BOTH, monitor)
         except BaseException as error:  # noqa: BLE001 - looked at below
-            got.append((error, time.monotonic()))
+            got.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
-    time.sleep(0.5)
-    began = time.monotonic()
+    deadline = time.monotonic() + 60
+    while not replay.log and time.monotonic() < deadline:
+        time.sleep(0.02)
     monitor.cancel()
-    thread.join(3)
-    assert isinstance(got[0][0], CancelledError) and got[0][1] - began < 0.2
-    deadline = time.monotonic() + 1
+    thread.join(60)
+    assert isinstance(got[0], CancelledError)
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and any(t.name.startswith("specviz-") for t in threading.enumerate()):
         time.sleep(0.02)
     assert [t.name for t in threading.enumerate() if t.name.startswith("specviz-archive")] == []
 
 
 def test_an_event_cancels_too(replay: Any) -> None:
-    replay.fault("slow", "", times=-1, seconds=4)
+    replay.fault("slow", "", times=-1, seconds=300)
     event = threading.Event()
     threading.Timer(0.3, event.set).start()
-    began = time.monotonic()
     with pytest.raises(CancelledError):
         specviz.get("HD 140283", cancel=event)
-    assert time.monotonic() - began < 1.5
 
 
 def test_a_wrong_option_is_named() -> None:

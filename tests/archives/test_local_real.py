@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from specviz.archives.local import LocalArchive
+from specviz.spectra.readers import gaia_xp
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +41,14 @@ def test_real_ids_positions_and_repeats(shared: Path) -> None:
     assert best == pytest.approx(max(repeats.fetch(c.name).spectra["lamost_lrs"].snr or 0 for c in together))
 
 
-def test_a_real_table_of_two_thousand_sources(shared: Path, tmp_path: Path) -> None:
+def test_a_real_table_of_two_thousand_sources(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calibrated: list[int] = []
+    calibrate = gaia_xp.calibrate
+    monkeypatch.setattr(gaia_xp, "calibrate", lambda *bands: (calibrated.append(1), calibrate(*bands))[1])
     archive = LocalArchive(shared / "data" / "gaia_xp_2000")
     assert len(archive) > 2000
-    start = time.monotonic()
     star = archive.fetch("Gaia 38655544960")
-    assert time.monotonic() - start < 2.0  # one row is calibrated, not all
+    assert 0 < len(calibrated) < 10  # not all two thousand
     assert star.source_id is not None and star.source_id.value == "38655544960" and "gaia_xp" in star.spectra
     formats = LocalArchive(shared / "data" / "gaia_xp_formats")
     assert len(formats) == 58 and len(formats.problems) == 6

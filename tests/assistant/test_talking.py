@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import model_server
@@ -31,9 +30,8 @@ def make(**options: Any) -> Talking:
 def test_a_question_returns_at_once_and_its_states_come() -> None:
     talking, states = make(), []
     talking.subscribe(lambda _old, new: states.append(new))
-    began = time.monotonic()
     talking.say("open demo 1")
-    assert time.monotonic() - began < 0.5 and talking.state.running
+    assert talking.state.running  # opening a star takes far longer than to come back
     (exchange,) = talking.wait().exchanges
     assert exchange.made[0].answer.tool == "load" and exchange.turn is not None and not exchange.turn.problem
     assert {e.doing for s in states for e in s.exchanges} >= {"load", ""}  # the tool at work is told

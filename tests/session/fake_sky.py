@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,8 +19,8 @@ CHOICES = (
 
 
 class FakeSky:
-    """Names: ``slow S`` works S seconds, ``stuck S`` too but heeds no cancel, ``half`` lacks Gaia, ``down`` fails,
-    ``HD 1234`` is ambiguous; every other name beginning with ``HD`` is a demo star under that name.
+    """Names: ``slow S`` works S seconds, ``stuck S`` too but heeds only ``let_go``, ``half`` lacks Gaia, ``down``
+    fails, ``HD 1234`` is ambiguous; every other name beginning with ``HD`` is a demo star under that name.
     """
 
     def __init__(self, online: bool = True) -> None:
@@ -29,6 +29,7 @@ class FakeSky:
         self.at_work = 0
         self.most_at_work = 0
         self.down = True
+        self.let_go = threading.Event()
         self.demo = DemoArchive()
 
     def suggest(self, text: str, n: int = 8) -> list[Candidate]:
@@ -86,7 +87,7 @@ class FakeSky:
         return self._named(name, "demo 5", {})
 
     def _stuck(self, name: str, seconds: float) -> Star:
-        time.sleep(seconds)
+        self.let_go.wait(seconds)
         return self._named(name, "demo 6", {})
 
     def _half(self, name: str, survey: str, service: str) -> Star:

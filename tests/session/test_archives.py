@@ -20,7 +20,7 @@ from specviz.session.resolve import resolve, split_names
 from specviz.session.state import Notice, State
 
 
-def _until(ready: Callable[[], Any], seconds: float = 10.0) -> None:
+def _until(ready: Callable[[], Any], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < end, "waited in vain"
@@ -69,7 +69,7 @@ def test_nothing_that_looks_like_a_file_is_sent_to_a_service(make_session: Any, 
     assert session.sky.asked == []
 
 
-@pytest.mark.parametrize("name", ["stuck 3", "slow 3"])
+@pytest.mark.parametrize("name", ["stuck 300", "slow 300"])
 def test_cancel_frees_the_session_at_once_whatever_the_worker_does(make_session: Any, name: str) -> None:
     session = make_session(sky=FakeSky())
     session.open("demo 1")
@@ -77,17 +77,15 @@ def test_cancel_frees_the_session_at_once_whatever_the_worker_does(make_session:
     seen: list[State] = []
     session.open(name)
     _until(lambda: session.sky.asked[-1] == name)
-    time.sleep(0.05)
     session.subscribe(lambda _old, new: seen.append(new))
-    began = time.perf_counter()
     session.cancel()
-    assert seen[0].notice.title == "Stopped" and time.perf_counter() - began < 0.05
-    assert session.state.star is before.star and session.wait(0.1).busy == ""
-    began = time.perf_counter()
+    assert seen[0].notice.title == "Stopped"
+    assert session.state.star is before.star and session.state.busy == ""
     session.open("demo 2")
-    assert session.wait(2.0).star.name == "demo 2" and time.perf_counter() - began < 1.0
+    assert session.wait().star.name == "demo 2"  # either work takes minutes: it was not waited for
     if name.startswith("stuck"):
         assert session.sky.at_work == 1  # the old worker is still in it
+        session.sky.let_go.set()
         _until(lambda: session.sky.at_work == 0)
         time.sleep(0.1)
     assert session.state.star.name == "demo 2"  # what it found was dropped
@@ -99,11 +97,11 @@ def test_a_new_question_does_not_wait_for_a_stuck_one(make_session: Any) -> None
     session = make_session(sky=FakeSky())
     session.open("demo 1")
     session.wait()
-    session.open("stuck 2")
-    _until(lambda: session.sky.asked[-1] == "stuck 2")
-    began = time.perf_counter()
+    session.open("stuck 300")
+    _until(lambda: session.sky.asked[-1] == "stuck 300")
     session.open("demo 2")
-    assert session.wait(1.5).star.name == "demo 2" and time.perf_counter() - began < 1.0
+    assert session.wait().star.name == "demo 2" and session.sky.at_work == 1
+    session.sky.let_go.set()
     session.close()
     _until(lambda: not _ours())
 
@@ -379,15 +377,15 @@ def test_a_cancel_that_raises_is_logged_and_still_cancels(caplog: Any) -> None:
     def work(job: Job) -> None:
         with job.monitor.on_cancel(refuses):
             started.set()
-            job.monitor.wait(10)
+            job.monitor.wait(300)
 
     runner = JobRunner(done.append)
     job = runner.start(Job("waiting", work))
-    assert started.wait(5)
+    assert started.wait(30)
     given = runner.give_up()
     assert given is job
     job.cancel()
-    assert job.finished.wait(5) and "did not let itself be stopped" in caplog.text and done == []
+    assert job.finished.wait(30) and "did not let itself be stopped" in caplog.text and done == []
     runner.close()
 
 

@@ -51,7 +51,7 @@ def make(fake_model_class: Any) -> Any:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.005)

@@ -225,7 +225,7 @@ def test_close_ends_threads_and_refuses_more(make_session: Any) -> None:
     session.wait()
     lanes = [t for t in threading.enumerate() if t.name == "specviz-foreground"]
     session.close()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while any(t.is_alive() for t in lanes) and time.monotonic() < end:
         time.sleep(0.01)
     assert session.state.star is None
@@ -237,9 +237,9 @@ def test_a_job_never_raises_on_its_thread() -> None:
     done: list[Job] = []
     runner = JobRunner(done.append)
     job = runner.start(Job("failing", lambda _job: 1 / 0))
-    assert job.finished.wait(5) and isinstance(job.error, ZeroDivisionError)
+    assert job.finished.wait(60) and isinstance(job.error, ZeroDivisionError)
     again = runner.start(Job("working", lambda _job: 7))
-    assert again.finished.wait(5) and again.result == 7
+    assert again.finished.wait(60) and again.result == 7
     runner.close()
 
 

@@ -109,17 +109,17 @@ def test_the_slower_of_two_threads_does_not_bring_an_older_state_back(
             code = sys._getframe(1).f_code  # to draw, not to decide what to draw
             if code.co_filename == explorer.__file__ and code.co_name != "_changed":
                 read.set()
-                go.wait(5)
+                go.wait(60)
         return now
 
     monkeypatch.setattr(kind, "state", property(state))
     slow = threading.Thread(target=lambda: session.set(smooth=2), name="slow")
     slow.start()
-    assert read.wait(5)
+    assert read.wait(60)
     quick = threading.Thread(target=lambda: session.set(rv=40.0), name="quick")
     quick.start()
     quick.join(0.5)
     go.set()
-    slow.join(5)
-    quick.join(5)
+    slow.join(60)
+    quick.join(60)
     assert view._drawn is view._drawn_below is session._state
