@@ -60,7 +60,7 @@ class _Other:
         return self.client.call_and_wait(to, message, "10")
 
 
-def _until(done: Callable[[], bool], seconds: float = 10.0) -> None:
+def _until(done: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "nothing came"

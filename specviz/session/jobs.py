@@ -305,4 +305,9 @@ class JobRunner:
                 self._ahead = None
             else:
                 return
-        self._on_done(job)
+        try:
+            self._on_done(job)
+        except SpecvizError:
+            if not self._closed:
+                raise
+            _log.debug("closed while the end of %r was told: nothing more is begun", job.title)

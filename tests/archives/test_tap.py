@@ -170,7 +170,7 @@ def test_a_job_is_cancelled_at_once(replay: Any, monkeypatch: pytest.MonkeyPatch
 
     thread = threading.Thread(target=work)
     thread.start()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not any(line.startswith("GET ") and "/async/" in line for line in replay.log) and time.monotonic() < until:
         time.sleep(0.01)
     time.sleep(0.1)

@@ -164,7 +164,7 @@ def test_what_the_person_asks_for_is_done(desk: Desk, tmp_path: Path) -> None:
 
 def test_silence_has_an_end_and_a_stop_is_heard(desk: Desk) -> None:
     def sleep(_body: Any, done: Any) -> Any:
-        done.wait(20)
+        done.wait(60)
         return words("too late")
 
     with scripted([sleep], timeout=0.3) as (endpoint, _):

@@ -144,13 +144,13 @@ def test_a_thread_that_is_done_does_not_send_half_of_what_another_changes(plot: 
         with host.hold():
             plot.title.text = "a"
             changed.set()
-            finish.wait(10)
+            finish.wait(60)
             plot.width = 640
 
     with host.hold():
         job = threading.Thread(target=draw)
         job.start()
-        changed.wait(10)
+        changed.wait(60)
     assert host.sent == []
     finish.set()
     job.join()
@@ -170,11 +170,11 @@ def test_a_thread_that_takes_long_holds_nobody_up(plot: Any, monkeypatch: pytest
     def slow() -> None:
         with host.hold():
             held.set()
-            finish.wait(10)
+            finish.wait(60)
 
     job = threading.Thread(target=slow)
     job.start()
-    held.wait(10)
+    held.wait(60)
     with host.hold():
         plot.title.text = "now"
     assert len(host.sent) == 1

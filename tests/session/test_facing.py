@@ -33,7 +33,7 @@ class _Models:
     def engine(self, name: str) -> Any:
         self.asked.append(name)
         if self.hold is not None:
-            self.hold.wait(10)
+            self.hold.wait(60)
         return {"fake": self.first, "second": self.second, "broken": _Broken()}[name]
 
 
@@ -61,7 +61,7 @@ def _faced(session: Any) -> Any:
     done = threading.Event()
     stop = session.subscribe(lambda _old, new: done.set() if new.faced is not None and not new.faced.running else None)
     if session.state.faced is None or session.state.faced.running:
-        assert done.wait(20)
+        assert done.wait(60)
     stop()
     return session.state
 
@@ -117,7 +117,7 @@ def test_what_is_known_is_shown_while_the_next_one_works_and_it_can_be_stopped(s
     shown = threading.Event()
     session.subscribe(lambda _old, new: shown.set() if new.faced and new.faced.result else None)
     session.face_off()
-    assert shown.wait(10)
+    assert shown.wait(60)
     now = session.state.faced
     assert now.running == ("second", "broken") and [a.model for a in now.result.answers] == ["fake"]
     session.stop_face_off()

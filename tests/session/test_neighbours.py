@@ -58,7 +58,7 @@ def session(fake_model_class: Any) -> Iterator[Session]:
 
 
 def _until(condition: Callable[[], Any]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -58,7 +58,7 @@ def test_a_newer_request_replaces_the_one_at_work(make_session: Any) -> None:
 
     def slow(star: Any, **options: Any) -> Any:
         if star.name == "demo 1":
-            assert release.wait(10)
+            assert release.wait(60)
         return analyse(star, **options)
 
     session.engine.analyse = slow
@@ -78,7 +78,7 @@ def test_cancel_keeps_what_was_on_screen(make_session: Any) -> None:
 
     def waits(star: Any, *, cancel: Any, **options: Any) -> Any:
         reached.set()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not cancel():
             assert time.monotonic() < end
             time.sleep(0.002)
@@ -86,7 +86,7 @@ def test_cancel_keeps_what_was_on_screen(make_session: Any) -> None:
 
     session.engine.analyse = waits
     session.open("demo 2")
-    assert reached.wait(10)
+    assert reached.wait(60)
     session.cancel()
     state = session.wait()
     assert state.star is before.star and state.notice.title == "Stopped"
@@ -143,7 +143,7 @@ def test_the_next_row_is_prepared_and_not_analysed_twice(make_session: Any) -> N
     session.engine.analyse = counted
     session.set_work(["demo 1", "demo 2", "demo 3"])
     session.wait()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while calls.count("demo 2") == 0 and time.monotonic() < end:
         time.sleep(0.01)
     while 1 not in session._ready and time.monotonic() < end:
@@ -231,6 +231,42 @@ def test_close_ends_threads_and_refuses_more(make_session: Any) -> None:
     assert session.state.star is None
     with pytest.raises(SpecvizError, match="closed"):
         session.open("demo 2")
+
+
+@pytest.mark.parametrize("what", ["a row is to be prepared", "a list is to be opened"])
+def test_closed_while_the_end_of_a_job_is_told_nothing_more_is_begun(
+    make_session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    faults: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    session, told = make_session(), threading.Event()
+    session.open("demo 9")
+    session.wait()
+    lanes = [t for t in threading.enumerate() if t.name == "specviz-foreground"]
+
+    def close(_old: Any, new: Any) -> None:
+        if threading.current_thread() in lanes and not new.busy:
+            session.close()
+            told.set()
+
+    if what == "a row is to be prepared":
+        prepare = session._preparation
+
+        def closed_meanwhile(*arguments: Any) -> Job:
+            session.close()
+            told.set()
+            return prepare(*arguments)
+
+        session._preparation = closed_meanwhile
+        session.set_work(["demo 1", "demo 2"])
+    else:  # by who hears that the list was read
+        session.subscribe(close)
+        (tmp_path / "stars.csv").write_text("name\ndemo 1\ndemo 2\n")
+        session.open(tmp_path / "stars.csv")
+    assert told.wait(60)
+    for lane in lanes:
+        lane.join(60)
+    assert faults == [] and not any(lane.is_alive() for lane in lanes)
 
 
 def test_a_job_never_raises_on_its_thread() -> None:

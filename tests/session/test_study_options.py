@@ -22,7 +22,7 @@ class Gated:
         self.gate.set()
 
     def prepare(self, report: Any, stop: Callable[[], None]) -> str:
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         return str(report.star.name)
 
     def answer(self, prepared: str, options: Mapping[str, Any], stop: Callable[[], None]) -> tuple[str, str]:

@@ -26,7 +26,7 @@ class _Study:
     def answer(self, prepared: str, options: Any, stop: Any) -> Any:
         self.asked.append(options["dials"])
         self.begun.set()
-        assert self.slow.wait(10)
+        assert self.slow.wait(60)
         if options["dials"] and options["dials"][0][0] == "nothing":
             raise OptionError("There is no label 'nothing'")
         return prepared, options["dials"]
@@ -44,7 +44,7 @@ def studied(make_session: Any) -> Any:
 def _until(session: Any, ready: Any) -> Any:
     done = threading.Event()
     leave = session.subscribe(lambda _old, new: done.set() if ready(new.study) else None)
-    assert ready(session.state.study) or done.wait(10)
+    assert ready(session.state.study) or done.wait(60)
     leave()
     return session.state.study
 
@@ -71,7 +71,7 @@ def test_the_picture_follows_while_newer_questions_keep_coming(studied: Any) -> 
     study.slow.clear()
     study.begun.clear()
     session.set(dials=(("teff", 5000),))
-    assert study.begun.wait(10)
+    assert study.begun.wait(60)
     session.set(dials=(("teff", 5100),))  # before the one before is answered
     seen: list[Any] = []
     session.subscribe(lambda _old, new: seen.append((new.study.answer[1], new.study.running)))
@@ -84,7 +84,7 @@ def test_a_question_asked_while_the_star_is_prepared_does_not_prepare_it_again(s
     session, study = studied
     study.slow.clear()
     session.study("phdlspec")
-    assert study.begun.wait(10)
+    assert study.begun.wait(60)
     session.set(dials=(("teff", 5000),))
     study.slow.set()
     _until(session, lambda s: s.answer and s.answer[1] and not s.running)

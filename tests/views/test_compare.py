@@ -39,7 +39,7 @@ def make(fake_model_class: Any) -> Iterator[Callable[..., CompareView]]:
         views.append(CompareView(session, model="fake", version="0", reference=lambda: reference))
         for side, target in enumerate(targets):
             session.open(side, target)
-        session.wait(20)
+        session.wait(60)
         return views[-1]
 
     yield one
@@ -126,9 +126,9 @@ def test_a_star_that_does_not_come_leaves_the_other_and_the_one_before(make: Any
     assert "No star called nobody" in view.heads.object and 'data-sv-act="pair-retry 1"' in view.heads.object
     assert view.optical.chips[1].label.endswith("not here") and view.optical.curves[0].data["x"].size == 3909
     view.session.open(1, "demo 2")
-    view.session.wait(20)
+    view.session.wait(60)
     view.session.open(1, "nobody")
-    view.session.wait(20)
+    view.session.wait(60)
     assert view.session.state.second.star.name == "demo 2" and "demo 2 is still shown" in view.heads.object
     assert code_line(view.session.state) == "specviz.compare('demo 1', 'demo 2')"
 
@@ -137,7 +137,7 @@ def test_a_name_that_may_mean_several_is_chosen(make: Any) -> None:
     view = make("demo 1", "HD 1234")
     assert 'data-sv-act="pair-pick 1 1"' in view.heads.object and "<b>K5" not in view.heads.object
     view.act("pair-pick 1 1")
-    view.session.wait(20)
+    view.session.wait(60)
     assert view.session.state.second.star.name == "HD 1234 B" and not view.session.state.second.candidates
 
 
@@ -167,7 +167,7 @@ def test_a_star_can_be_compared_with_itself_and_reports_are_taken_as_they_are(ma
     state = view.session.state
     assert state.second.report is report and state.likeness == () and "different models" in view.heads.object
     view.session.open(1, star)
-    view.session.wait(20)
+    view.session.wait(60)
     assert view.session.state.likeness[0].cosine == pytest.approx(1.0) and view.optical.frame is not None
     with pytest.raises(OptionError):
         view.session.open(2, star)
@@ -177,7 +177,7 @@ def test_nothing_is_kept_after_close(fake_model_class: Any) -> None:
     session = PairSession(Engine(fake_model_class(), samples=100))
     view = CompareView(session)
     session.open(0, "demo 1")
-    session.wait(20)
+    session.wait(60)
     document = Document()
     document.add_root(view.layout)
     seen = weakref.ref(view.optical.figure)
@@ -197,22 +197,22 @@ def test_within_the_explorer_it_follows_the_star_and_the_selection(make_view: An
     assert side.view is None and not is_shown(side.root)
     view.act("compare")
     pair = side.view.session
-    assert pair.wait(20).first.report is view.session.state.report and is_shown(side.root)
+    assert pair.wait(60).first.report is view.session.state.report and is_shown(side.root)
     assert pair.state.second.star is view.session.state.neighbour_star  # nothing was selected: the most similar one
     view.session.choose(4)
-    assert pair.wait(20).second.star is view.session.state.neighbour_star
+    assert pair.wait(60).second.star is view.session.state.neighbour_star
     view.act("pair-swap")
     assert pair.state.first.star is view.session.state.neighbour_star
     view.act("pair-swap")
     view.session.open("demo 2")
     view.session.wait()
-    assert pair.wait(20).first.name == "demo 2"
+    assert pair.wait(60).first.name == "demo 2"
     view.key("Escape")
     assert side.view is None and not is_shown(side.root) and not side.root.children
     assert not view.session.state.view.compare and pair.state.first.star is None
     view.session.set(compare=True)
     assert side.view is not None
-    assert side.view.session.wait(20).first.name == "demo 2"
+    assert side.view.session.wait(60).first.name == "demo 2"
 
 
 def test_a_star_that_was_observed_twice_differs_by_its_errors() -> None:

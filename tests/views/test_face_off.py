@@ -66,7 +66,7 @@ def test_the_panel_opens_follows_the_star_and_closes(make_view: Any) -> None:
     done = threading.Event()
     view.session.subscribe(lambda _o, new: done.set() if new.faced and not new.faced.running else None)
     view.act("face-off")
-    assert done.wait(10) and is_shown(panel.frame.root)
+    assert done.wait(60) and is_shown(panel.frame.root)
     assert "fake LAMOST" in panel.body.object and "demo 1" in panel.frame._fact.object
     view.key("Escape")
     assert not view.session.state.view.face_off and not is_shown(panel.frame.root) and panel.body.object == ""

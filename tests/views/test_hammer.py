@@ -166,7 +166,7 @@ def test_two_threads_hammering_a_session_end_consistent(make_view: Any, caplog: 
         sys.setswitchinterval(switch)
         faulthandler.cancel_dump_traceback_later()
     session.cancel()
-    state = session.wait(20)
+    state = session.wait(60)
     for lane in ("_search_lane", "_look_lane"):
         ended = time.monotonic() + 60
         while getattr(session, lane, None) is not None and getattr(session, lane).at_work and time.monotonic() < ended:

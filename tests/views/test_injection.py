@@ -139,10 +139,10 @@ def test_the_comparison_of_two_stars(fake_model_class: Any, evil: str) -> None:
     view = CompareView(session, model=evil, version="0")
     session.open(0, hostile_star(evil))
     session.open(1, evil)
-    session.wait(20)
+    session.wait(60)
     assert markup_in_tree(view.layout) == []
     session.open(1, hostile_star(evil))
-    session.wait(20)
+    session.wait(60)
     session.tell(Notice("error", evil, evil, evil))
     assert markup_in_tree(view.layout) == []
     view.close()

@@ -243,7 +243,7 @@ def test_closing_frees_everything(make_vetting: Any, fake_model_class: Any, tmp_
         view.close()
         session.close()
         del session, view
-    end = time.monotonic() + 20  # the star that was being prepared is finished first, on a thread of its own
+    end = time.monotonic() + 60  # the star that was being prepared is finished first, on a thread of its own
     while any(r() is not None for r in alive) and time.monotonic() < end:
         time.sleep(0.05)
         gc.collect()

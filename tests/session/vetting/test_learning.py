@@ -160,7 +160,7 @@ def test_what_is_stopped_leaves_the_order(vetted: Callable[..., VetSession]) -> 
     session = vetted(given=None)
     job = session.learn("like", "binary")
     session.stop_learning()
-    assert job.finished.wait(20)
+    assert job.finished.wait(60)
     assert session.vet.order_by == "list" and session.vet.learned.running == ""
     session.learn("like", "binary")
     session.begin(TARGETS[:5])  # another list: nothing of the one before may come

@@ -50,7 +50,7 @@ def test_scores_and_reasons_come_when_the_list_is_ranked(open_list: Open, rankin
     session = open_list(4)
     session.set_order("odd")
     assert session.state.call == "vetting.set_order('odd')"
-    assert ranking.at_work.wait(10) and session.vet.order == (0, 1, 2, 3) and session.vet.doing
+    assert ranking.at_work.wait(60) and session.vet.order == (0, 1, 2, 3) and session.vet.doing
     session.set_order("odd")  # once is enough
     session.label(quality=3)
     session.finish()
@@ -69,10 +69,10 @@ def test_scores_and_reasons_come_when_the_list_is_ranked(open_list: Open, rankin
 def test_it_is_stopped_by_the_person_and_by_the_end(open_list: Open, ranking: SimpleNamespace) -> None:
     session = open_list(3)
     session.set_order("odd")
-    assert ranking.at_work.wait(10)
+    assert ranking.at_work.wait(60)
     session.stop_ranking()
     assert session.vet.doing == "" and session.vet.order_by == "list"
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not ranking.stopped and time.monotonic() < until:
         time.sleep(0.01)
     assert ranking.stopped
@@ -80,9 +80,9 @@ def test_it_is_stopped_by_the_person_and_by_the_end(open_list: Open, ranking: Si
     ranking.stopped = False
     ranking.at_work.clear()
     session.set_order("odd")
-    assert ranking.at_work.wait(10)
+    assert ranking.at_work.wait(60)
     session.close()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not ranking.stopped and time.monotonic() < until:
         time.sleep(0.01)
     assert ranking.stopped
