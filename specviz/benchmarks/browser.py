@@ -342,3 +342,10 @@ class Notebook:
             return ast.literal_eval(ast.literal_eval(value["data"]["text/plain"]))
         finally:
             client.stop_channels()
+
+    def until(self, expression: str, wanted: Any = True, timeout: float = WAIT) -> None:
+        """Wait until an expression has a value in the kernel: what the page did is on its way there."""
+        end = time.monotonic() + timeout
+        while (found := self.kernel_eval(expression)) != wanted:
+            assert time.monotonic() < end, f"{expression} is {found!r}, not {wanted!r}"
+            self.page.wait_for_timeout(100)

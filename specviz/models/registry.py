@@ -35,9 +35,7 @@ class _Entry:
 
 
 _MODELS = {
-    DEFAULT_MODEL: _Entry(
-        "specclip_small.safetensors", "SpecCLIP at small size, trained by specviz; runs on any CPU"
-    ),
+    DEFAULT_MODEL: _Entry("specclip_small.safetensors", "SpecCLIP at small size, trained by specviz; runs on any CPU"),
     "phdlspec-small": _Entry(
         "phdlspec_small.safetensors",
         "spectral emulator: 28 stellar labels to a model spectrum",

@@ -5,6 +5,8 @@ that is cut off, text over text.
 # ruff: noqa: E501 - the long lines are JavaScript
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 _WALK = """
@@ -103,4 +105,12 @@ def tab_walk(page: Any, most: int = 200) -> list[dict[str, Any]]:
 def text_faults(page: Any) -> list[list[Any]]:
     """(kind, text, panel, pixels) of text that is cut, lies over other text, or sticks out of the view."""
     found: list[list[Any]] = page.evaluate(TEXT_FAULTS)
+    return found
+
+
+def unless_laid_out(page: Any, faults: Callable[[], list[Any]], seconds: float = 30.0) -> list[Any]:
+    """The faults that stay: a page that is just being laid out, on a busy machine for a while, has some."""
+    end = time.monotonic() + seconds
+    while (found := faults()) and time.monotonic() < end:
+        page.wait_for_timeout(250)
     return found

@@ -170,7 +170,10 @@ def test_a_saved_page_works_from_the_disk(tmp_path: Path, open_page: Callable[..
     before = shot.screenshot()
     page.get_by_role("button", name="Normalised", exact=True).click()  # no Python is there to answer
     expect(page.get_by_role("button", name="Normalised", exact=True)).to_have_attribute("aria-pressed", "true")
-    page.wait_for_timeout(300)
+    for _ in range(100):
+        if shot.screenshot() != before:
+            break
+        page.wait_for_timeout(100)
     assert shot.screenshot() != before
 
 

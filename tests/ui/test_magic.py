@@ -90,21 +90,12 @@ def test_what_a_cell_showed_is_freed_and_comes_again(open_notebook: Callable[...
     assert len(models) == 1 and nb.kernel_eval("hosts()") == [True, True]
     nb.command("notebook:delete-cell")
     page.wait_for_function("() => window.Bokeh.documents.length === 0")
-    until(nb, "census() == 0")
+    nb.until("census() == 0")
     nb.command("notebook:undo-cell-action")  # the page has the old document, and asks for the new one
     _drawn(page)
-    until(nb, "hosts() == [True, True]")
+    nb.until("hosts() == [True, True]")
     nb.reload()  # the page is opened anew: its plots are there
     _drawn(page)
     nb.command("notebook:clear-all-cell-outputs")
     page.wait_for_function("() => window.Bokeh.documents.length === 0")
-    until(nb, "(census(), hosts()) == (0, [False, False])")
-
-
-def until(nb: Any, expression: str) -> None:
-    """Wait for what a message of the page brings about in the kernel."""
-    for _ in range(60):
-        if nb.kernel_eval(expression):
-            return
-        nb.page.wait_for_timeout(500)
-    raise AssertionError(f"{expression}: {nb.kernel_eval('(census(), hosts())')}")
+    nb.until("(census(), hosts()) == (0, [False, False])")

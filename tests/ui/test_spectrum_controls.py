@@ -96,10 +96,8 @@ def test_controls_answer_in_the_browser_and_reach_the_kernel(
     expect(page.locator(".unit", has_text="percentile").first).to_be_visible()
     exercise(page)
     view = "explorer.session.state.view"
-    page.wait_for_timeout(400)
-    assert nb.kernel_eval(f"({view}.frame, {view}.unit, {view}.medium, {view}.flux, {view}.smooth, {view}.hidden)") == (
-        "rest", "nm", "air", "normalised", 5.0, ("masked",),
-    )  # fmt: skip
+    told = f"({view}.frame, {view}.unit, {view}.medium, {view}.flux, {view}.smooth, {view}.hidden)"
+    nb.until(told, ("rest", "nm", "air", "normalised", 5.0, ("masked",)))
     assert "Fe" in nb.kernel_eval(f"{view}.lines") and abs(nb.kernel_eval(f"{view}.rv") - 300) < 21
     shot(page, "spectrum_controls")
     # what is undone, and what a program sets, is drawn
@@ -115,8 +113,7 @@ def test_controls_answer_in_the_browser_and_reach_the_kernel(
     shot(page, "spectrum_zoomed")
     button(page, "Reset LAMOST zoom").click()
     until(page, "s.x[0] < 3800")
-    page.wait_for_timeout(400)
-    assert nb.kernel_eval(f"{view}.zoom") is None
+    nb.until(f"{view}.zoom", None)
     # a wrong option names what there is, and a page that is saved goes on without a kernel
     assert nb.kernel_eval("explorer.set(**specviz.session.view_options.ViewOptions().to_dict())") is None
     saved = tmp_path / "star.html"

@@ -29,14 +29,6 @@ _BOX = """() => { for (const doc of window.Bokeh.documents) for (const m of doc.
 _SETUP = "import specviz\nexplorer = specviz.explore('demo 1', online=False)\nexplorer"
 
 
-def _until(nb: Any, expression: str, wanted: Any, tries: int = 100) -> None:
-    for _ in range(tries):
-        if nb.kernel_eval(expression) == wanted:
-            return
-        nb.page.wait_for_timeout(100)
-    raise AssertionError(f"{expression} is {nb.kernel_eval(expression)!r}, not {wanted!r}")
-
-
 def _drag(page: Any, start: float, end: float) -> None:
     """Drag until the box has changed: where the machine is so busy that no move follows the press within 0.4 s, Bokeh
     takes it for a long press.
@@ -90,24 +82,24 @@ def test_a_part_is_asked(open_notebook: Callable[..., Any], shot: Callable[..., 
     shot(page, "spectrafm_light")
 
     _drag(page, 5000, 7000)  # its inside: moves it
-    _until(nb, f"abs({_STATE}.view.ask[0] - {ask[0] + 2000}) < 8 and not {_STATE}.study.running", True)
+    nb.until(f"abs({_STATE}.view.ask[0] - {ask[0] + 2000}) < 8 and not {_STATE}.study.running", True)
     moved = nb.kernel_eval(f"list({_STATE}.view.ask)")
     assert _near(moved, (ask[0] + 2000, ask[1] + 2000))
-    _until(nb, f"{_STATE}.study.answer.low", moved[0])
+    nb.until(f"{_STATE}.study.answer.low", moved[0])
 
     page.get_by_role("button", name="Mg b", exact=True).click()
-    _until(nb, f"list({_STATE}.view.ask)", [5095, 5255])
+    nb.until(f"list({_STATE}.view.ask)", [5095, 5255])
     page.wait_for_function(f"() => ({_BOX})()[0] === 5095")
     expect(page.get_by_role("button", name="Mg b", exact=True)).to_have_attribute("aria-pressed", "true")
     page.wait_for_timeout(1100)  # what follows sooner is one step of undo with it
     page.get_by_label("to (vacuum Å)").fill("5400")
-    _until(nb, f"list({_STATE}.view.ask)", [5095, 5400])
+    nb.until(f"list({_STATE}.view.ask)", [5095, 5400])
     page.wait_for_function(f"() => ({_BOX})()[1] === 5400")
     page.get_by_label("Label whose attention is drawn").select_option("fe_h")
-    _until(nb, f"{_STATE}.study.answer.chosen", "fe_h")
+    nb.until(f"{_STATE}.study.answer.chosen", "fe_h")
     nb.kernel_eval("explorer.undo()")
     nb.kernel_eval("explorer.undo()")
-    _until(nb, f"list({_STATE}.view.ask)", [5095, 5255])
+    nb.until(f"list({_STATE}.view.ask)", [5095, 5255])
     expect(page.get_by_label("to (vacuum Å)")).to_have_value("5255")
 
     page.get_by_role("button", name="All", exact=True).first.click()

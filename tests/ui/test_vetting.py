@@ -184,10 +184,9 @@ def test_a_session_of_vetting_by_keys(
     page.keyboard.press("3")
     _quality(page, 3)
     notebook.set_theme("dark")
-    page.wait_for_timeout(500)
+    ink = "getComputedStyle(window.__vet.all('.sv-win .o')[0]).stroke"
+    page.wait_for_function(f"() => {ink} === 'rgb(232, 234, 237)'")  # the dark page's, without a word from the kernel
     shot(page, "vetting_dark")
-    ink = page.evaluate("() => getComputedStyle(window.__vet.all('.sv-win .o')[0]).stroke")
-    assert ink == "rgb(232, 234, 237)"  # the dark page's ink, without a word from the kernel
     notebook.set_theme("light")
 
     # the page goes and comes: the same star, the same words, and keys go on

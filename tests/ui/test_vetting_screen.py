@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from page_checks import controls, text_faults
+from page_checks import controls, text_faults, unless_laid_out
 from playwright.sync_api import expect
 
 _CELL = "vetting = specviz.vet([f'demo {{i}}' for i in range(1, 31)], labels={!r}, reviewer='MK')\nvetting"
@@ -28,15 +28,6 @@ def _row(page: Any, number: int) -> None:
     expect(page.locator("li[data-sv-row][aria-selected=true]")).to_have_attribute(
         "data-sv-row", str(number), timeout=60_000
     )
-
-
-def _until(notebook: Any, expression: str, value: Any) -> None:
-    """Until the kernel says so."""
-    for _ in range(100):
-        if notebook.kernel_eval(expression) == value:
-            return
-        notebook.page.wait_for_timeout(100)
-    assert notebook.kernel_eval(expression) == value
 
 
 def test_the_keyboard_stays_and_comments_are_kept(
@@ -66,7 +57,7 @@ def test_the_keyboard_stays_and_comments_are_kept(
     page.keyboard.type("narrow <b>lines</b>, 3 of them")  # "3" and "b" are keys anywhere else
     page.keyboard.press("Enter")
     assert page.evaluate(_ACTIVE) == "view"
-    _until(nb, _SAID.format(0), (3, "emission", "narrow <b>lines</b>, 3 of them", False))
+    nb.until(_SAID.format(0), (3, "emission", "narrow <b>lines</b>, 3 of them", False))
     page.keyboard.press("Enter")
     _row(page, 2)
     assert page.locator("textarea").last.input_value() == ""
@@ -88,7 +79,7 @@ def test_the_keyboard_stays_and_comments_are_kept(
     page.keyboard.type("half ty")
     nb.kernel_eval("vetting.jump(5)")
     _row(page, 5)
-    _until(nb, _SAID.format(1), (None, "", "half ty", False))
+    nb.until(_SAID.format(1), (None, "", "half ty", False))
     assert nb.kernel_eval("vetting.session.vet.rows[4].label.empty") is True
     page.wait_for_timeout(100)
     assert page.evaluate(_ACTIVE) == "view"  # not lost with the text that went
@@ -101,12 +92,12 @@ def test_the_keyboard_stays_and_comments_are_kept(
     assert page.evaluate(_ACTIVE) == "row 6"
     page.keyboard.press("/")
     page.keyboard.type("demo 1")
-    _until(nb, "vetting.session.vet.filter", "demo 1")
+    nb.until("vetting.session.vet.filter", "demo 1")
     expect(page.locator("li[data-sv-row]")).to_have_count(12)  # 1, 10 to 19, 21
     assert page.locator(".jp-MarkdownCell").count() == 0
     page.keyboard.press("Escape")
     assert page.evaluate(_ACTIVE) == "view"
-    _until(nb, "vetting.session.vet.filter", "all")
+    nb.until("vetting.session.vet.filter", "all")
     shot(page, "vetting_screen")
 
     # every control has a name of its own and room for a finger; no text is cut, at any width
@@ -118,6 +109,6 @@ def test_the_keyboard_stays_and_comments_are_kept(
     for width, height in ((1500, 1000), (1100, 1000), (800, 1700)):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(700)
-        ours = [f for f in text_faults(page) if f[0] in ("outside", "over")]
+        ours = unless_laid_out(page, lambda: [f for f in text_faults(page) if f[0] in ("outside", "over")])
         assert ours == [], (width, ours)
         shot(page, f"vetting_{width}")
