@@ -70,6 +70,7 @@ class LamostPanel(OpticalPlot):
             sub=[self.legend],
             body=[self.tools, self.measured.row, self.why.row, self._plot, self.strip, self.message.root],
             enlarge="lamost",
+            reset=option_controls.icon_button("Reset LAMOST zoom", "reset", 'data-sv-reset="zoom"'),
         )
 
     def build_magnifier(self) -> None:

@@ -145,7 +145,7 @@ class MapFigure:
         pressed = ".bk-btn.bk-active { background: var(--sv-selected) !important; border-color: var(--jp-brand-color1) !important; }"
         self.lasso = Toggle(
             label="Draw a region of the map", active=False, width=24, height=24, margin=0, name="map-lasso",
-            stylesheets=[sheet(stylesheet.icon_button("lasso", 24) + pressed)],
+            css_classes=["sv-asks"], stylesheets=[sheet(stylesheet.icon_button("lasso", 24) + pressed)],
         )  # fmt: skip
         self.lasso.js_on_change("active", CustomJS(args={"lasso": lasso, "pan": pan}, code=_TOGGLED))
         fig.js_on_event("selectiongeometry", CustomJS(args={"drawn": self.drawn, "toggle": self.lasso}, code=_LASSOED))

@@ -9,6 +9,7 @@ from specviz.views import icons, stylesheet
 from specviz.views.controls import column, html, row, spacer
 from specviz.views.formats import text
 from specviz.views.save_figure import PICTURED, save_button
+from specviz.views.stylesheet import NARROW
 
 _HEADER = ":host { min-height: 34px; } @container (max-width: 699px) { :host { flex-wrap: wrap !important; } }"
 #: The title stays whole; the fact gives way part by part: what has no room falls into a second line, which is not
@@ -25,13 +26,15 @@ _SUB = ":host { min-height: 28px; }"
 _ENLARGED = """
 :host([data-sv-enlarged]) { --sv-plot-height: 520px; } :host([data-sv-enlarged]) > .sv-tall { flex: 0 0 520px !important; height: auto !important; }
 """
-_ENLARGE = """
-.sv-ends { display: flex; gap: 8px; }
-.sv-icon-button { width: 24px; height: 24px; padding: 0; border: 1px solid transparent; border-radius: 2px; background: none; cursor: pointer;
-  color: var(--jp-ui-font-color1); display: flex; align-items: center; justify-content: center; }
-.sv-icon-button:hover { background: var(--jp-layout-color2); } .sv-icon-button .sv-icon { vertical-align: 0; }
-.sv-icon-button:focus-visible { outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }
-[aria-pressed="true"] > :first-child, [aria-pressed="false"] > :last-child { display: none; }
+#: Where the header wraps, the buttons at its end stay in the row that is not full (a long row of options comes after).
+_ENLARGE = f"""
+@container {NARROW} {{ :host {{ order: 1; }} }}
+.sv-ends {{ display: flex; gap: 8px; }}
+.sv-icon-button {{ width: 24px; height: 24px; padding: 0; border: 1px solid transparent; border-radius: 2px; background: none; cursor: pointer;
+  color: var(--jp-ui-font-color1); display: flex; align-items: center; justify-content: center; }}
+.sv-icon-button:hover {{ background: var(--jp-layout-color2); }} .sv-icon-button .sv-icon {{ vertical-align: 0; }}
+.sv-icon-button:focus-visible {{ outline: 2px solid var(--jp-brand-color1); outline-offset: 1px; }}
+[aria-pressed="true"] > :first-child, [aria-pressed="false"] > :last-child {{ display: none; }}
 """
 
 
@@ -63,6 +66,9 @@ class PanelFrame:
     enlarge : str, optional
         Its word in the option ``enlarged``: the header ends with a button that makes the panel as wide as the
         Explorer, in the browser alone. A child of the body with the class ``sv-tall`` grows in height then.
+    reset : str, optional
+        HTML of the button that shows the whole range again: it stands with those that save and enlarge, and where the
+        header wraps they stay together.
     """
 
     def __init__(
@@ -76,13 +82,13 @@ class PanelFrame:
         note_css: str = "",
         min_height: int | None = None,
         enlarge: str = "",
+        reset: str = "",
     ) -> None:
         self.title = title
         self._fact = html("", css=_FACT, classes=["sv-shrink"])
         self.fact("")
-        buttons = (save_button(title) if klass in PICTURED else "") + (
-            enlarge_button(title, enlarge) if enlarge else ""
-        )
+        buttons = reset + (save_button(title) if klass in PICTURED else "")
+        buttons += enlarge_button(title, enlarge) if enlarge else ""
         ends = [html(f'<span class="sv-ends">{buttons}</span>', css=_ENLARGE)] if buttons else []
         parts: list[Any] = [row(self._fact, spacer(), *controls, *ends, css=_HEADER)]
         if sub:

@@ -65,7 +65,7 @@ class SimilarPanel:
         self._typed = ""  # in the field; what comes from there is not written into it again
         self._paths: dict[tuple[str, int], str] = {}
         self.marks = ColumnDataSource(dict(chosen=[-1], ring=[-1]), name="similar-marks")
-        self.field = html(_field(session.state.view.similar_filter), css=_HEAD)
+        self.field = html(_field(session.state.view.similar_filter), css=_HEAD, classes=["sv-asks"])
         self.head = html("", css=_HEAD)
         self.legend = html(_KEY, css=_HEAD)
         self.clip = ColumnDataSource(dict(text=[]), name="similar-copied")
@@ -75,6 +75,7 @@ class SimilarPanel:
         self.marks.js_on_change("data", CustomJS(args={"pane": self.table.model, "marks": self.marks}, code=_MARK))
         self.table.model.tags = [self.marks, self.clip]  # so that they belong to the page
         self._open = button("Open", session.open_neighbour, disabled=True, name="open-similar")
+        self._open.css_classes = ["sv-asks"]
         self.frame = PanelFrame(
             "Similar stars",
             "sv-similar",

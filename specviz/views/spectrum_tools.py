@@ -21,8 +21,10 @@ CSS = f"""
 .sv-tight {{ display: none; }}
 @container (max-width: 1359px) {{ .sv-roomy {{ display: none; }} .sv-tight {{ display: inline-flex; }} }}
 @container (min-width: 900px) and (max-width: 1199px) {{ .sv-roomy {{ display: inline-flex; }} .sv-tight {{ display: none; }} }}
-.sv-controls {{ gap: 6px; }} @container {NARROW} {{ :host {{ max-width: 100%; }} .sv-controls {{ flex-wrap: wrap; gap: 4px; }}
+.sv-controls {{ gap: 6px; }} @container {NARROW} {{ :host {{ max-width: 100%; order: 2; }} .sv-controls {{ flex-wrap: wrap; gap: 4px; }}
   .sv-seg button, .sv-menu > summary {{ padding-left: 6px !important; }} .sv-seg button {{ padding-right: 6px; }} }}
+@container (max-width: 359px) {{ .sv-controls {{ gap: 3px; }} .sv-seg button, .sv-menu > summary {{ padding-left: 4px !important; }}
+  .sv-seg button {{ padding-right: 4px; }} }}
 .sv-tools {{ display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; padding: 2px 0 4px; font-size: 12px; line-height: 24px; }}
 .sv-tools > span {{ display: inline-flex; align-items: center; gap: 6px; white-space: nowrap; }}
 .sv-tools .q {{ color: {QUIET}; }}
@@ -46,7 +48,6 @@ def header_controls(view: ViewOptions) -> str:
             f'Smooth: <span data-sv-text="smooth">{smooth_text(view)}</span>', smooth, name="Gaussian smoothing, sigma"
         )
         + controls.toggle("tools", "Velocity, frame, unit, measure", view, icon="tools")
-        + controls.icon_button("Reset LAMOST zoom", "reset", 'data-sv-reset="zoom"')
         + "</div>"
     )
 

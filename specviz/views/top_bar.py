@@ -101,7 +101,7 @@ class TopBar:
         files = file_input(session.open_bytes, css=stylesheet.FILE_BUTTON + _FILE)
         files.css_classes = ["sv-file"]
         self.root = row(
-            column(self.field, classes=["sv-search"]),
+            column(self.field, classes=["sv-search", "sv-asks"]),
             files,
             self.recent,
             self.cancel,

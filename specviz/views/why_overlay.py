@@ -52,6 +52,7 @@ class WhyOverlay:
         self.control = select([("", "Why …?")], "", self._chosen)
         self.control.stylesheets = [sheet(stylesheet.HIDE + stylesheet.SELECT + _SELECT)]
         self.control.html_attributes = {"aria-label": "Why this value of a label"}
+        self.control.css_classes = ["sv-asks"]
         self.note: Html | None = None
         self.row = row(css=_ROW)
         show(self.row, False)

@@ -53,7 +53,7 @@ class WorkList:
             '<span class="sv-quiet">No stars yet. Drop a list, add names below, or add the example stars.</span>'
         )
         self._add = button("Add example stars", session.add_examples)
-        self._actions = row(self._add, css=":host { padding-top: 8px; }")
+        self._actions = row(self._add, css=":host { padding-top: 8px; }", classes=["sv-asks"])
         self.progress = html("", css=":host { padding: 2px 0; }")
         self.field = TextAreaInput(
             placeholder="Names, separated by commas or lines, or an ADQL query: SELECT …",
@@ -63,6 +63,12 @@ class WorkList:
             sizing_mode="stretch_width",
             stylesheets=[sheet(_AREA)],
         )
+        steps = [
+            icon_button("Previous star", "previous", session.previous),
+            icon_button("Next star", "next", session.next),
+        ]
+        for step in steps:
+            step.css_classes = ["sv-asks"]
         adding = column(
             button("Add stars", self._added),
             html(
@@ -74,10 +80,7 @@ class WorkList:
         self.frame = PanelFrame(
             "Work list",
             "sv-work",
-            controls=[
-                icon_button("Previous star", "previous", session.previous),
-                icon_button("Next star", "next", session.next),
-            ],
+            controls=steps,
             body=[
                 self.progress,
                 self.empty,
@@ -87,6 +90,7 @@ class WorkList:
                     column(self.field, classes=["sv-grow"]),
                     adding,
                     css=":host { padding-top: 8px; align-items: flex-start; }",
+                    classes=["sv-asks"],
                 ),
             ],
         )

@@ -65,15 +65,14 @@ class XpPanel:
         self.message = ServiceMessage("gaia_xp", ("gaia", "gaia_aip"), fig, strip)
         self.legend = html(self._legend(), css=option_controls.LEGEND, classes=["sv-grow"])
         self._read()
-        reset = option_controls.icon_button("Reset XP zoom", "reset", 'data-sv-reset="xp_zoom"')
         fig.css_classes = ["sv-tall"]
         self.frame = PanelFrame(
             "Gaia XP",
             "sv-xp",
-            controls=[html(reset, css=option_controls.CSS)],
             sub=[self.legend],
             body=[fig, strip, self.message.root],
             enlarge="xp",
+            reset=option_controls.icon_button("Reset XP zoom", "reset", 'data-sv-reset="xp_zoom"'),
         )
 
     def _read(self) -> None:

@@ -166,6 +166,12 @@ def test_a_saved_page_works_from_the_disk(tmp_path: Path, open_page: Callable[..
     page = open_page("file")
     page.goto(path.as_uri())
     shows(page, "demo 8")
+    for name in ("Add stars", "Next star", "Open", "Try again", "Draw a region of the map"):  # what asks a kernel
+        expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
+    for name in ("Why this value of a label", "Plane of the map: Kiel", "Compare LAMOST → LAMOST"):
+        expect(page.get_by_label(name).first).to_be_hidden()
+    expect(page.get_by_label("Smooth", exact=False).first).to_be_visible()  # what the browser does alone
+    expect(page.get_by_role("button", name="Save picture of Map")).to_be_visible()
     shot = page.locator(".bk-Canvas").first
     before = shot.screenshot()
     page.get_by_role("button", name="Normalised", exact=True).click()  # no Python is there to answer
