@@ -67,7 +67,7 @@ td i {{ display: inline-block; width: 36px; height: 6px; margin-right: 9px; vert
 @container {MEDIUM} {{ col:nth-child(4), th:nth-child(4), td:nth-child(4) {{ display: none; }} }}
 @container {NARROW} {{ col:nth-child(n+6), th:nth-child(n+6), td:nth-child(n+6) {{ display: none; }} col:nth-child(2) {{ width: 152px !important; }}
   td i {{ display: none; }} col:nth-child(5) {{ width: 84px !important; }} }}
-@container (max-width: 459px) {{ col:nth-child(2) {{ width: 106px !important; }} td svg {{ width: 90px; }} }}
+@container (max-width: 459px) {{ col:nth-child(2) {{ width: 82px !important; }} td svg {{ width: 66px; }} col:nth-child(5) {{ width: 76px !important; }} }}
 """
 
 

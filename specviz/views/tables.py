@@ -31,7 +31,6 @@ transparent !important; }}
 .slick-row:hover .slick-cell {{ background: var(--jp-layout-color2) !important; }}
 .slick-cell.selected {{ background: TINT !important; }}
 .slick-row .slick-cell.active {{ box-shadow: none; border-top: none; }}
-@container (max-width: 459px) {{ .slick-header-column, .slick-header-column.ui-state-default {{ font-size: 11px; padding: 2px 1px 2px 4px !important; }} }}
 svg {{ vertical-align: middle; }}
 [role="group"]:focus-visible ~ .slick-pane-top {{ outline: 2px solid var(--jp-brand-color1); outline-offset: -2px; }}
 """
@@ -59,10 +58,10 @@ def table(
     tint: str,
     name: str,
     right_from: int = 99,
-    first_right: bool = False,
+    indent: int = 6,
 ) -> DataTable:
     """A read-only table; ``tint`` is the CSS colour of the selected row; heads are right-aligned from column
-    ``right_from`` (1-based) on.
+    ``right_from`` (1-based) on, and the first begins ``indent`` pixels from the left.
 
     Bokeh 3.9 redraws a table only when the number of rows changes; the CustomJS says so when the values do.
     """
@@ -70,9 +69,8 @@ def table(
     for each in columns:
         each.editor = editor
     css = _CSS.replace("ROWpx", f"{row_height - 1}px").replace("TINT", tint)
-    css += f".slick-header-column:nth-child(n+{right_from}) {{ text-align: right; }}"
-    if first_right:
-        css += ".slick-header-column:first-child { text-align: right; }"
+    css += f".slick-header-column:nth-child(n+{right_from}) > .slick-column-name {{ float: right; }}"
+    css += f".slick-header-column.ui-state-default:first-child {{ padding-left: {indent}px !important; }}"
     made: Any = DataTable(
         source=source,
         columns=list(columns),

@@ -16,7 +16,12 @@ from specviz.views.tables import TEXT, table
 from specviz.views.tables import column as table_column
 
 _FIELDS = ("icon", "name", "percentile", "tone")
-_ICON = '<svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke-width="1.6"><path d="<%- value %>" stroke="<%- tone %>"/></svg>'
+#: Mark and name are one column: a narrow one of its own is widened by every change of the page's width (SlickGrid shares
+#: out what it takes and gives by different rules).
+_STAR = (
+    '<svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke-width="1.6" style="margin-right:6px">'
+    f'<path d="<%- icon %>" stroke="<%- tone %>"/></svg>{TEXT}'
+)
 _NUMBER = '<div style="text-align:right"><span style="<%- value.startsWith("!") ? "font-weight:600;color:var(--sv-predicted)" : "" %>"><%- value.replace("!", "") %></span></div>'
 _ICONS = {
     "waiting": ("M8 5.5a2.5 2.5 0 1 0 .01 0", "var(--sv-tick)"),
@@ -41,13 +46,13 @@ class WorkList:
         self.source = ColumnDataSource({k: [] for k in _FIELDS})
         self.source.selected.on_change("indices", self._clicked)
         columns = [
-            table_column("icon", "", 26, template=_ICON, sortable=False),
-            table_column("name", "Star", 150, template=TEXT, sortable=False),
+            table_column("name", "Star", 176, template=_STAR, sortable=False),
             table_column("percentile", "Anomaly percentile", 124, template=_NUMBER, sortable=False),
         ]
         self.table = table(
-            self.source, columns, height=168, row_height=28, tint="var(--sv-selected)", name="work-table"
-        )
+            self.source, columns, height=168, row_height=28, tint="var(--sv-selected)", name="work-table",
+            right_from=2, indent=28,
+        )  # fmt: skip
         self.table.html_attributes = {"aria-label": "Stars of the work list"}
         self.empty = html(
             '<span class="sv-quiet">No stars yet. Drop a list, add names below, or add the example stars.</span>'

@@ -27,7 +27,7 @@ from specviz.errors import (
 )
 
 #: Seconds that one request may take here, and the tries it has.
-TIMEOUT, TRIES = 4.0, 3  # a machine at work elsewhere may well be silent for a second
+TIMEOUT, TRIES = 2.5, 3  # a machine at work elsewhere may well be silent for a second
 EXCHANGES = int(os.environ.get("SPECVIZ_FAULTS") or 1000)
 
 #: Kind of fault -> (chance, what may be raised when no try succeeds, is it tried again?).
