@@ -293,7 +293,7 @@ def test_a_cancel_stops_every_service(replay: Any) -> None:
     thread.join(60)
     assert isinstance(got[0], CancelledError)
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and any(t.name.startswith("specviz-") for t in threading.enumerate()):
+    while time.monotonic() < deadline and any(t.name.startswith("specviz-archive") for t in threading.enumerate()):
         time.sleep(0.02)
     assert [t.name for t in threading.enumerate() if t.name.startswith("specviz-archive")] == []
 
